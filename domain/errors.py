@@ -1,0 +1,330 @@
+"""Everything that can be refused, as one tree.
+
+    PaydeskError                     code, message, path into the input
+    ├── InvalidInput                 the value itself is wrong
+    │   ├── AmountNotRepresentable, AmountNotPositive, CurrencyUnknown, CurrencyMismatch
+    │   ├── CardNumberRefused, TextTooLong, TextNotClean, EmailInvalid, …
+    ├── NotFound                     missing, or somebody else's: the same words for both
+    ├── PermissionDenied             this principal may never do this
+    ├── Conflict                     right in itself, but not now
+    │   ├── IdempotencyConflict, StaleVersion, ChargeInProgress, OrderAlreadyPaid, …
+    └── ProviderUnavailable          certain that nothing happened; try again
+
+A user error reaches the client as data (`userErrors`), with its code from `ErrorCode`: one list for domain, schema and
+docs. An error's name is a sentence without a subject; its message is for a person.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    INVALID_INPUT = "INVALID_INPUT"
+    AMOUNT_NOT_POSITIVE = "AMOUNT_NOT_POSITIVE"
+    AMOUNT_NOT_REPRESENTABLE = "AMOUNT_NOT_REPRESENTABLE"
+    CURRENCY_UNKNOWN = "CURRENCY_UNKNOWN"
+    CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+    CARD_NUMBER_REFUSED = "CARD_NUMBER_REFUSED"
+    RETURN_URL_NOT_ALLOWED = "RETURN_URL_NOT_ALLOWED"
+    NOT_FOUND = "NOT_FOUND"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    EXTERNAL_ID_TAKEN = "EXTERNAL_ID_TAKEN"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    STALE_VERSION = "STALE_VERSION"
+    DELETE_NOT_ALLOWED = "DELETE_NOT_ALLOWED"
+    PRODUCT_ARCHIVED = "PRODUCT_ARCHIVED"
+    PRICE_ARCHIVED = "PRICE_ARCHIVED"
+    PRICE_NOT_ONE_TIME = "PRICE_NOT_ONE_TIME"
+    ORDER_NOT_OPEN = "ORDER_NOT_OPEN"
+    ORDER_EMPTY = "ORDER_EMPTY"
+    ORDER_NOT_PAYABLE = "ORDER_NOT_PAYABLE"
+    ORDER_ALREADY_PAID = "ORDER_ALREADY_PAID"
+    ORDER_NOT_CANCELABLE = "ORDER_NOT_CANCELABLE"
+    CHARGE_IN_PROGRESS = "CHARGE_IN_PROGRESS"
+    CHARGE_NOT_WAITING = "CHARGE_NOT_WAITING"
+    CHARGE_NOT_REFUNDABLE = "CHARGE_NOT_REFUNDABLE"
+    REFUND_AMOUNT_TOO_HIGH = "REFUND_AMOUNT_TOO_HIGH"
+    PAYMENT_METHOD_MISSING = "PAYMENT_METHOD_MISSING"
+    PAYMENT_METHOD_NOT_USABLE = "PAYMENT_METHOD_NOT_USABLE"
+    PAYMENT_METHOD_IN_USE = "PAYMENT_METHOD_IN_USE"
+    UNSUPPORTED_BY_PROVIDER = "UNSUPPORTED_BY_PROVIDER"
+    PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
+    PROVIDER_REFUSED = "PROVIDER_REFUSED"
+
+
+class PaydeskError(Exception):
+    """A refusal that the caller can cause and understand. `path` leads to the field of the input at fault."""
+
+    code: ErrorCode
+
+    def __init__(self, message: str, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+
+    def at(self, *path: str) -> PaydeskError:
+        """The same refusal, told where in the input it arose; a path that is known already grows on the left."""
+        self.path = (*path, *self.path)
+        return self
+
+
+# --- the value itself is wrong --------------------------------------------------------------------------------------
+
+
+class InvalidInput(PaydeskError):
+    code = ErrorCode.INVALID_INPUT
+
+
+class AmountNotPositive(InvalidInput):
+    code = ErrorCode.AMOUNT_NOT_POSITIVE
+
+    def __init__(self, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__("The amount has to be more than zero.", path=path)
+
+
+class AmountNotRepresentable(InvalidInput):
+    code = ErrorCode.AMOUNT_NOT_REPRESENTABLE
+
+    def __init__(self, minor_units: object, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            "An amount is a whole number of the currency's smallest unit, at most 9007199254740991 (2^53 - 1).",
+            path=path,
+        )
+        self.minor_units = minor_units
+
+
+class CurrencyUnknown(InvalidInput):
+    code = ErrorCode.CURRENCY_UNKNOWN
+
+    def __init__(self, currency: str, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{currency[:8]!r} is not a currency code of ISO 4217 that money can have.", path=path)
+        self.currency = currency
+
+
+class CurrencyMismatch(InvalidInput):
+    code = ErrorCode.CURRENCY_MISMATCH
+
+    def __init__(self, *, expected: str, actual: str, path: tuple[str, ...] = ()) -> None:
+        super().__init__(f"This has to be in {expected}, not in {actual}.", path=path)
+        self.expected = expected
+        self.actual = actual
+
+
+class CardNumberRefused(InvalidInput):
+    code = ErrorCode.CARD_NUMBER_REFUSED
+
+    def __init__(self, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            "This looks like a card number. Card numbers never go through this API: use the provider's card form.",
+            path=path,
+        )
+
+
+class ReturnUrlNotAllowed(InvalidInput):
+    code = ErrorCode.RETURN_URL_NOT_ALLOWED
+
+    def __init__(self, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            "This return url is not on the deployment's list (PAYDESK_RETURN_URLS).",
+            path=path,
+        )
+
+
+# --- who and what ---------------------------------------------------------------------------------------------------
+
+
+class NotFound(PaydeskError):
+    """Missing, or somebody else's: both read the same, so that nobody can probe for what exists."""
+
+    code = ErrorCode.NOT_FOUND
+
+    def __init__(self, what: str, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__(f"There is no such {what}.", path=path)
+        self.what = what
+
+
+class PermissionDenied(PaydeskError):
+    code = ErrorCode.PERMISSION_DENIED
+
+    def __init__(self, message: str = "You may not do this.", *, path: tuple[str, ...] = ()) -> None:
+        super().__init__(message, path=path)
+
+
+# --- right in itself, but not now -----------------------------------------------------------------------------------
+
+
+class Conflict(PaydeskError):
+    """The request is right in itself; the state of the world stands against it."""
+
+
+class ExternalIdTaken(Conflict):
+    code = ErrorCode.EXTERNAL_ID_TAKEN
+
+    def __init__(self, what: str, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__(f"Another {what} has this externalId.", path=path)
+
+
+class IdempotencyConflict(Conflict):
+    code = ErrorCode.IDEMPOTENCY_CONFLICT
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This idempotencyKey was used with other input. Use a new key for a new request.",
+            path=("idempotencyKey",),
+        )
+
+
+class StaleVersion(Conflict):
+    code = ErrorCode.STALE_VERSION
+
+    def __init__(self, *, expected: int, actual: int) -> None:
+        super().__init__(
+            f"The order changed in the meantime: you have version {expected}, it is at {actual}. Read it again.",
+            path=("version",),
+        )
+
+
+class DeleteNotAllowed(Conflict):
+    code = ErrorCode.DELETE_NOT_ALLOWED
+
+
+class ProductArchived(Conflict):
+    code = ErrorCode.PRODUCT_ARCHIVED
+
+    def __init__(self, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__("The product is archived and no longer sold.", path=path)
+
+
+class PriceArchived(Conflict):
+    code = ErrorCode.PRICE_ARCHIVED
+
+    def __init__(self, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__("The price is archived and no longer sold.", path=path)
+
+
+class PriceNotOneTime(Conflict):
+    code = ErrorCode.PRICE_NOT_ONE_TIME
+
+    def __init__(self, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__("An order takes one-time prices; a recurring price is for subscriptions.", path=path)
+
+
+class OrderNotOpen(Conflict):
+    code = ErrorCode.ORDER_NOT_OPEN
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The order is {state.lower()}: only an open order can change.", path=("orderId",))
+
+
+class OrderEmpty(Conflict):
+    code = ErrorCode.ORDER_EMPTY
+
+    def __init__(self) -> None:
+        super().__init__("The order has no lines.", path=("orderId",))
+
+
+class OrderNotPayable(Conflict):
+    code = ErrorCode.ORDER_NOT_PAYABLE
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The order is {state.lower()} and cannot be paid.", path=("orderId",))
+
+
+class OrderAlreadyPaid(Conflict):
+    code = ErrorCode.ORDER_ALREADY_PAID
+
+    def __init__(self) -> None:
+        super().__init__("The order is paid already.", path=("orderId",))
+
+
+class OrderNotCancelable(Conflict):
+    code = ErrorCode.ORDER_NOT_CANCELABLE
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"The order is {state.lower()} and cannot be cancelled. Money that was taken is given back by chargeRefund.",
+            path=("orderId",),
+        )
+
+
+class ChargeInProgress(Conflict):
+    code = ErrorCode.CHARGE_IN_PROGRESS
+
+    def __init__(self, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__("A payment of this order is still under way.", path=path)
+
+
+class ChargeNotWaiting(Conflict):
+    code = ErrorCode.CHARGE_NOT_WAITING
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"The charge is {state.lower().replace('_', ' ')}: it does not wait for the customer.", path=("chargeId",)
+        )
+
+
+class ChargeNotRefundable(Conflict):
+    code = ErrorCode.CHARGE_NOT_REFUNDABLE
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"The charge is {state.lower().replace('_', ' ')}: there is nothing to refund.", path=("chargeId",)
+        )
+
+
+class RefundAmountTooHigh(Conflict):
+    code = ErrorCode.REFUND_AMOUNT_TOO_HIGH
+
+    def __init__(self, refundable: str) -> None:
+        super().__init__(f"At most {refundable} of this charge can be refunded.", path=("amount",))
+
+
+class PaymentMethodMissing(Conflict):
+    code = ErrorCode.PAYMENT_METHOD_MISSING
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The customer has no default payment method: name one in paymentMethodId.", path=("paymentMethodId",)
+        )
+
+
+class PaymentMethodNotUsable(Conflict):
+    code = ErrorCode.PAYMENT_METHOD_NOT_USABLE
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"The payment method is {state.lower().replace('_', ' ')} and cannot be used.", path=("paymentMethodId",)
+        )
+
+
+class PaymentMethodInUse(Conflict):
+    code = ErrorCode.PAYMENT_METHOD_IN_USE
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A payment with this payment method is still under way.", path=("paymentMethodId",)
+        )
+
+
+# --- the provider ---------------------------------------------------------------------------------------------------
+
+
+class UnsupportedByProvider(PaydeskError):
+    code = ErrorCode.UNSUPPORTED_BY_PROVIDER
+
+    def __init__(self, what: str, provider: str) -> None:
+        super().__init__(f"{provider} does not support {what}.")
+
+
+class ProviderUnavailable(PaydeskError):
+    """Certain that nothing happened there; the client may send the same request again."""
+
+    code = ErrorCode.PROVIDER_UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__("The payment provider cannot be reached just now. Nothing was charged; please try again.")
+
+
+class ProviderRefused(PaydeskError):
+    code = ErrorCode.PROVIDER_REFUSED

@@ -1,0 +1,361 @@
+"""The provider port: what the domain asks of a payment provider, and nothing more.
+
+A provider keeps cards and moves money. Every request that moves money carries the id of its operation, which is also
+the key towards the provider, so the same request sent twice acts once. Every answer and every failure becomes an
+`Outcome`; no SDK exception crosses this line.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from domain.declines import DeclineCode
+from domain.money import Money
+
+
+class Outcome(StrEnum):
+    """What is known after a request. Only positive evidence makes SUCCEEDED or DECLINED."""
+
+    SUCCEEDED = "SUCCEEDED"
+    AUTHORIZED = "AUTHORIZED"
+    PENDING = "PENDING"
+    """The provider has it and will decide later; a webhook or a look-up tells."""
+    REQUIRES_ACTION = "REQUIRES_ACTION"
+    """The customer has to do something (3D Secure); `next_action` says what."""
+    DECLINED = "DECLINED"
+    """The bank, or the provider's risk check, said no."""
+    FAILED = "FAILED"
+    """Refused for a reason that is ours or final: the same request will never succeed."""
+    VOIDED = "VOIDED"
+    NOT_SENT = "NOT_SENT"
+    """Certain that nothing happened: the connection was refused, the request never left."""
+    UNKNOWN = "UNKNOWN"
+    """It may have happened. Never sent again under another key, never guessed."""
+
+
+class Support(StrEnum):
+    NATIVE = "NATIVE"
+    EMULATED = "EMULATED"
+    UNSUPPORTED = "UNSUPPORTED"
+
+
+class ProviderAction(StrEnum):
+    """The names under which a provider declares what it can do; one for each thing a client may ask for."""
+
+    CLIENT_SESSION = "CLIENT_SESSION"
+    ATTACH_PAYMENT_METHOD = "ATTACH_PAYMENT_METHOD"
+    DETACH_PAYMENT_METHOD = "DETACH_PAYMENT_METHOD"
+    CHARGE = "CHARGE"
+    CUSTOMER_ACTION = "CUSTOMER_ACTION"
+    VOID = "VOID"
+    REFUND = "REFUND"
+    PARTIAL_REFUND = "PARTIAL_REFUND"
+    LOOK_UP = "LOOK_UP"
+    WEBHOOKS = "WEBHOOKS"
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    action: ProviderAction
+    support: Support
+    note: str = ""
+    """How it is emulated, or why it is missing; for people."""
+
+
+class Initiator(StrEnum):
+    """Who started the charge: the customer, sitting there, or the merchant with a stored card and a reason."""
+
+    CUSTOMER = "CUSTOMER"
+    RECURRING = "RECURRING"
+    UNSCHEDULED = "UNSCHEDULED"
+    INSTALMENT = "INSTALMENT"
+
+    @property
+    def on_session(self) -> bool:
+        return self is Initiator.CUSTOMER
+
+
+class ExecutedAs(StrEnum):
+    REFUND = "REFUND"
+    VOID = "VOID"
+
+
+class CardBrand(StrEnum):
+    VISA = "VISA"
+    MASTERCARD = "MASTERCARD"
+    AMERICAN_EXPRESS = "AMERICAN_EXPRESS"
+    DISCOVER = "DISCOVER"
+    DINERS_CLUB = "DINERS_CLUB"
+    JCB = "JCB"
+    UNIONPAY = "UNIONPAY"
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What may be shown of a card."""
+
+    brand: CardBrand
+    last4: str
+    expiry_month: int
+    expiry_year: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectAction:
+    """Send the customer's browser to `url`; the provider sends it back to the return url of the request."""
+
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SdkAction:
+    """Hand `client_secret` to the provider's own SDK, which takes the customer through the confirmation."""
+
+    client_secret: str
+    expires_at: datetime
+
+
+NextAction = RedirectAction | SdkAction
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why it was declined or failed, in three layers: ours, the issuer's, the provider's raw one."""
+
+    message: str
+    """For the log and for staff; the customer's sentence comes from the table of declines."""
+    decline_code: DeclineCode | None = None
+    issuer_code: str | None = None
+    provider_code: str | None = None
+
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerRequest:
+    customer_id: str
+    """Ours; the key towards the provider, so that asking twice finds one account."""
+    customer_ref: str | None
+    """The provider's id when the account exists already: then it is updated."""
+    email: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachRequest:
+    payment_method_id: str
+    """Ours; the key towards the provider."""
+    customer_ref: str
+    token: str
+    """What the provider's card form gave to the client. Never a card number."""
+    return_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeRequest:
+    operation_id: str
+    charge_id: str
+    amount: Money
+    customer_ref: str
+    payment_method_ref: str
+    initiator: Initiator
+    return_url: str | None
+    statement_descriptor: str | None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContinueRequest:
+    operation_id: str
+    charge_ref: str
+    token: str | None
+    """What the provider's SDK gave to the client after the customer acted, where it gives something (Braintree)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidRequest:
+    operation_id: str
+    charge_ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest:
+    operation_id: str
+    refund_id: str
+    charge_ref: str
+    amount: Money
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUp:
+    """How an operation is found again at a provider that may list slowly or by customer only."""
+
+    operation_id: str
+    customer_ref: str | None
+    charge_ref: str | None
+    not_before: datetime
+    """No request of this operation left before this moment."""
+
+
+# --- results --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerResult:
+    outcome: Outcome
+    """SUCCEEDED, FAILED, NOT_SENT or UNKNOWN."""
+    customer_ref: str | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSession:
+    """What the provider's own card form on web, iOS or Android is opened with."""
+
+    secret: str
+    publishable_key: str | None
+    tokenizer_url: str | None
+    """Where test cards become tokens; only the fake provider has one."""
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMethodResult:
+    outcome: Outcome
+    payment_method_ref: str | None = None
+    card: Card | None = None
+    next_action: NextAction | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeResult:
+    """The charge as the provider has it now; amounts are cumulative, in the charge's currency."""
+
+    outcome: Outcome
+    charge_ref: str | None = None
+    operation_id: str | None = None
+    """The operation that made this charge, where the provider keeps it; a webhook may know nothing else of us."""
+    authorized: Money | None = None
+    captured: Money | None = None
+    next_action: NextAction | None = None
+    refusal: Refusal | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    """The provider's answer, redacted: no card data, no secrets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundResult:
+    outcome: Outcome
+    refund_ref: str | None = None
+    operation_id: str | None = None
+    amount: Money | None = None
+    executed_as: ExecutedAs = ExecutedAs.REFUND
+    refusal: Refusal | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+class WebhookSubject(StrEnum):
+    CHARGE = "CHARGE"
+    REFUND = "REFUND"
+    PAYMENT_METHOD = "PAYMENT_METHOD"
+    OTHER = "OTHER"
+    """Genuine, but about something that the gateway does not follow: stored, and then left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookEvent:
+    """A verified delivery. It tells that something changed; what it changed to is fetched again."""
+
+    key: str
+    """The provider's event id, or a digest of the payload where it has none: one key is one event."""
+    kind: str
+    subject: WebhookSubject
+    subject_ref: str | None
+    operation_id: str | None
+    livemode: bool
+    occurred_at: datetime
+    payload: Mapping[str, Any]
+    """Redacted; kept for staff."""
+
+
+class WebhookRejected(Exception):
+    """The delivery is not from the provider, or cannot be read: 400, and nothing is stored."""
+
+
+class PaymentProvider(Protocol):
+    """One account at one provider.
+
+    Methods never raise for what a provider or a network can do: that is an outcome. Each is bounded by the adapter's
+    own timeout, after which the outcome is UNKNOWN. They may be cancelled at any await; what was asked may happen all
+    the same.
+    """
+
+    @property
+    def name(self) -> str:
+        """`fake`, `stripe`, `braintree`: what clients pick their card form by."""
+        ...
+
+    @property
+    def livemode(self) -> bool:
+        """Whether real money moves."""
+        ...
+
+    @property
+    def capabilities(self) -> tuple[Capability, ...]: ...
+
+    @property
+    def look_up_lag_seconds(self) -> float | None:
+        """How long after a request left an empty look-up still proves nothing; None where it never proves anything."""
+        ...
+
+    async def client_session(self, *, customer_ref: str) -> ClientSession | Refusal: ...
+
+    async def ensure_customer(self, request: CustomerRequest) -> CustomerResult: ...
+
+    async def attach_payment_method(self, request: AttachRequest) -> PaymentMethodResult: ...
+
+    async def detach_payment_method(self, *, payment_method_ref: str) -> PaymentMethodResult:
+        """SUCCEEDED also when the provider no longer knows the method."""
+        ...
+
+    async def fetch_payment_method(self, *, payment_method_ref: str) -> PaymentMethodResult: ...
+
+    async def charge(self, request: ChargeRequest) -> ChargeResult: ...
+
+    async def continue_charge(self, request: ContinueRequest) -> ChargeResult:
+        """After the customer acted: the charge as it now is."""
+        ...
+
+    async def void(self, request: VoidRequest) -> ChargeResult:
+        """End a charge that has taken no money. SUCCEEDED means that it was too late: the money is taken."""
+        ...
+
+    async def refund(self, request: RefundRequest) -> RefundResult: ...
+
+    async def fetch_charge(self, *, charge_ref: str) -> ChargeResult: ...
+
+    async def fetch_refund(self, *, refund_ref: str) -> RefundResult: ...
+
+    async def find_charge(self, look_up: LookUp) -> ChargeResult | None:
+        """The charge that this operation made; None only when the provider answered that there is none.
+
+        A look-up that got no usable answer is a result with the outcome UNKNOWN, never None.
+        """
+        ...
+
+    async def find_refund(self, look_up: LookUp) -> RefundResult | None:
+        """As `find_charge`, for the refund that the operation made."""
+        ...
+
+    def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
+        """Check the signature on the raw bytes and read the event; WebhookRejected for anything else."""
+        ...
+
+    async def close(self) -> None: ...
