@@ -46,9 +46,12 @@ _PLAIN_REFUSAL = "Your bank declined the payment. Please use another card or con
 DECLINES: dict[DeclineCode, Decline] = {
     DeclineCode.GENERIC_DECLINE: Decline(_PLAIN_REFUSAL, DeclineAdvice.USE_OTHER_METHOD),
     DeclineCode.INSUFFICIENT_FUNDS: Decline(
-        "The card has insufficient funds. Please use another card or try again later.", DeclineAdvice.RETRY_LATER
+        "The card has insufficient funds. Please use another card or try again later.",
+        DeclineAdvice.RETRY_LATER,
     ),
-    DeclineCode.CARD_EXPIRED: Decline("The card has expired. Please use another card.", DeclineAdvice.USE_OTHER_METHOD),
+    DeclineCode.CARD_EXPIRED: Decline(
+        "The card has expired. Please use another card.", DeclineAdvice.USE_OTHER_METHOD
+    ),
     DeclineCode.INCORRECT_CVC: Decline(
         "The card's security code is wrong. Please check it and try again.", DeclineAdvice.USE_OTHER_METHOD
     ),
@@ -69,7 +72,8 @@ DECLINES: dict[DeclineCode, Decline] = {
         DeclineAdvice.AUTHENTICATE,
     ),
     DeclineCode.PROCESSING_ERROR: Decline(
-        "The payment could not be processed just now. Please try again in a moment.", DeclineAdvice.RETRY_LATER
+        "The payment could not be processed just now. Please try again in a moment.",
+        DeclineAdvice.RETRY_LATER,
     ),
     DeclineCode.CARD_NOT_SUPPORTED: Decline(
         "This kind of card is not accepted. Please use another card.", DeclineAdvice.USE_OTHER_METHOD

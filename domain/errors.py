@@ -98,7 +98,9 @@ class CurrencyUnknown(InvalidInput):
     code = ErrorCode.CURRENCY_UNKNOWN
 
     def __init__(self, currency: str, *, path: tuple[str, ...] = ()) -> None:
-        super().__init__(f"{currency[:8]!r} is not a currency code of ISO 4217 that money can have.", path=path)
+        super().__init__(
+            f"{currency[:8]!r} is not a currency code of ISO 4217 that money can have.", path=path
+        )
         self.currency = currency
 
 
@@ -260,7 +262,8 @@ class ChargeNotWaiting(Conflict):
 
     def __init__(self, state: str) -> None:
         super().__init__(
-            f"The charge is {state.lower().replace('_', ' ')}: it does not wait for the customer.", path=("chargeId",)
+            f"The charge is {state.lower().replace('_', ' ')}: it does not wait for the customer.",
+            path=("chargeId",),
         )
 
 
@@ -269,7 +272,8 @@ class ChargeNotRefundable(Conflict):
 
     def __init__(self, state: str) -> None:
         super().__init__(
-            f"The charge is {state.lower().replace('_', ' ')}: there is nothing to refund.", path=("chargeId",)
+            f"The charge is {state.lower().replace('_', ' ')}: there is nothing to refund.",
+            path=("chargeId",),
         )
 
 
@@ -285,7 +289,8 @@ class PaymentMethodMissing(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "The customer has no default payment method: name one in paymentMethodId.", path=("paymentMethodId",)
+            "The customer has no default payment method: name one in paymentMethodId.",
+            path=("paymentMethodId",),
         )
 
 
@@ -294,7 +299,8 @@ class PaymentMethodNotUsable(Conflict):
 
     def __init__(self, state: str) -> None:
         super().__init__(
-            f"The payment method is {state.lower().replace('_', ' ')} and cannot be used.", path=("paymentMethodId",)
+            f"The payment method is {state.lower().replace('_', ' ')} and cannot be used.",
+            path=("paymentMethodId",),
         )
 
 
@@ -302,9 +308,7 @@ class PaymentMethodInUse(Conflict):
     code = ErrorCode.PAYMENT_METHOD_IN_USE
 
     def __init__(self) -> None:
-        super().__init__(
-            "A payment with this payment method is still under way.", path=("paymentMethodId",)
-        )
+        super().__init__("A payment with this payment method is still under way.", path=("paymentMethodId",))
 
 
 # --- the provider ---------------------------------------------------------------------------------------------------
@@ -323,7 +327,9 @@ class ProviderUnavailable(PaydeskError):
     code = ErrorCode.PROVIDER_UNAVAILABLE
 
     def __init__(self) -> None:
-        super().__init__("The payment provider cannot be reached just now. Nothing was charged; please try again.")
+        super().__init__(
+            "The payment provider cannot be reached just now. Nothing was charged; please try again."
+        )
 
 
 class ProviderRefused(PaydeskError):

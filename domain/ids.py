@@ -31,6 +31,9 @@ class IdPrefix(StrEnum):
     API_KEY = "key"
 
 
+_PREFIXES = {prefix.value: prefix for prefix in IdPrefix}
+
+
 def new_id(prefix: IdPrefix) -> str:
     return f"{prefix}_{str(_generator.generate()).lower()}"
 
@@ -38,9 +41,7 @@ def new_id(prefix: IdPrefix) -> str:
 def prefix_of(value: str) -> IdPrefix | None:
     """The kind that an id names, or None when the text is not an id of ours."""
     match = _SHAPE.fullmatch(value)
-    if match is None or match[1] not in IdPrefix:
-        return None
-    return IdPrefix(match[1])
+    return _PREFIXES.get(match[1]) if match else None
 
 
 def is_id(value: str, prefix: IdPrefix) -> bool:

@@ -1,0 +1,249 @@
+"""A charge: one wish to take the money of an order, and what became of it.
+
+States only move forward. Evidence of the provider is applied by `after`, which is the same rule for the direct answer,
+the webhook and the resolver, so these may come in any order, twice or never:
+
+    waiting (PENDING, REQUIRES_ACTION, UNKNOWN) → AUTHORIZED → ended (DECLINED, FAILED, VOIDED, EXPIRED) → SUCCEEDED
+
+SUCCEEDED stands last because money that arrives after all is always booked. An older picture never undoes a newer one.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from domain.declines import DECLINES, Decline, DeclineCode
+from domain.errors import (
+    AmountNotPositive,
+    ChargeNotRefundable,
+    ChargeNotWaiting,
+    RefundAmountTooHigh,
+)
+from domain.money import Money
+from domain.provider import ChargeResult, Initiator, NextAction, Outcome, Refusal
+
+
+class ChargeState(StrEnum):
+    PENDING = "PENDING"
+    REQUIRES_ACTION = "REQUIRES_ACTION"
+    AUTHORIZED = "AUTHORIZED"
+    SUCCEEDED = "SUCCEEDED"
+    DECLINED = "DECLINED"
+    FAILED = "FAILED"
+    VOIDED = "VOIDED"
+    EXPIRED = "EXPIRED"
+    UNKNOWN = "UNKNOWN"
+
+
+LIVE_STATES = frozenset(
+    {ChargeState.PENDING, ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED, ChargeState.UNKNOWN}
+)
+"""A charge that may still take money: an order has one at most, which the database holds by a partial unique index."""
+
+_RANK: dict[ChargeState, int] = {
+    ChargeState.PENDING: 0,
+    ChargeState.REQUIRES_ACTION: 0,
+    ChargeState.UNKNOWN: 0,
+    ChargeState.AUTHORIZED: 1,
+    ChargeState.DECLINED: 2,
+    ChargeState.FAILED: 2,
+    ChargeState.VOIDED: 2,
+    ChargeState.EXPIRED: 2,
+    ChargeState.SUCCEEDED: 3,
+}
+
+_STATE_AFTER: dict[Outcome, ChargeState] = {
+    Outcome.SUCCEEDED: ChargeState.SUCCEEDED,
+    Outcome.AUTHORIZED: ChargeState.AUTHORIZED,
+    Outcome.PENDING: ChargeState.PENDING,
+    Outcome.REQUIRES_ACTION: ChargeState.REQUIRES_ACTION,
+    Outcome.DECLINED: ChargeState.DECLINED,
+    Outcome.FAILED: ChargeState.FAILED,
+    Outcome.VOIDED: ChargeState.VOIDED,
+    Outcome.NOT_SENT: ChargeState.FAILED,
+    Outcome.UNKNOWN: ChargeState.UNKNOWN,
+}
+
+
+class FailureCode(StrEnum):
+    """Why a charge or refund FAILED: a reason that is ours or the provider's, not the bank's."""
+
+    PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
+    PROVIDER_REFUSED = "PROVIDER_REFUSED"
+    NOT_APPLIED = "NOT_APPLIED"
+    """The answer was lost, and the provider has since shown that it never acted."""
+
+
+class ReviewReason(StrEnum):
+    """Why a person should look at this charge. Nothing is refunded or retried by itself."""
+
+    AMOUNT_MISMATCH = "AMOUNT_MISMATCH"
+    """The provider took another amount than was asked for; the amount taken is booked."""
+    LATE_MONEY = "LATE_MONEY"
+    """Money arrived for an order that is cancelled, expired or paid by another charge."""
+    UNRESOLVED = "UNRESOLVED"
+    """The outcome is still unknown after the whole schedule of look-ups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    since: datetime
+    reason: ReviewReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    id: str
+    order_id: str
+    customer_id: str
+    payment_method_id: str
+    account: str
+    """The provider account that it was made at, for ever: refunds go back there."""
+    charge_ref: str | None = None
+    state: ChargeState = ChargeState.PENDING
+    initiator: Initiator
+    amount: Money
+    authorized: Money
+    captured: Money
+    refunded: Money
+    """What refunds have given back."""
+    refund_reserved: Money
+    """What refunds under way will give back, if they succeed."""
+    return_url: str | None = None
+    next_action: NextAction | None = None
+    action_expires_at: datetime | None = None
+    """When an unfinished REQUIRES_ACTION is given up, by us or by the provider, whichever comes first."""
+    decline_code: DeclineCode | None = None
+    failure_code: FailureCode | None = None
+    issuer_code: str | None = None
+    provider_code: str | None = None
+    provider_message: str | None = None
+    next_check_at: datetime | None = None
+    review: Review | None = None
+    livemode: bool
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE_STATES
+
+    @property
+    def refundable(self) -> Money:
+        return self.captured - self.refunded - self.refund_reserved
+
+    @property
+    def decline(self) -> Decline | None:
+        return DECLINES[self.decline_code] if self.decline_code else None
+
+    # --- what may happen --------------------------------------------------------------------------------------------
+
+    def check_waiting(self) -> None:
+        if self.state is not ChargeState.REQUIRES_ACTION:
+            raise ChargeNotWaiting(self.state)
+
+    def check_refundable(self, amount: Money) -> None:
+        if not self.captured.is_positive:
+            raise ChargeNotRefundable(self.state)
+        if not amount.is_positive:
+            raise AmountNotPositive(path=("amount",))
+        if amount > self.refundable:
+            raise RefundAmountTooHigh(str(self.refundable))
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    def after(self, result: ChargeResult, *, now: datetime) -> "Charge":
+        """The charge once this evidence is known."""
+        state = _STATE_AFTER[result.outcome]
+        if _RANK[state] < _RANK[self.state] or self.state is ChargeState.SUCCEEDED:
+            return self._with_captured(result.captured, now=now)
+        if state is ChargeState.UNKNOWN and _RANK[self.state] > 0:
+            return self
+        charge = replace(
+            self,
+            state=state,
+            charge_ref=result.charge_ref or self.charge_ref,
+            authorized=_larger(self.authorized, result.authorized),
+            next_action=result.next_action if state is ChargeState.REQUIRES_ACTION else None,
+            action_expires_at=_expiry(self, result) if state is ChargeState.REQUIRES_ACTION else None,
+            next_check_at=self.next_check_at if state is ChargeState.UNKNOWN else None,
+            updated_at=now,
+        )
+        if state is ChargeState.SUCCEEDED:
+            return charge._without_refusal()._with_captured(result.captured or self.amount, now=now)
+        return charge._with_refusal(result.outcome, result.refusal)
+
+    def expired(self, *, now: datetime) -> "Charge":
+        return replace(
+            self, state=ChargeState.EXPIRED, next_action=None, action_expires_at=None, updated_at=now
+        )
+
+    def not_applied(self, *, now: datetime) -> "Charge":
+        """The provider has shown that it never acted on the request whose answer was lost."""
+        return replace(
+            self,
+            state=ChargeState.FAILED,
+            failure_code=FailureCode.NOT_APPLIED,
+            next_check_at=None,
+            updated_at=now,
+        )
+
+    def checked_again_at(self, when: datetime | None) -> "Charge":
+        return replace(self, next_check_at=when)
+
+    def with_review(self, reason: ReviewReason, *, now: datetime) -> "Charge":
+        return self if self.review else replace(self, review=Review(now, reason), updated_at=now)
+
+    def refund_requested(self, amount: Money, *, now: datetime) -> "Charge":
+        self.check_refundable(amount)
+        return replace(self, refund_reserved=self.refund_reserved + amount, updated_at=now)
+
+    def refund_ended(self, amount: Money, *, given_back: bool, now: datetime) -> "Charge":
+        """The reservation ends: the money went back, or it did not and can be asked for again."""
+        return replace(
+            self,
+            refund_reserved=self.refund_reserved - amount,
+            refunded=self.refunded + amount if given_back else self.refunded,
+            updated_at=now,
+        )
+
+    def _with_captured(self, captured: Money | None, *, now: datetime) -> "Charge":
+        if captured is None or captured <= self.captured:
+            return self
+        charge = replace(
+            self, captured=captured, authorized=_larger(self.authorized, captured), updated_at=now
+        )
+        return (
+            charge if captured == self.amount else charge.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
+        )
+
+    def _with_refusal(self, outcome: Outcome, refusal: Refusal | None) -> "Charge":
+        return replace(
+            self,
+            decline_code=(refusal and refusal.decline_code) or DeclineCode.GENERIC_DECLINE
+            if outcome is Outcome.DECLINED
+            else None,
+            failure_code=_FAILURE_AFTER.get(outcome),
+            issuer_code=refusal.issuer_code if refusal else None,
+            provider_code=refusal.provider_code if refusal else None,
+            provider_message=refusal.message if refusal else None,
+        )
+
+    def _without_refusal(self) -> "Charge":
+        return self._with_refusal(Outcome.SUCCEEDED, None)
+
+
+_FAILURE_AFTER: dict[Outcome, FailureCode] = {
+    Outcome.FAILED: FailureCode.PROVIDER_REFUSED,
+    Outcome.NOT_SENT: FailureCode.PROVIDER_UNAVAILABLE,
+}
+
+
+def _larger(known: Money, told: Money | None) -> Money:
+    return told if told is not None and told > known else known
+
+
+def _expiry(charge: Charge, result: ChargeResult) -> datetime | None:
+    """The earlier of ours and the provider's; ours is set by the service when the charge is made."""
+    moments = [charge.action_expires_at, result.next_action.expires_at if result.next_action else None]
+    return min((moment for moment in moments if moment), default=None)

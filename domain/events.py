@@ -1,0 +1,84 @@
+"""What happened, in the words of the business: the timeline of every object, and the outbox.
+
+An event is written in the commit of the change that it tells of, never before and never after. It names all objects
+that it concerns, so a refund is seen on its charge, its order and its customer too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from domain.ids import IdPrefix, new_id
+
+
+class EventKind(StrEnum):
+    CUSTOMER_CREATED = "CUSTOMER_CREATED"
+    CUSTOMER_UPDATED = "CUSTOMER_UPDATED"
+    PRODUCT_CREATED = "PRODUCT_CREATED"
+    PRODUCT_UPDATED = "PRODUCT_UPDATED"
+    PRODUCT_ARCHIVED = "PRODUCT_ARCHIVED"
+    PRICE_CREATED = "PRICE_CREATED"
+    PRICE_ARCHIVED = "PRICE_ARCHIVED"
+    PAYMENT_METHOD_REQUESTED = "PAYMENT_METHOD_REQUESTED"
+    PAYMENT_METHOD_ATTACHED = "PAYMENT_METHOD_ATTACHED"
+    PAYMENT_METHOD_REQUIRES_ACTION = "PAYMENT_METHOD_REQUIRES_ACTION"
+    PAYMENT_METHOD_FAILED = "PAYMENT_METHOD_FAILED"
+    PAYMENT_METHOD_DETACHED = "PAYMENT_METHOD_DETACHED"
+    ORDER_CREATED = "ORDER_CREATED"
+    ORDER_LINE_ADDED = "ORDER_LINE_ADDED"
+    ORDER_LINE_UPDATED = "ORDER_LINE_UPDATED"
+    ORDER_LINE_REMOVED = "ORDER_LINE_REMOVED"
+    ORDER_PLACED = "ORDER_PLACED"
+    ORDER_COMPLETED = "ORDER_COMPLETED"
+    ORDER_CANCELED = "ORDER_CANCELED"
+    ORDER_EXPIRED = "ORDER_EXPIRED"
+    CHARGE_CREATED = "CHARGE_CREATED"
+    CHARGE_REQUIRES_ACTION = "CHARGE_REQUIRES_ACTION"
+    CHARGE_AUTHORIZED = "CHARGE_AUTHORIZED"
+    CHARGE_SUCCEEDED = "CHARGE_SUCCEEDED"
+    CHARGE_DECLINED = "CHARGE_DECLINED"
+    CHARGE_FAILED = "CHARGE_FAILED"
+    CHARGE_VOIDED = "CHARGE_VOIDED"
+    CHARGE_EXPIRED = "CHARGE_EXPIRED"
+    CHARGE_UNKNOWN = "CHARGE_UNKNOWN"
+    CHARGE_REVIEW_OPENED = "CHARGE_REVIEW_OPENED"
+    REFUND_REQUESTED = "REFUND_REQUESTED"
+    REFUND_SUCCEEDED = "REFUND_SUCCEEDED"
+    REFUND_FAILED = "REFUND_FAILED"
+    REFUND_UNKNOWN = "REFUND_UNKNOWN"
+    DEFAULT_ACCOUNT_CHANGED = "DEFAULT_ACCOUNT_CHANGED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    id: str
+    kind: EventKind
+    subject_ids: tuple[str, ...]
+    """The objects concerned, the one that changed first."""
+    actor: str
+    """Who or what: `key:key_…`, `staff:ada`, `customer:cus_…`, `provider:fake`, `webhook:whd_…`, `system:resolver`."""
+    data: Mapping[str, Any]
+    """What changed, as strings, numbers and booleans; no personal data, so that events can outlive a redaction."""
+    livemode: bool
+    created_at: datetime
+
+
+def new_event(
+    kind: EventKind,
+    *subject_ids: str,
+    actor: str,
+    livemode: bool,
+    now: datetime,
+    data: Mapping[str, Any] | None = None,
+) -> Event:
+    return Event(
+        id=new_id(IdPrefix.EVENT),
+        kind=kind,
+        subject_ids=subject_ids,
+        actor=actor,
+        data=data or {},
+        livemode=livemode,
+        created_at=now,
+    )

@@ -1,0 +1,54 @@
+"""Client keys: a key belongs to one request, and points at the row that this request made.
+
+Unique for (principal, mutation, key). No answer is ever stored: a repeat reads the row as it is now.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from domain.errors import IdempotencyConflict, InvalidInput
+
+KEY_LIFETIME = timedelta(hours=72)
+"""Longer than any client keeps retrying: a phone that was off for a weekend still gets its one charge."""
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyedRequest:
+    """What a client asked, reduced to what makes it the same request."""
+
+    principal: str
+    mutation: str
+    key: str
+    fingerprint: str
+
+    def __post_init__(self) -> None:
+        if not self.key.strip() or len(self.key) > LONGEST_KEY:
+            raise InvalidInput(
+                f"An idempotencyKey has 1 to {LONGEST_KEY} characters.",
+                path=("idempotencyKey",),
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyKey:
+    principal: str
+    mutation: str
+    key: str
+    fingerprint: str
+    object_id: str
+    created_at: datetime
+
+    def check_same(self, request: KeyedRequest) -> None:
+        if self.fingerprint != request.fingerprint:
+            raise IdempotencyConflict
+
+
+def fingerprint(values: Mapping[str, Any]) -> str:
+    """A digest of the input's values, whatever their order; nothing of them can be read back from it."""
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), default=str, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()

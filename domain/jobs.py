@@ -1,0 +1,34 @@
+"""Work that has to happen after a commit, even when this process is gone by then.
+
+A job is enqueued in the transaction that makes it necessary. It runs at least once, on the database's clock; the row
+that it works on gives the exactly-one effect. There is one job for each (kind, subject).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class JobKind(StrEnum):
+    RESOLVE_OPERATION = "RESOLVE_OPERATION"
+    RESOLVE_PAYMENT_METHOD = "RESOLVE_PAYMENT_METHOD"
+    EXPIRE_CHARGE = "EXPIRE_CHARGE"
+    EXPIRE_ORDER = "EXPIRE_ORDER"
+    APPLY_WEBHOOK = "APPLY_WEBHOOK"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    id: str
+    kind: JobKind
+    subject_id: str
+    tries: int
+    """How often it was claimed, this time included."""
+    claim: str
+    """Names this claim; ending the job needs it, so a worker whose lease has passed can end nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A handler's answer when its work is not over: come back after this time. Not a failure."""
+
+    after_seconds: float

@@ -1,0 +1,91 @@
+"""The double-entry ledger: every movement of money, twice, summing to zero.
+
+Entries are only ever added (a trigger in the database holds that). The cause of a movement is unique with its account,
+so the same evidence, however often it comes, books once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.ids import IdPrefix, new_id
+from domain.money import Money
+
+
+class LedgerAccount(StrEnum):
+    PROVIDER_CLEARING = "PROVIDER_CLEARING"
+    """What the provider owes us."""
+    PAYMENTS = "PAYMENTS"
+    REFUNDS = "REFUNDS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    id: str
+    cause: str
+    account: LedgerAccount
+    amount: Money
+    """Debit above zero, credit below."""
+    charge_id: str
+    refund_id: str | None
+    livemode: bool
+    created_at: datetime
+
+
+def capture_entries(
+    charge_id: str, *, before: Money, captured: Money, livemode: bool, now: datetime
+) -> tuple[LedgerEntry, ...]:
+    """The money that the provider took beyond what was known, under a cause that names the total reached."""
+    return _movement(
+        LedgerAccount.PROVIDER_CLEARING,
+        LedgerAccount.PAYMENTS,
+        captured - before,
+        cause=f"{charge_id}/captured/{captured.minor_units}",
+        charge_id=charge_id,
+        refund_id=None,
+        livemode=livemode,
+        now=now,
+    )
+
+
+def refund_entries(
+    refund_id: str, *, charge_id: str, amount: Money, livemode: bool, now: datetime
+) -> tuple[LedgerEntry, ...]:
+    return _movement(
+        LedgerAccount.REFUNDS,
+        LedgerAccount.PROVIDER_CLEARING,
+        amount,
+        cause=f"{refund_id}/refunded",
+        charge_id=charge_id,
+        refund_id=refund_id,
+        livemode=livemode,
+        now=now,
+    )
+
+
+def _movement(
+    debit: LedgerAccount,
+    credit: LedgerAccount,
+    amount: Money,
+    *,
+    cause: str,
+    charge_id: str,
+    refund_id: str | None,
+    livemode: bool,
+    now: datetime,
+) -> tuple[LedgerEntry, ...]:
+    if amount.is_zero:
+        return ()
+    return tuple(
+        LedgerEntry(
+            id=new_id(IdPrefix.LEDGER_ENTRY),
+            cause=cause,
+            account=account,
+            amount=signed,
+            charge_id=charge_id,
+            refund_id=refund_id,
+            livemode=livemode,
+            created_at=now,
+        )
+        for account, signed in ((debit, amount), (credit, -amount))
+    )

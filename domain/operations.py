@@ -1,0 +1,93 @@
+"""An operation: one provider request that moves money, written down before the provider hears of it.
+
+Its id is the key towards the provider. Whatever dies on the way, the row tells that a request may be under way, with
+which exact content, and who is looking after it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from domain.money import Money
+from domain.provider import ChargeRequest, ContinueRequest, Initiator, Outcome, RefundRequest, VoidRequest
+
+MoneyRequest = ChargeRequest | ContinueRequest | VoidRequest | RefundRequest
+
+
+class OperationKind(StrEnum):
+    CHARGE = "CHARGE"
+    CONTINUE = "CONTINUE"
+    VOID = "VOID"
+    REFUND = "REFUND"
+
+
+class VoidPurpose(StrEnum):
+    """What a voided charge is called afterwards depends on why it was voided."""
+
+    CANCEL = "CANCEL"
+    EXPIRE = "EXPIRE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    id: str
+    kind: OperationKind
+    charge_id: str
+    refund_id: str | None = None
+    account: str
+    request: Mapping[str, Any]
+    """The exact request, as `stored` made it: a replay has to be identical."""
+    on_session: bool
+    void_purpose: VoidPurpose | None = None
+    first_sent_at: datetime | None = None
+    tries: int = 0
+    """How often the resolver has looked after it."""
+    empty_looks: int = 0
+    outcome: Outcome | None = None
+    """The last one that was learnt."""
+    raw: Mapping[str, Any] | None = None
+    """The provider's last answer, redacted."""
+    finished_at: datetime | None = None
+    created_at: datetime
+
+    @property
+    def is_finished(self) -> bool:
+        return self.finished_at is not None
+
+    def sent(self, *, now: datetime) -> "Operation":
+        return self if self.first_sent_at else replace(self, first_sent_at=now)
+
+    def looked_after(self, *, empty: bool) -> "Operation":
+        return replace(
+            self, tries=self.tries + 1, empty_looks=self.empty_looks + 1 if empty else self.empty_looks
+        )
+
+    def learnt(self, outcome: Outcome, raw: Mapping[str, Any] | None) -> "Operation":
+        return replace(self, outcome=outcome, raw=raw if raw else self.raw)
+
+    def finished(self, *, now: datetime) -> "Operation":
+        return self if self.finished_at else replace(self, finished_at=now)
+
+
+def stored(request: MoneyRequest) -> dict[str, Any]:
+    """The request as JSON; `restored` makes the very same request of it."""
+    return asdict(request)
+
+
+def restored(operation: Operation) -> MoneyRequest:
+    fields = dict(operation.request)
+    if "amount" in fields:
+        fields["amount"] = Money(**fields["amount"])
+    if "initiator" in fields:
+        fields["initiator"] = Initiator(fields["initiator"])
+    return _REQUESTS[operation.kind](**fields)
+
+
+_REQUESTS: dict[OperationKind, type[MoneyRequest]] = {
+    OperationKind.CHARGE: ChargeRequest,
+    OperationKind.CONTINUE: ContinueRequest,
+    OperationKind.VOID: VoidRequest,
+    OperationKind.REFUND: RefundRequest,
+}

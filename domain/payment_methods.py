@@ -1,0 +1,74 @@
+"""Cards, as far as they may be known: the provider keeps the card, we keep its reference and what may be shown."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from domain.declines import DeclineCode
+from domain.errors import PaymentMethodNotUsable
+from domain.provider import Card, NextAction, Outcome, PaymentMethodResult
+
+
+class PaymentMethodState(StrEnum):
+    PENDING = "PENDING"
+    """Asked for; the provider's answer is not known yet."""
+    REQUIRES_ACTION = "REQUIRES_ACTION"
+    ACTIVE = "ACTIVE"
+    FAILED = "FAILED"
+    DETACHED = "DETACHED"
+
+
+_STATE_AFTER: dict[Outcome, PaymentMethodState] = {
+    Outcome.SUCCEEDED: PaymentMethodState.ACTIVE,
+    Outcome.PENDING: PaymentMethodState.PENDING,
+    Outcome.REQUIRES_ACTION: PaymentMethodState.REQUIRES_ACTION,
+    Outcome.DECLINED: PaymentMethodState.FAILED,
+    Outcome.FAILED: PaymentMethodState.FAILED,
+    Outcome.NOT_SENT: PaymentMethodState.FAILED,
+    Outcome.UNKNOWN: PaymentMethodState.PENDING,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMethod:
+    """The row comes first: attaching may need 3D Secure, or lose its answer."""
+
+    id: str
+    customer_id: str
+    account: str
+    state: PaymentMethodState = PaymentMethodState.PENDING
+    token: str | None
+    """What the client sent, kept until the answer is known, so that the same request can be repeated."""
+    payment_method_ref: str | None = None
+    card: Card | None = None
+    next_action: NextAction | None = None
+    decline_code: DeclineCode | None = None
+    failure_message: str | None = None
+    make_default: bool = False
+    livemode: bool
+    created_at: datetime
+    updated_at: datetime
+
+    def check_usable(self) -> None:
+        if self.state is not PaymentMethodState.ACTIVE:
+            raise PaymentMethodNotUsable(self.state)
+
+    def attached(self, result: PaymentMethodResult, *, now: datetime) -> "PaymentMethod":
+        """The method after the provider's answer; a final state is never left again by a repeated answer."""
+        if self.state not in (PaymentMethodState.PENDING, PaymentMethodState.REQUIRES_ACTION):
+            return self
+        state = _STATE_AFTER[result.outcome]
+        return replace(
+            self,
+            state=state,
+            token=self.token if state is PaymentMethodState.PENDING else None,
+            payment_method_ref=result.payment_method_ref or self.payment_method_ref,
+            card=result.card or self.card,
+            next_action=result.next_action,
+            decline_code=result.refusal.decline_code if result.refusal else None,
+            failure_message=result.refusal.message if result.refusal else None,
+            updated_at=now,
+        )
+
+    def detached(self, *, now: datetime) -> "PaymentMethod":
+        return replace(self, state=PaymentMethodState.DETACHED, token=None, next_action=None, updated_at=now)

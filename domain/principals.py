@@ -1,0 +1,143 @@
+"""Who asks, and what they may do.
+
+    server    an API key with scopes
+    staff     a token with the claim `paydesk_role`
+    customer  any other token: sees and changes what is their own
+    anonymous nobody; the public catalogue at most
+
+What belongs to somebody else reads as missing (`NotFound`), never as forbidden.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.errors import NotFound, PermissionDenied
+
+
+class PrincipalKind(StrEnum):
+    SERVER = "SERVER"
+    STAFF = "STAFF"
+    CUSTOMER = "CUSTOMER"
+    ANONYMOUS = "ANONYMOUS"
+
+
+class Permission(StrEnum):
+    """One word for each thing that a principal may be trusted with; also the scopes of an API key."""
+
+    CATALOGUE_READ = "CATALOGUE_READ"
+    CATALOGUE_WRITE = "CATALOGUE_WRITE"
+    RECORDS_READ = "RECORDS_READ"
+    """Customers, orders, charges, refunds, payment methods and their timelines."""
+    CUSTOMERS_WRITE = "CUSTOMERS_WRITE"
+    ORDERS_WRITE = "ORDERS_WRITE"
+    ORDERS_BY_HAND = "ORDERS_BY_HAND"
+    """Lines with a name and an amount of one's own, and the external id of an order that comes from elsewhere."""
+    PAYMENT_METHODS_WRITE = "PAYMENT_METHODS_WRITE"
+    CHARGES_WRITE = "CHARGES_WRITE"
+    CHARGES_OFF_SESSION = "CHARGES_OFF_SESSION"
+    """Charging a stored card while the customer is away."""
+    REFUNDS_WRITE = "REFUNDS_WRITE"
+
+
+class StaffRole(StrEnum):
+    ADMIN = "admin"
+    FINANCE = "finance"
+    SUPPORT = "support"
+
+
+ALL_PERMISSIONS = frozenset(Permission)
+
+ROLE_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
+    StaffRole.ADMIN: ALL_PERMISSIONS,
+    StaffRole.FINANCE: frozenset(
+        {
+            Permission.CATALOGUE_READ,
+            Permission.CATALOGUE_WRITE,
+            Permission.RECORDS_READ,
+            Permission.ORDERS_WRITE,
+            Permission.ORDERS_BY_HAND,
+            Permission.CHARGES_WRITE,
+            Permission.REFUNDS_WRITE,
+        }
+    ),
+    StaffRole.SUPPORT: frozenset(
+        {
+            Permission.CATALOGUE_READ,
+            Permission.RECORDS_READ,
+            Permission.CUSTOMERS_WRITE,
+            Permission.ORDERS_WRITE,
+            Permission.PAYMENT_METHODS_WRITE,
+            Permission.REFUNDS_WRITE,
+        }
+    ),
+}
+
+CUSTOMER_PERMISSIONS = frozenset(
+    {
+        Permission.CATALOGUE_READ,
+        Permission.RECORDS_READ,
+        Permission.ORDERS_WRITE,
+        Permission.PAYMENT_METHODS_WRITE,
+        Permission.CHARGES_WRITE,
+    }
+)
+"""All of them for their own records only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    kind: PrincipalKind
+    name: str
+    """Stable and unique: `key:key_…`, `staff:ada`, `customer:42`, `anonymous`. Client keys and events carry it."""
+    permissions: frozenset[Permission]
+    customer_id: str | None = None
+    """Of a customer whose record exists."""
+
+    @property
+    def is_customer(self) -> bool:
+        return self.kind is PrincipalKind.CUSTOMER
+
+    @property
+    def sees_all(self) -> bool:
+        return self.kind in (PrincipalKind.SERVER, PrincipalKind.STAFF)
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        if not self.may(permission):
+            raise PermissionDenied
+
+    def sees(self, customer_id: str) -> bool:
+        return self.sees_all or (self.customer_id is not None and customer_id == self.customer_id)
+
+    def require_sees(self, customer_id: str, what: str, *path: str) -> None:
+        if not self.sees(customer_id):
+            raise NotFound(what, path=path)
+
+
+def server(key_id: str, permissions: frozenset[Permission]) -> Principal:
+    return Principal(kind=PrincipalKind.SERVER, name=f"key:{key_id}", permissions=permissions)
+
+
+def staff(subject: str, role: StaffRole) -> Principal:
+    return Principal(kind=PrincipalKind.STAFF, name=f"staff:{subject}", permissions=ROLE_PERMISSIONS[role])
+
+
+def customer(external_id: str, customer_id: str | None) -> Principal:
+    return Principal(
+        kind=PrincipalKind.CUSTOMER,
+        name=f"customer:{external_id}",
+        permissions=CUSTOMER_PERMISSIONS,
+        customer_id=customer_id,
+    )
+
+
+def anonymous(*, public_catalogue: bool) -> Principal:
+    permissions = frozenset({Permission.CATALOGUE_READ}) if public_catalogue else frozenset[Permission]()
+    return Principal(kind=PrincipalKind.ANONYMOUS, name="anonymous", permissions=permissions)
+
+
+def system(part: str) -> Principal:
+    """The gateway itself, at work without anybody asking."""
+    return Principal(kind=PrincipalKind.SERVER, name=f"system:{part}", permissions=ALL_PERMISSIONS)

@@ -1,0 +1,91 @@
+"""Products, and the prices at which they are sold.
+
+A price never changes its amount, currency or interval: what was sold stays readable. It is archived and another one is
+made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import TypedDict
+
+from domain.errors import PriceArchived, PriceNotOneTime
+from domain.money import Money
+
+
+class PriceType(StrEnum):
+    ONE_TIME = "ONE_TIME"
+    RECURRING = "RECURRING"
+
+
+class IntervalUnit(StrEnum):
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
+    YEAR = "YEAR"
+
+
+MAXIMUM_INTERVAL_COUNT = {
+    IntervalUnit.DAY: 1095,
+    IntervalUnit.WEEK: 156,
+    IntervalUnit.MONTH: 36,
+    IntervalUnit.YEAR: 3,
+}
+"""Three years: longer than any card stays valid on average, so a longer renewal would mostly fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """How often a recurring price is due: Interval(IntervalUnit.MONTH, 3) is once a quarter."""
+
+    unit: IntervalUnit
+    count: int
+
+
+class ProductChanges(TypedDict, total=False):
+    name: str
+    description: str | None
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    id: str
+    name: str
+    description: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    archived_at: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+
+    def changed(self, changes: ProductChanges, *, now: datetime) -> "Product":
+        return replace(self, **changes, updated_at=now)
+
+    def archived(self, *, now: datetime) -> "Product":
+        return self if self.archived_at else replace(self, archived_at=now, updated_at=now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    id: str
+    product_id: str
+    nickname: str | None
+    unit_amount: Money
+    interval: Interval | None
+    """None for a one-time price."""
+    archived_at: datetime | None = None
+    created_at: datetime
+
+    @property
+    def type(self) -> PriceType:
+        return PriceType.RECURRING if self.interval else PriceType.ONE_TIME
+
+    def archived(self, *, now: datetime) -> "Price":
+        return self if self.archived_at else replace(self, archived_at=now)
+
+    def check_orderable(self) -> None:
+        if self.archived_at:
+            raise PriceArchived(path=("priceId",))
+        if self.interval:
+            raise PriceNotOneTime(path=("priceId",))

@@ -1,0 +1,233 @@
+"""Reads for the API: lists with filters and sorting, and whole batches by id or by parent.
+
+Every read names its viewer, so that authorization is part of the query and nobody can forget it. One call is one SQL
+statement however many ids it is given: that is what keeps a list of fifty orders from asking fifty times.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from domain.charges import Charge, ChargeState
+from domain.customers import Customer, ProviderAccount
+from domain.events import Event, EventKind
+from domain.money import Money
+from domain.orders import OrderLine, OrderState, PaymentState
+from domain.pages import PageRequest, Slice
+from domain.payment_methods import PaymentMethod, PaymentMethodState
+from domain.principals import Principal
+from domain.products import Price, PriceType, Product
+from domain.refunds import Refund, RefundState
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whose eyes: all records, or those of one customer (None: of nobody)."""
+
+    sees_all: bool
+    customer_id: str | None = None
+
+    @staticmethod
+    def of(principal: Principal) -> "Viewer":
+        return Viewer(principal.sees_all, principal.customer_id)
+
+
+class Relation(StrEnum):
+    """The parent that a batch of lists hangs from."""
+
+    CUSTOMER = "CUSTOMER"
+    PRODUCT = "PRODUCT"
+    ORDER = "ORDER"
+    CHARGE = "CHARGE"
+    SUBJECT = "SUBJECT"
+    """Any object that events concern."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderView:
+    """An order as it is read: without its lines, with what its charges add up to."""
+
+    id: str
+    customer_id: str
+    state: OrderState
+    payment_state: PaymentState
+    total: Money
+    authorized: Money
+    captured: Money
+    refunded: Money
+    version: int
+    external_id: str | None
+    external_version: int | None
+    metadata: Mapping[str, str]
+    expires_at: datetime | None
+    placed_at: datetime | None
+    completed_at: datetime | None
+    canceled_at: datetime | None
+    livemode: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+# --- filters and sorting --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerFilter:
+    email: str | None = None
+    """Compared without regard to case."""
+    external_id: str | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductFilter:
+    archived: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceFilter:
+    product_id: str | None = None
+    type: PriceType | None = None
+    currency: str | None = None
+    archived: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilter:
+    states: Sequence[OrderState] = ()
+    payment_states: Sequence[PaymentState] = ()
+    customer_id: str | None = None
+    external_id: str | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMethodFilter:
+    states: Sequence[PaymentMethodState] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeFilter:
+    states: Sequence[ChargeState] = ()
+    customer_id: str | None = None
+    order_id: str | None = None
+    in_review: bool | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundFilter:
+    states: Sequence[RefundState] = ()
+    charge_id: str | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    kinds: Sequence[EventKind] = ()
+
+
+class Sort(StrEnum):
+    """How records are sorted that have no order of their own but time."""
+
+    NEWEST = "NEWEST"
+    OLDEST = "OLDEST"
+
+
+class OrderSort(StrEnum):
+    NEWEST = "NEWEST"
+    OLDEST = "OLDEST"
+    TOTAL_HIGHEST = "TOTAL_HIGHEST"
+    TOTAL_LOWEST = "TOTAL_LOWEST"
+
+
+class ProductSort(StrEnum):
+    NEWEST = "NEWEST"
+    OLDEST = "OLDEST"
+    NAME = "NAME"
+
+
+class ChargeSort(StrEnum):
+    NEWEST = "NEWEST"
+    OLDEST = "OLDEST"
+    AMOUNT_HIGHEST = "AMOUNT_HIGHEST"
+    AMOUNT_LOWEST = "AMOUNT_LOWEST"
+
+
+SortKey = tuple[str | int, ...]
+
+
+def order_sort_key(order: OrderView, sort: str) -> SortKey:
+    """The values that place a row in its list; the id comes last and makes them unique."""
+    by_total = sort in (OrderSort.TOTAL_HIGHEST, OrderSort.TOTAL_LOWEST)
+    return (order.total.minor_units, order.id) if by_total else (order.id,)
+
+
+def product_sort_key(product: Product, sort: str) -> SortKey:
+    return (product.name, product.id) if sort == ProductSort.NAME else (product.id,)
+
+
+def charge_sort_key(charge: Charge, sort: str) -> SortKey:
+    by_amount = sort in (ChargeSort.AMOUNT_HIGHEST, ChargeSort.AMOUNT_LOWEST)
+    return (charge.amount.minor_units, charge.id) if by_amount else (charge.id,)
+
+
+def id_sort_key(record: Customer | Price | PaymentMethod | Refund | Event, _sort: str) -> SortKey:
+    return (record.id,)
+
+
+# --- the reads ------------------------------------------------------------------------------------------------------
+
+
+Record = TypeVar("Record")
+Filter = TypeVar("Filter", contravariant=True)
+
+
+class Reads(Protocol[Record, Filter]):
+    async def by_ids(self, ids: Sequence[str], *, viewer: Viewer) -> Mapping[str, Record]:
+        """Those that exist and that the viewer may see."""
+        ...
+
+    async def page(self, request: PageRequest, filter: Filter, *, viewer: Viewer) -> Slice[Record]: ...
+
+    async def pages_of(
+        self,
+        relation: Relation,
+        parent_ids: Sequence[str],
+        request: PageRequest,
+        filter: Filter,
+        *,
+        viewer: Viewer,
+    ) -> Mapping[str, Slice[Record]]:
+        """The same page of the list of each parent; a parent without records has an empty slice."""
+        ...
+
+
+class Queries(Protocol):
+    @property
+    def customers(self) -> Reads[Customer, CustomerFilter]: ...
+    @property
+    def products(self) -> Reads[Product, ProductFilter]: ...
+    @property
+    def prices(self) -> Reads[Price, PriceFilter]: ...
+    @property
+    def orders(self) -> Reads[OrderView, OrderFilter]: ...
+    @property
+    def payment_methods(self) -> Reads[PaymentMethod, PaymentMethodFilter]: ...
+    @property
+    def charges(self) -> Reads[Charge, ChargeFilter]: ...
+    @property
+    def refunds(self) -> Reads[Refund, RefundFilter]: ...
+    @property
+    def events(self) -> Reads[Event, EventFilter]: ...
+
+    async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]: ...
+    async def accounts_of_customers(
+        self, customer_ids: Sequence[str]
+    ) -> Mapping[str, Sequence[ProviderAccount]]: ...
