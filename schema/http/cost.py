@@ -1,0 +1,158 @@
+"""What an operation may cost at most, in fields that have to be answered.
+
+- A field costs 1, a field of Mutation 10: it writes, and often calls a provider.
+- What is inside a list counts once per item: the page size of a connection (`first` or `last`, else 20),
+  the number of things given to a field such as `nodes(ids:)`, and 5 for lists without a size, such as the
+  lines of an order.
+- Of several types that an abstract type may turn out to be, the dearest counts.
+- Introspection is free; its size is bound by `Limits.introspection_fields`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNamedType,
+    GraphQLNonNull,
+    GraphQLOutputType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+)
+
+FIELD_COST = 1
+MUTATION_COST = 10
+DEFAULT_PAGE_SIZE = 20
+# A page size over this is refused by the connection itself, in better words than a cost.
+LARGEST_PAGE_SIZE = 100
+# Lines of an order, prices of a product: measured shops have 1 to 8.
+PLAIN_LIST_SIZE = 5
+
+
+class Costing:
+    """Adds up one operation of a valid document."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        variables: Mapping[str, Any],
+    ) -> None:
+        self._schema = schema
+        self._fragments = {
+            definition.name.value: definition
+            for definition in document.definitions
+            if isinstance(definition, FragmentDefinitionNode)
+        }
+        self._operation = operation
+        self._variables = variables
+        self._fragment_costs: dict[tuple[str, int | None], int] = {}
+
+    def total(self) -> int:
+        root = self._schema.get_root_type(self._operation.operation)
+        return self._selections(self._operation.selection_set, root, None)
+
+    def _selections(
+        self, selection_set: SelectionSetNode, parent: GraphQLNamedType | None, page_size: int | None
+    ) -> int:
+        common = 0
+        by_type: dict[str, int] = {}
+        for node in selection_set.selections:
+            if isinstance(node, FieldNode):
+                common += self._field(node, parent, page_size)
+                continue
+            condition, cost = self._fragment(node, parent, page_size)
+            if condition is None or parent is None or condition == parent.name:
+                common += cost
+            else:
+                by_type[condition] = by_type.get(condition, 0) + cost
+        return common + max(by_type.values(), default=0)
+
+    def _fragment(
+        self, node: Any, parent: GraphQLNamedType | None, page_size: int | None
+    ) -> tuple[str | None, int]:
+        if isinstance(node, InlineFragmentNode):
+            condition = node.type_condition.name.value if node.type_condition else None
+            type_ = self._schema.get_type(condition) if condition else parent
+            return condition, self._selections(node.selection_set, type_, page_size)
+        assert isinstance(node, FragmentSpreadNode)
+        fragment = self._fragments[node.name.value]
+        condition = fragment.type_condition.name.value
+        key = (node.name.value, page_size)
+        if key not in self._fragment_costs:
+            type_ = self._schema.get_type(condition)
+            self._fragment_costs[key] = self._selections(fragment.selection_set, type_, page_size)
+        return condition, self._fragment_costs[key]
+
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None, page_size: int | None) -> int:
+        if node.name.value.startswith("__"):
+            return 0
+        own = MUTATION_COST if parent is self._schema.mutation_type else FIELD_COST
+        definition = getattr(parent, "fields", {}).get(node.name.value)
+        if not node.selection_set or definition is None:
+            return own
+        inner = get_named_type(definition.type)
+        children = self._selections(node.selection_set, inner, self._page_size(node, definition))
+        return own + self._items(node, definition, page_size) * children
+
+    def _page_size(self, node: FieldNode, definition: GraphQLField) -> int | None:
+        """The size that the lists inside this field have, if it is a connection."""
+        if "first" not in definition.args and "last" not in definition.args:
+            return None
+        given = [self._given(node, name) for name in ("first", "last")]
+        sizes = [size for size in given if isinstance(size, int)]
+        return min(max(sizes[0], 1), LARGEST_PAGE_SIZE) if sizes else DEFAULT_PAGE_SIZE
+
+    def _items(self, node: FieldNode, definition: GraphQLField, page_size: int | None) -> int:
+        if not is_list(definition.type):
+            return 1
+        if page_size is not None:
+            return page_size
+        given = [self._given(node, name) for name in definition.args]
+        lengths = [len(value) for value in given if isinstance(value, (list, tuple))]
+        return max(lengths, default=PLAIN_LIST_SIZE)
+
+    def _given(self, node: FieldNode, name: str) -> object:
+        """An argument as far as it matters here: an integer, or a list of whatever."""
+        for argument in node.arguments or ():
+            if argument.name.value == name:
+                return self._value(argument.value)
+        return None
+
+    def _value(self, value: object) -> object:
+        if isinstance(value, IntValueNode):
+            return int(value.value)
+        if isinstance(value, ListValueNode):
+            return value.values
+        if not isinstance(value, VariableNode):
+            return None
+        if (name := value.name.value) in self._variables:
+            return self._variables[name]
+        for definition in self._operation.variable_definitions or ():
+            if definition.variable.name.value == name and definition.default_value:
+                return self._value(definition.default_value)
+        return None
+
+
+def is_list(type_: GraphQLOutputType) -> bool:
+    return isinstance(type_.of_type if isinstance(type_, GraphQLNonNull) else type_, GraphQLList)
+
+
+def is_introspection(operation: OperationDefinitionNode) -> bool:
+    """Whether nothing but the schema itself is read. Fragments at the root make it an ordinary query."""
+    return all(
+        isinstance(node, FieldNode) and node.name.value.startswith("__")
+        for node in operation.selection_set.selections
+    )

@@ -1,0 +1,140 @@
+"""Parsed, measured and validated documents, kept for the next request that sends the same text.
+
+Parsing and validation are the larger half of a small request, and clients send the same few documents
+again and again with other variables. What is kept is bounded by characters and not only by number: the
+tree of a document takes some hundred times the memory of its text.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLInputObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRule
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+
+from schema.http.refusals import refuse_document
+from schema.limits import LimitExceeded, Limits, check_document
+from schema.masking import ExposedError, format_error
+
+# 1,000 is more than the documents of all clients of one deployment. 400,000 characters of the densest
+# text make about 150 MB of tree, of ordinary text a tenth of it.
+MOST_DOCUMENTS = 1_000
+MOST_CHARACTERS = 400_000
+
+# How graphql-core ends the message when one of the limits that it was given stops the parser.
+_PARSER_LIMITS = {
+    "tokens. Parsing aborted.": "TOO_MANY_TOKENS",
+    "comments. Parsing aborted.": "TOO_MANY_TOKENS",
+    "Document is nested too deeply. Parsing aborted.": "QUERY_TOO_DEEP",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """A document that may be executed."""
+
+    tree: DocumentNode
+    operations: tuple[OperationDefinitionNode, ...]
+
+    def operation(self, name: str | None) -> OperationDefinitionNode:
+        """The one that is asked for; the name may be left out if there is one only."""
+        if name is not None:
+            for operation in self.operations:
+                if operation.name and operation.name.value == name:
+                    return operation
+            raise unresolved("The document has no operation of this name.")
+        if not self.operations:
+            raise unresolved("The document has no operation.")
+        if len(self.operations) > 1:
+            raise unresolved("The document has several operations; say which with “operationName”.")
+        return self.operations[0]
+
+
+def unresolved(message: str) -> Exception:
+    error = ExposedError(message, code="OPERATION_RESOLUTION_FAILURE")
+    return refuse_document([format_error(None, error)])
+
+
+class Documents:
+    """Texts to documents, for one schema."""
+
+    def __init__(
+        self, schema: GraphQLSchema, limits: Limits, *, introspection: bool, suggestions: bool
+    ) -> None:
+        self._schema = schema
+        self._limits = limits
+        self._suggestions = suggestions
+        self._rules = rules_for(schema, introspection=introspection)
+        self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._characters = 0
+
+    def prepare(self, text: str) -> Document:
+        """Raises a `Refusal` with every error that was found, up to the limit of errors."""
+        if document := self._kept.get(text):
+            self._kept.move_to_end(text)
+            return document
+        document = self._read(text)
+        self._keep(text, document)
+        return document
+
+    def _read(self, text: str) -> Document:
+        tree = self._parse(text)
+        try:
+            check_document(tree, self._limits)
+        except ExposedError as error:
+            raise refuse_document([format_error(None, error)]) from None
+        self._validate(tree)
+        operations = tuple(node for node in tree.definitions if isinstance(node, OperationDefinitionNode))
+        return Document(tree, operations)
+
+    def _parse(self, text: str) -> DocumentNode:
+        limit = self._limits.tokens
+        try:
+            return parse(text, max_lexical_tokens=limit, max_comments=limit)
+        except GraphQLError as error:
+            for ending, code in _PARSER_LIMITS.items():
+                if error.message.endswith(ending):
+                    shown: ExposedError = LimitExceeded(error.message, code=code, limit=limit)
+                    break
+            else:
+                shown = ExposedError(error.message, code="GRAPHQL_PARSE_FAILED")
+            raise refuse_document([format_error(error, shown)]) from None
+
+    def _validate(self, tree: DocumentNode) -> None:
+        # The one more that graphql-core adds says that there were more.
+        most = self._limits.errors - 1
+        hide = not self._suggestions
+        errors = validate(self._schema, tree, self._rules, max_errors=most, hide_suggestions=hide)
+        if errors:
+            code = "GRAPHQL_VALIDATION_FAILED"
+            raise refuse_document([format_error(e, ExposedError(e.message, code=code)) for e in errors])
+
+    def _keep(self, text: str, document: Document) -> None:
+        self._kept[text] = document
+        self._characters += len(text)
+        while len(self._kept) > MOST_DOCUMENTS or self._characters > MOST_CHARACTERS:
+            oldest, _ = self._kept.popitem(last=False)
+            self._characters -= len(oldest)
+
+
+def rules_for(schema: GraphQLSchema, *, introspection: bool) -> tuple[type[ASTValidationRule], ...]:
+    """GraphQL's own rules, and Strawberry's where it has types of its own.
+
+    Strawberry's rule for `@oneOf` inputs raises KeyError on an undefined variable, so its types are marked
+    for graphql-core's rule instead, which covers literals and variables alike.
+    """
+    for type_ in schema.type_map.values():
+        definition = type_.extensions.get("strawberry-definition")
+        if isinstance(type_, GraphQLInputObjectType) and getattr(definition, "is_one_of", False):
+            type_.is_one_of = True
+    rules = (*specified_rules, MaybeNullValidationRule)
+    return rules if introspection else (*rules, NoSchemaIntrospectionCustomRule)
