@@ -71,15 +71,11 @@ def _sqlite(url: str) -> SqliteAddress:
     if not name:
         raise DatabaseUnavailable("the database URL names no file: write sqlite:///folder/paydesk.sqlite3")
     if ":memory:" in name:
-        raise DatabaseUnavailable(
-            "a database in memory forgets every payment: write sqlite:///folder/paydesk.sqlite3"
-        )
+        raise DatabaseUnavailable("a database in memory forgets every payment: write sqlite:///folder/paydesk.sqlite3")
     options = dict(parse_qsl(query, keep_blank_values=True))
     unknown = sorted(options.keys() - _SQLITE_OPTIONS.keys())
     if unknown:
-        raise DatabaseUnavailable(
-            f"the database URL has an option that SQLite does not know: {', '.join(unknown)}"
-        )
+        raise DatabaseUnavailable(f"the database URL has an option that SQLite does not know: {', '.join(unknown)}")
     readers = int(_positive("readers", options["readers"])) if "readers" in options else 4
     return SqliteAddress(path=Path(name), readers=readers)
 
@@ -90,9 +86,7 @@ def _postgres(url: str) -> PostgresAddress:
         shown = f"{parts.hostname or 'local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
     except ValueError:
         # The parser's own message would quote the URL, and with it the password.
-        raise DatabaseUnavailable(
-            "the database URL cannot be read: percent-encode special characters in it"
-        ) from None
+        raise DatabaseUnavailable("the database URL cannot be read: percent-encode special characters in it") from None
     ours = {}
     libpq = []
     for key, value in parse_qsl(parts.query, keep_blank_values=True):

@@ -121,9 +121,7 @@ class _Client(BaseDBAsyncClient):
         raise TransactionMisused("connections are closed by the Database")
 
     def _in_transaction(self) -> Any:
-        raise TransactionMisused(
-            "open transactions with Database.transaction(), nested ones with savepoint()"
-        )
+        raise TransactionMisused("open transactions with Database.transaction(), nested ones with savepoint()")
 
 
 class SqliteConnection(_Client, SqliteClient):

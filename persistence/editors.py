@@ -61,13 +61,20 @@ class _SqliteEditor(_WithConstraints, SqliteSchemaEditor):
             f"({', '.join(self.quote(column) for column in columns)}) WHERE {constraint.condition};"
         )
 
+    async def remove_constraint(self, model: Any, constraint: Any) -> None:
+        if isinstance(constraint, CheckConstraint):
+            # Tortoise rebuilds the table from its state before the removal, and the CHECK would be back.
+            model._meta.constraints = tuple(
+                each for each in model._meta.constraints if getattr(each, "name", None) != constraint.name
+            )
+        await super().remove_constraint(model, constraint)
+
     async def _remake_table(self, model: Any, *arguments: Any, **options: Any) -> None:
         """SQLite changes most things by copying the table, and the old one takes its indexes and triggers
         along.
         """
         rows = await self.client.execute_query_dict(
-            "SELECT sql FROM sqlite_master "
-            "WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL",
+            "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL",
             [model._meta.db_table],
         )
         await super()._remake_table(model, *arguments, **options)

@@ -165,9 +165,7 @@ def _migration(graph: MigrationGraph, key: MigrationKey) -> Migration:
 def _refuse_a_newer_database(applied: set[str], plan: Sequence[MigrationKey]) -> None:
     unknown = sorted(applied - {key.name for key in plan})
     if unknown:
-        raise DatabaseIsNewer(
-            f"the database was migrated by a newer version ({', '.join(unknown)}): upgrade this one"
-        )
+        raise DatabaseIsNewer(f"the database was migrated by a newer version ({', '.join(unknown)}): upgrade this one")
 
 
 def _empty_state(database: Database) -> State:

@@ -70,16 +70,20 @@ async def _tell_tortoise(dialect: Dialect, app: App) -> None:
     if _Registration.context is not None:
         await _Registration.context.close_connections()
     context = TortoiseContext()
-    await context.init(
-        config={
-            "connections": {dialect.value: {"engine": __name__, "credentials": {"dialect": dialect.value}}},
-            "apps": app.config(dialect),
-        },
-        use_tz=True,
-        timezone="UTC",
-        # Requests and jobs run in contexts of their own and find the models through the fallback.
-        _enable_global_fallback=True,
-    )
+    # `init` looks for the context that it is initialising.
+    with context:
+        await context.init(
+            config={
+                "connections": {
+                    dialect.value: {"engine": __name__, "credentials": {"dialect": dialect.value}},
+                },
+                "apps": app.config(dialect),
+            },
+            use_tz=True,
+            timezone="UTC",
+            # Requests and jobs run in contexts of their own and find the models through the fallback.
+            _enable_global_fallback=True,
+        )
     _Registration.context, _Registration.dialect, _Registration.app = context, dialect, app
 
 

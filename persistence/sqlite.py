@@ -106,9 +106,7 @@ class SqliteEngine:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 raw = await self._readers.get()
         except TimeoutError:
-            raise DatabaseUnavailable(
-                f"no connection to {self.address} was free for {_PATIENCE_SECONDS:g} s"
-            ) from None
+            raise DatabaseUnavailable(f"no connection to {self.address} was free for {_PATIENCE_SECONDS:g} s") from None
         try:
             self._refuse_when_closed()
             raw = raw or await self._connect("PRAGMA query_only = ON")
@@ -134,9 +132,7 @@ class SqliteEngine:
         on, dropping the old table deletes its rows first, and what refers to them. They are checked before
         the commit.
         """
-        raw = await self._connect(
-            "PRAGMA foreign_keys = OFF", f"PRAGMA busy_timeout = {int(_PATIENCE_SECONDS * 1000)}"
-        )
+        raw = await self._connect("PRAGMA foreign_keys = OFF", f"PRAGMA busy_timeout = {int(_PATIENCE_SECONDS * 1000)}")
         connection = SqliteConnection(raw)
         try:
             await raw.execute("BEGIN IMMEDIATE")

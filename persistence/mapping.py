@@ -1,0 +1,410 @@
+"""Rows and the entities that they stand for: what clients see, from the customer to the event.
+
+`x_from_row` takes a row as either driver gives it (see `sql`), with JSON columns as text or already read, and ignores
+columns that it does not know. `x_to_row` gives the columns that Tortoise's models take. The rows that only the gateway itself reads are in `records`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from domain.charges import Charge, ChargeState, FailureCode, Review, ReviewReason
+from domain.customers import Customer, ProviderAccount
+from domain.declines import DeclineCode
+from domain.events import Event, EventKind
+from domain.orders import Order, OrderLine, OrderState
+from domain.payment_methods import PaymentMethod, PaymentMethodState
+from domain.products import Interval, IntervalUnit, Price, Product
+from domain.provider import Card, CardBrand, ExecutedAs, Initiator
+from domain.refunds import Refund, RefundReason, RefundState
+from persistence.columns import (
+    Columns,
+    Row,
+    address_from,
+    document,
+    money,
+    next_action_document,
+    next_action_from,
+    optional,
+    same_currency,
+)
+from persistence.sql import boolean, instant, optional_instant
+
+
+# --- customers --------------------------------------------------------------------------------------------------------
+
+
+def customer_from_row(row: Row) -> Customer:
+    return Customer(
+        id=row["id"],
+        external_id=row["external_id"],
+        email=row["email"],
+        name=row["name"],
+        billing_address=optional(address_from, row["billing_address"]),
+        shipping_address=optional(address_from, row["shipping_address"]),
+        metadata=document(row["metadata"]),
+        default_payment_method_id=row["default_payment_method_id"],
+        livemode=boolean(row["livemode"]),
+        created_at=instant(row["created_at"]),
+        updated_at=instant(row["updated_at"]),
+    )
+
+
+def customer_to_row(customer: Customer) -> Columns:
+    return {
+        "id": customer.id,
+        "external_id": customer.external_id,
+        "email": customer.email,
+        "name": customer.name,
+        "billing_address": optional(asdict, customer.billing_address),
+        "shipping_address": optional(asdict, customer.shipping_address),
+        "metadata": dict(customer.metadata),
+        "default_payment_method_id": customer.default_payment_method_id,
+        "livemode": customer.livemode,
+        "created_at": customer.created_at,
+        "updated_at": customer.updated_at,
+    }
+
+
+def provider_account_from_row(row: Row) -> ProviderAccount:
+    return ProviderAccount(
+        customer_id=row["customer_id"],
+        account=row["account"],
+        customer_ref=row["customer_ref"],
+        created_at=instant(row["created_at"]),
+    )
+
+
+def provider_account_to_row(account: ProviderAccount) -> Columns:
+    return {
+        "customer_id": account.customer_id,
+        "account": account.account,
+        "customer_ref": account.customer_ref,
+        "created_at": account.created_at,
+    }
+
+
+# --- products and prices ----------------------------------------------------------------------------------------------
+
+
+def product_from_row(row: Row) -> Product:
+    return Product(
+        id=row["id"],
+        name=row["name"],
+        description=row["description"],
+        metadata=document(row["metadata"]),
+        archived_at=optional_instant(row["archived_at"]),
+        created_at=instant(row["created_at"]),
+        updated_at=instant(row["updated_at"]),
+    )
+
+
+def product_to_row(product: Product) -> Columns:
+    return {
+        "id": product.id,
+        "name": product.name,
+        "description": product.description,
+        "metadata": dict(product.metadata),
+        "archived_at": product.archived_at,
+        "created_at": product.created_at,
+        "updated_at": product.updated_at,
+    }
+
+
+def price_from_row(row: Row) -> Price:
+    return Price(
+        id=row["id"],
+        product_id=row["product_id"],
+        nickname=row["nickname"],
+        unit_amount=money(row, "unit_amount"),
+        interval=Interval(IntervalUnit(row["interval_unit"]), row["interval_count"]) if row["interval_unit"] else None,
+        archived_at=optional_instant(row["archived_at"]),
+        created_at=instant(row["created_at"]),
+    )
+
+
+def price_to_row(price: Price) -> Columns:
+    return {
+        "id": price.id,
+        "product_id": price.product_id,
+        "nickname": price.nickname,
+        "unit_amount": price.unit_amount.minor_units,
+        "currency": price.unit_amount.currency,
+        "interval_unit": price.interval and price.interval.unit,
+        "interval_count": price.interval and price.interval.count,
+        "archived_at": price.archived_at,
+        "created_at": price.created_at,
+    }
+
+
+# --- payment methods --------------------------------------------------------------------------------------------------
+
+
+def payment_method_from_row(row: Row) -> PaymentMethod:
+    return PaymentMethod(
+        id=row["id"],
+        customer_id=row["customer_id"],
+        account=row["account"],
+        state=PaymentMethodState(row["state"]),
+        token=row["token"],
+        payment_method_ref=row["payment_method_ref"],
+        card=_card(row),
+        next_action=optional(next_action_from, row["next_action"]),
+        decline_code=optional(DeclineCode, row["decline_code"]),
+        failure_message=row["failure_message"],
+        make_default=boolean(row["make_default"]),
+        livemode=boolean(row["livemode"]),
+        created_at=instant(row["created_at"]),
+        updated_at=instant(row["updated_at"]),
+    )
+
+
+def payment_method_to_row(method: PaymentMethod) -> Columns:
+    return {
+        "id": method.id,
+        "customer_id": method.customer_id,
+        "account": method.account,
+        "state": method.state,
+        "token": method.token,
+        "payment_method_ref": method.payment_method_ref,
+        "card_brand": method.card and method.card.brand,
+        "card_last4": method.card and method.card.last4,
+        "card_expiry_month": method.card and method.card.expiry_month,
+        "card_expiry_year": method.card and method.card.expiry_year,
+        "next_action": optional(next_action_document, method.next_action),
+        "decline_code": method.decline_code,
+        "failure_message": method.failure_message,
+        "make_default": method.make_default,
+        "livemode": method.livemode,
+        "created_at": method.created_at,
+        "updated_at": method.updated_at,
+    }
+
+
+def _card(row: Row) -> Card | None:
+    if row["card_brand"] is None:
+        return None
+    return Card(
+        brand=CardBrand(row["card_brand"]),
+        last4=row["card_last4"],
+        expiry_month=row["card_expiry_month"],
+        expiry_year=row["card_expiry_year"],
+    )
+
+
+# --- orders -----------------------------------------------------------------------------------------------------------
+
+
+def order_from_row(row: Row, line_rows: Iterable[Row]) -> Order:
+    """`line_rows` in the order of their `position`."""
+    return Order(
+        id=row["id"],
+        customer_id=row["customer_id"],
+        state=OrderState(row["state"]),
+        currency=row["currency"],
+        lines=tuple(order_line_from_row(line) for line in line_rows),
+        version=row["version"],
+        external_id=row["external_id"],
+        external_version=row["external_version"],
+        metadata=document(row["metadata"]),
+        expires_at=optional_instant(row["expires_at"]),
+        placed_at=optional_instant(row["placed_at"]),
+        completed_at=optional_instant(row["completed_at"]),
+        canceled_at=optional_instant(row["canceled_at"]),
+        livemode=boolean(row["livemode"]),
+        created_at=instant(row["created_at"]),
+        updated_at=instant(row["updated_at"]),
+    )
+
+
+def order_to_row(order: Order) -> Columns:
+    return {
+        "id": order.id,
+        "customer_id": order.customer_id,
+        "state": order.state,
+        "currency": order.currency,
+        "total": order.total.minor_units,
+        "version": order.version,
+        "external_id": order.external_id,
+        "external_version": order.external_version,
+        "metadata": dict(order.metadata),
+        "expires_at": order.expires_at,
+        "placed_at": order.placed_at,
+        "completed_at": order.completed_at,
+        "canceled_at": order.canceled_at,
+        "livemode": order.livemode,
+        "created_at": order.created_at,
+        "updated_at": order.updated_at,
+    }
+
+
+def order_line_from_row(row: Row) -> OrderLine:
+    return OrderLine(
+        id=row["id"],
+        product_id=row["product_id"],
+        price_id=row["price_id"],
+        name=row["name"],
+        unit_amount=money(row, "unit_amount"),
+        quantity=row["quantity"],
+    )
+
+
+def order_line_to_row(line: OrderLine, *, order_id: str, position: int) -> Columns:
+    return {
+        "id": line.id,
+        "order_id": order_id,
+        "position": position,
+        "product_id": line.product_id,
+        "price_id": line.price_id,
+        "name": line.name,
+        "unit_amount": line.unit_amount.minor_units,
+        "currency": line.unit_amount.currency,
+        "quantity": line.quantity,
+    }
+
+
+# --- charges and refunds ----------------------------------------------------------------------------------------------
+
+
+def charge_from_row(row: Row) -> Charge:
+    return Charge(
+        id=row["id"],
+        order_id=row["order_id"],
+        customer_id=row["customer_id"],
+        payment_method_id=row["payment_method_id"],
+        account=row["account"],
+        charge_ref=row["charge_ref"],
+        state=ChargeState(row["state"]),
+        initiator=Initiator(row["initiator"]),
+        amount=money(row, "amount"),
+        authorized=money(row, "authorized"),
+        captured=money(row, "captured"),
+        refunded=money(row, "refunded"),
+        refund_reserved=money(row, "refund_reserved"),
+        return_url=row["return_url"],
+        next_action=optional(next_action_from, row["next_action"]),
+        action_expires_at=optional_instant(row["action_expires_at"]),
+        decline_code=optional(DeclineCode, row["decline_code"]),
+        failure_code=optional(FailureCode, row["failure_code"]),
+        issuer_code=row["issuer_code"],
+        provider_code=row["provider_code"],
+        provider_message=row["provider_message"],
+        next_check_at=optional_instant(row["next_check_at"]),
+        review=Review(instant(row["review_since"]), ReviewReason(row["review_reason"]))
+        if row["review_since"]
+        else None,
+        livemode=boolean(row["livemode"]),
+        created_at=instant(row["created_at"]),
+        updated_at=instant(row["updated_at"]),
+    )
+
+
+def charge_to_row(charge: Charge) -> Columns:
+    return {
+        "id": charge.id,
+        "order_id": charge.order_id,
+        "customer_id": charge.customer_id,
+        "payment_method_id": charge.payment_method_id,
+        "account": charge.account,
+        "charge_ref": charge.charge_ref,
+        "state": charge.state,
+        "initiator": charge.initiator,
+        "currency": charge.amount.currency,
+        **{
+            column: same_currency(amount, charge.amount.currency)
+            for column, amount in (
+                ("amount", charge.amount),
+                ("authorized", charge.authorized),
+                ("captured", charge.captured),
+                ("refunded", charge.refunded),
+                ("refund_reserved", charge.refund_reserved),
+            )
+        },
+        "return_url": charge.return_url,
+        "next_action": optional(next_action_document, charge.next_action),
+        "action_expires_at": charge.action_expires_at,
+        "decline_code": charge.decline_code,
+        "failure_code": charge.failure_code,
+        "issuer_code": charge.issuer_code,
+        "provider_code": charge.provider_code,
+        "provider_message": charge.provider_message,
+        "next_check_at": charge.next_check_at,
+        "review_since": charge.review and charge.review.since,
+        "review_reason": charge.review and charge.review.reason,
+        "livemode": charge.livemode,
+        "created_at": charge.created_at,
+        "updated_at": charge.updated_at,
+    }
+
+
+def refund_from_row(row: Row) -> Refund:
+    return Refund(
+        id=row["id"],
+        charge_id=row["charge_id"],
+        order_id=row["order_id"],
+        customer_id=row["customer_id"],
+        account=row["account"],
+        refund_ref=row["refund_ref"],
+        state=RefundState(row["state"]),
+        executed_as=ExecutedAs(row["executed_as"]),
+        amount=money(row, "amount"),
+        reason=optional(RefundReason, row["reason"]),
+        note=row["note"],
+        failure_code=optional(FailureCode, row["failure_code"]),
+        provider_code=row["provider_code"],
+        provider_message=row["provider_message"],
+        next_check_at=optional_instant(row["next_check_at"]),
+        livemode=boolean(row["livemode"]),
+        created_at=instant(row["created_at"]),
+        updated_at=instant(row["updated_at"]),
+    )
+
+
+def refund_to_row(refund: Refund) -> Columns:
+    return {
+        "id": refund.id,
+        "charge_id": refund.charge_id,
+        "order_id": refund.order_id,
+        "customer_id": refund.customer_id,
+        "account": refund.account,
+        "refund_ref": refund.refund_ref,
+        "state": refund.state,
+        "executed_as": refund.executed_as,
+        "amount": refund.amount.minor_units,
+        "currency": refund.amount.currency,
+        "reason": refund.reason,
+        "note": refund.note,
+        "failure_code": refund.failure_code,
+        "provider_code": refund.provider_code,
+        "provider_message": refund.provider_message,
+        "next_check_at": refund.next_check_at,
+        "livemode": refund.livemode,
+        "created_at": refund.created_at,
+        "updated_at": refund.updated_at,
+    }
+
+
+# --- events -----------------------------------------------------------------------------------------------------------
+
+
+def event_from_row(row: Row) -> Event:
+    return Event(
+        id=row["id"],
+        kind=EventKind(row["kind"]),
+        subject_ids=tuple(document(row["subject_ids"])),
+        actor=row["actor"],
+        data=document(row["data"]),
+        livemode=boolean(row["livemode"]),
+        created_at=instant(row["created_at"]),
+    )
+
+
+def event_to_row(event: Event) -> Columns:
+    return {
+        "id": event.id,
+        "kind": event.kind,
+        "subject_ids": list(event.subject_ids),
+        "actor": event.actor,
+        "data": dict(event.data),
+        "livemode": event.livemode,
+        "created_at": event.created_at,
+    }

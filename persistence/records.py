@@ -1,0 +1,161 @@
+"""Rows and the entities that they stand for: what only the gateway itself reads. As `mapping` otherwise."""
+
+from domain.api_keys import ApiKey
+from domain.idempotency import IdempotencyKey
+from domain.jobs import Job, JobKind
+from domain.ledger import LedgerAccount, LedgerEntry
+from domain.operations import Operation, OperationKind, VoidPurpose
+from domain.principals import Permission
+from domain.provider import Outcome, WebhookSubject
+from domain.webhooks import DeliveryState, WebhookDelivery
+from persistence.columns import Columns, Row, document, money, optional
+from persistence.sql import boolean, instant, optional_instant
+
+
+def operation_from_row(row: Row) -> Operation:
+    return Operation(
+        id=row["id"],
+        kind=OperationKind(row["kind"]),
+        charge_id=row["charge_id"],
+        refund_id=row["refund_id"],
+        account=row["account"],
+        request=document(row["request"]),
+        on_session=boolean(row["on_session"]),
+        void_purpose=optional(VoidPurpose, row["void_purpose"]),
+        first_sent_at=optional_instant(row["first_sent_at"]),
+        tries=row["tries"],
+        empty_looks=row["empty_looks"],
+        outcome=optional(Outcome, row["outcome"]),
+        raw=document(row["raw"]),
+        finished_at=optional_instant(row["finished_at"]),
+        created_at=instant(row["created_at"]),
+    )
+
+
+def operation_to_row(operation: Operation) -> Columns:
+    return {
+        "id": operation.id,
+        "kind": operation.kind,
+        "charge_id": operation.charge_id,
+        "refund_id": operation.refund_id,
+        "account": operation.account,
+        "request": dict(operation.request),
+        "on_session": operation.on_session,
+        "void_purpose": operation.void_purpose,
+        "first_sent_at": operation.first_sent_at,
+        "tries": operation.tries,
+        "empty_looks": operation.empty_looks,
+        "outcome": operation.outcome,
+        "raw": optional(dict, operation.raw),
+        "finished_at": operation.finished_at,
+        "created_at": operation.created_at,
+    }
+
+
+def ledger_entry_from_row(row: Row) -> LedgerEntry:
+    return LedgerEntry(
+        id=row["id"],
+        cause=row["cause"],
+        account=LedgerAccount(row["account"]),
+        amount=money(row, "amount"),
+        charge_id=row["charge_id"],
+        refund_id=row["refund_id"],
+        livemode=boolean(row["livemode"]),
+        created_at=instant(row["created_at"]),
+    )
+
+
+def ledger_entry_to_row(entry: LedgerEntry) -> Columns:
+    return {
+        "id": entry.id,
+        "cause": entry.cause,
+        "account": entry.account,
+        "amount": entry.amount.minor_units,
+        "currency": entry.amount.currency,
+        "charge_id": entry.charge_id,
+        "refund_id": entry.refund_id,
+        "livemode": entry.livemode,
+        "created_at": entry.created_at,
+    }
+
+
+def idempotency_key_from_row(row: Row) -> IdempotencyKey:
+    return IdempotencyKey(
+        principal=row["principal"],
+        mutation=row["mutation"],
+        key=row["key"],
+        fingerprint=row["fingerprint"],
+        object_id=row["object_id"],
+        created_at=instant(row["created_at"]),
+    )
+
+
+def job_from_row(row: Row) -> Job:
+    """Of a job that was just claimed."""
+    return Job(
+        id=row["id"],
+        kind=JobKind(row["kind"]),
+        subject_id=row["subject_id"],
+        tries=row["tries"],
+        claim=row["claim"],
+    )
+
+
+def webhook_delivery_from_row(row: Row) -> WebhookDelivery:
+    return WebhookDelivery(
+        id=row["id"],
+        account=row["account"],
+        event_key=row["event_key"],
+        kind=row["kind"],
+        subject=WebhookSubject(row["subject"]),
+        subject_ref=row["subject_ref"],
+        operation_id=row["operation_id"],
+        livemode=boolean(row["livemode"]),
+        payload=document(row["payload"]),
+        state=DeliveryState(row["state"]),
+        occurred_at=instant(row["occurred_at"]),
+        received_at=instant(row["received_at"]),
+        ended_at=optional_instant(row["ended_at"]),
+    )
+
+
+def webhook_delivery_to_row(delivery: WebhookDelivery) -> Columns:
+    return {
+        "id": delivery.id,
+        "account": delivery.account,
+        "event_key": delivery.event_key,
+        "kind": delivery.kind,
+        "subject": delivery.subject,
+        "subject_ref": delivery.subject_ref,
+        "operation_id": delivery.operation_id,
+        "livemode": delivery.livemode,
+        "payload": dict(delivery.payload),
+        "state": delivery.state,
+        "occurred_at": delivery.occurred_at,
+        "received_at": delivery.received_at,
+        "ended_at": delivery.ended_at,
+    }
+
+
+def api_key_from_row(row: Row) -> ApiKey:
+    return ApiKey(
+        id=row["id"],
+        name=row["name"],
+        secret_hash=row["secret_hash"],
+        permissions=frozenset(Permission(word) for word in document(row["permissions"])),
+        last_used_at=optional_instant(row["last_used_at"]),
+        revoked_at=optional_instant(row["revoked_at"]),
+        created_at=instant(row["created_at"]),
+    )
+
+
+def api_key_to_row(key: ApiKey) -> Columns:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "secret_hash": key.secret_hash,
+        "permissions": sorted(key.permissions),
+        "last_used_at": key.last_used_at,
+        "revoked_at": key.revoked_at,
+        "created_at": key.created_at,
+    }

@@ -1,0 +1,39 @@
+from tortoise import fields
+from tortoise.fields import OnDelete
+from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
+from tortoise.models import Model
+
+
+class Box(Model):
+    id = fields.CharField(max_length=40, primary_key=True)
+    count = fields.BigIntField(default=0)
+    note = fields.TextField(null=True)
+    tags = fields.JSONField[dict[str, object]](default=dict)
+    sealed = fields.BooleanField(default=False)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "sample_boxes"
+        constraints = (CheckConstraint(name="sample_boxes_count_from_zero", check="count >= 0"),)
+
+
+class Label(Model):
+    id = fields.CharField(max_length=40, primary_key=True)
+    box: fields.ForeignKeyRelation[Box] = fields.ForeignKeyField("sample.Box", on_delete=OnDelete.RESTRICT)
+    state = fields.CharField(max_length=20)
+
+    class Meta:
+        table = "sample_labels"
+        indexes = (("box_id", "id"),)
+        constraints = (
+            CheckConstraint(name="sample_labels_state", check="state IN ('LIVE', 'OLD')"),
+            UniqueConstraint(name="sample_labels_one_live", fields=("box_id",), condition="state = 'LIVE'"),
+        )
+
+
+class Entry(Model):
+    id = fields.CharField(max_length=40, primary_key=True)
+    amount = fields.BigIntField()
+
+    class Meta:
+        table = "sample_entries"
