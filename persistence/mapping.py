@@ -1,7 +1,8 @@
 """Rows and the entities that they stand for: what clients see, from the customer to the event.
 
 `x_from_row` takes a row as either driver gives it (see `sql`), with JSON columns as text or already read, and ignores
-columns that it does not know. `x_to_row` gives the columns that Tortoise's models take. The rows that only the gateway itself reads are in `records`.
+columns that it does not know. `x_to_row` gives the columns that Tortoise's models take. The rows that only the gateway
+itself reads are in `records`.
 """
 
 from collections.abc import Iterable
@@ -28,7 +29,6 @@ from persistence.columns import (
     same_currency,
 )
 from persistence.sql import boolean, instant, optional_instant
-
 
 # --- customers --------------------------------------------------------------------------------------------------------
 
@@ -309,16 +309,11 @@ def charge_to_row(charge: Charge) -> Columns:
         "state": charge.state,
         "initiator": charge.initiator,
         "currency": charge.amount.currency,
-        **{
-            column: same_currency(amount, charge.amount.currency)
-            for column, amount in (
-                ("amount", charge.amount),
-                ("authorized", charge.authorized),
-                ("captured", charge.captured),
-                ("refunded", charge.refunded),
-                ("refund_reserved", charge.refund_reserved),
-            )
-        },
+        "amount": charge.amount.minor_units,
+        "authorized": same_currency(charge.authorized, charge.amount.currency),
+        "captured": same_currency(charge.captured, charge.amount.currency),
+        "refunded": same_currency(charge.refunded, charge.amount.currency),
+        "refund_reserved": same_currency(charge.refund_reserved, charge.amount.currency),
         "return_url": charge.return_url,
         "next_action": optional(next_action_document, charge.next_action),
         "action_expires_at": charge.action_expires_at,

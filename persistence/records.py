@@ -22,7 +22,7 @@ def operation_from_row(row: Row) -> Operation:
         request=document(row["request"]),
         on_session=boolean(row["on_session"]),
         void_purpose=optional(VoidPurpose, row["void_purpose"]),
-        first_sent_at=optional_instant(row["first_sent_at"]),
+        first_sent_at=instant(row["first_sent_at"]),
         tries=row["tries"],
         empty_looks=row["empty_looks"],
         outcome=optional(Outcome, row["outcome"]),
