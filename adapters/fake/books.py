@@ -1,0 +1,247 @@
+"""The fake bank's books: one SQLite file of its own, which several processes may open at once.
+
+Every call is one `BEGIN IMMEDIATE` transaction, in which the effect, the stored answer and the event are written
+together: whoever is killed, and whenever, all of it happened or none. The gateway's database is another file, so a
+crash there does not touch what the bank knows.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+from threading import Lock
+from typing import Any
+
+import orjson
+
+IN_MEMORY = ":memory:"
+
+_VERSION = 1
+_BUSY_SECONDS = 10.0
+"""How long a writer waits for another process; a transaction here takes well under a millisecond."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS customers (
+    ref TEXT PRIMARY KEY,
+    customer_id TEXT NOT NULL UNIQUE,
+    email TEXT,
+    name TEXT,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS tokens (
+    token TEXT PRIMARY KEY,
+    card TEXT NOT NULL,
+    expiry_month INTEGER NOT NULL,
+    expiry_year INTEGER NOT NULL,
+    used_by TEXT,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS payment_methods (
+    ref TEXT PRIMARY KEY,
+    payment_method_id TEXT NOT NULL UNIQUE,
+    customer_ref TEXT NOT NULL REFERENCES customers (ref),
+    token TEXT NOT NULL,
+    card TEXT NOT NULL,
+    brand TEXT NOT NULL,
+    last4 TEXT NOT NULL,
+    expiry_month INTEGER NOT NULL,
+    expiry_year INTEGER NOT NULL,
+    detached_at TEXT,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS charges (
+    ref TEXT PRIMARY KEY,
+    operation_id TEXT NOT NULL UNIQUE,
+    charge_id TEXT NOT NULL,
+    customer_ref TEXT NOT NULL REFERENCES customers (ref),
+    payment_method_ref TEXT NOT NULL REFERENCES payment_methods (ref),
+    initiator TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    captured INTEGER NOT NULL DEFAULT 0 CHECK (captured BETWEEN 0 AND amount),
+    refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND captured),
+    state TEXT NOT NULL CHECK (state IN ('succeeded', 'requires_action', 'declined', 'failed', 'voided')),
+    refusal_code TEXT,
+    return_url TEXT,
+    statement_descriptor TEXT,
+    metadata TEXT NOT NULL,
+    challenge TEXT UNIQUE,
+    challenge_url TEXT,
+    challenge_expires_at TEXT,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS charges_waiting ON charges (challenge_expires_at) WHERE state = 'requires_action';
+CREATE TABLE IF NOT EXISTS refunds (
+    ref TEXT PRIMARY KEY,
+    operation_id TEXT NOT NULL UNIQUE,
+    refund_id TEXT NOT NULL,
+    charge_ref TEXT NOT NULL REFERENCES charges (ref),
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    reason TEXT,
+    state TEXT NOT NULL CHECK (state IN ('succeeded', 'failed')),
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    charge_ref TEXT,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS in_flight (key TEXT PRIMARY KEY, until TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS events (
+    id TEXT PRIMARY KEY,
+    sequence INTEGER NOT NULL UNIQUE,
+    body BLOB NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    next_try_at TEXT,
+    delivered_at TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS events_due ON events (next_try_at) WHERE next_try_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS calls (call TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT;
+"""
+
+
+class BooksUnreadable(Exception):
+    """The file is no book of this bank, or of another version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the bank was opened with."""
+
+    public_url: str
+    merchant_name: str
+    challenge_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBooks:
+    """The books inside one transaction, and the moment at which it happens."""
+
+    connection: sqlite3.Connection
+    now: datetime
+    terms: Terms
+
+    @property
+    def moment(self) -> str:
+        return as_text(self.now)
+
+    def one(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self.connection.execute(sql, values).fetchone()
+        return row
+
+    def all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        return self.connection.execute(sql, values).fetchall()
+
+    def write(self, sql: str, *values: Any) -> int:
+        """Run it; how many rows it touched."""
+        return self.connection.execute(sql, values).rowcount
+
+    def emit(self, kind: str, subject: dict[str, Any]) -> None:
+        """Write the event into the outbox, in the same transaction as what it tells of."""
+        event = {
+            "id": new_ref("fev"),
+            "kind": kind,
+            "created_at": self.now.isoformat(),
+            "livemode": False,
+            "data": subject,
+        }
+        self.write(
+            "INSERT INTO events (id, sequence, body, next_try_at)"
+            " VALUES (?, (SELECT coalesce(max(sequence), 0) + 1 FROM events), ?, ?)",
+            event["id"],
+            orjson.dumps(event),
+            self.moment,
+        )
+
+    def fact(self, name: str) -> str | None:
+        row = self.one("SELECT value FROM facts WHERE name = ?", name)
+        return None if row is None else str(row["value"])
+
+    def remember(self, name: str, value: str) -> None:
+        self.write(
+            "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            name,
+            value,
+        )
+
+
+def as_text(moment: datetime) -> str:
+    """UTC with microseconds, always the same width: the texts sort as the moments do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def new_ref(prefix: str) -> str:
+    return f"{prefix}_{token_hex(12)}"
+
+
+class Books:
+    """The connection of this process. Calls are short and the file has one writer anyway: one lock, one connection."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._lock = Lock()
+        if str(path) != IN_MEMORY:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            # Names, addresses and the webhook secret are in it: nobody else's to read.
+            Path(path).touch(mode=0o600)
+        self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            _prepare(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.row_factory = sqlite3.Row
+    _switch_to_wal(connection)
+    # A commit survives the death of the process, not of the machine: enough for a fake bank, and no fsync a call.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("BEGIN IMMEDIATE")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version not in (0, _VERSION):
+        connection.execute("ROLLBACK")
+        raise BooksUnreadable(f"The fake bank's books have version {version}, this Paydesk reads {_VERSION}.")
+    for statement in _TABLES.split(";\n"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {_VERSION}")
+    connection.execute("COMMIT")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Two processes that open new books at once collide here, and SQLite does not wait by itself for this statement."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        except sqlite3.DatabaseError as error:
+            raise BooksUnreadable("This file is no book of the fake bank.") from error

@@ -1,0 +1,223 @@
+"""Charges at the fake bank: made, waiting for the customer, ended.
+
+A charge is captured in full when it succeeds. One that needs 3D Secure waits until the customer confirms or refuses on
+the bank's page (pages.py), until the gateway voids it, or until the challenge is over.
+"""
+
+import sqlite3
+from datetime import datetime, timedelta
+from secrets import token_urlsafe
+from typing import Any
+
+import orjson
+
+from adapters.fake.books import OpenBooks, as_text, new_ref
+from adapters.fake.calls import Answer, Fields, Refused
+from adapters.fake.cards import CARDS_BY_NAME
+from adapters.fake.customers import customer_row, is_expired, payment_method_row
+from adapters.fake.declines import BANK_DECLINES
+from domain.provider import Initiator
+
+ACTION_EXPIRED = "action_expired"
+_INITIATORS = frozenset(Initiator)
+
+
+def charge(books: OpenBooks, asked: Fields, *, forced_decline: str | None = None) -> Answer:
+    operation_id, charge_id = asked.text("operation_id"), asked.text("charge_id")
+    amount, currency = asked.amount(), asked.currency()
+    initiator, return_url, metadata = asked.text("initiator"), asked.return_url(), asked.metadata()
+    statement_descriptor = asked.optional_text("statement_descriptor")
+    if initiator not in _INITIATORS:
+        raise Refused(400, "field_invalid", f"initiator has to be one of {', '.join(Initiator)}.")
+    customer = customer_row(books, asked.text("customer_ref"))
+    method = payment_method_row(books, asked.text("payment_method_ref"))
+    if method["customer_ref"] != customer["ref"]:
+        raise Refused(400, "payment_method_mismatch", "This payment method belongs to another customer.")
+    if method["detached_at"] is not None:
+        raise Refused(400, "payment_method_detached", "This payment method was detached.")
+
+    state, refusal_code = _decide(books, method, Initiator(initiator), forced_decline)
+    challenge = token_urlsafe(32) if state == "requires_action" else None
+    ref = new_ref("fch")
+    books.write(
+        "INSERT INTO charges (ref, operation_id, charge_id, customer_ref, payment_method_ref, initiator, currency,"
+        " amount, captured, state, refusal_code, return_url, statement_descriptor, metadata, challenge,"
+        " challenge_url, challenge_expires_at, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ref,
+        operation_id,
+        charge_id,
+        customer["ref"],
+        method["ref"],
+        initiator,
+        currency,
+        amount,
+        amount if state == "succeeded" else 0,
+        state,
+        refusal_code,
+        return_url,
+        statement_descriptor,
+        orjson.dumps(metadata).decode(),
+        challenge,
+        challenge and f"{books.terms.public_url}/fake/3ds/{challenge}",
+        challenge and as_text(books.now + timedelta(seconds=books.terms.challenge_seconds)),
+        books.moment,
+    )
+    return _told(books, ref)
+
+
+def _decide(
+    books: OpenBooks, method: sqlite3.Row, initiator: Initiator, forced_decline: str | None
+) -> tuple[str, str | None]:
+    card = CARDS_BY_NAME[method["card"]]
+    if forced_decline is not None:
+        return "declined", forced_decline
+    if is_expired(method, books.now):
+        return "declined", "expired_card"
+    if card.challenge and not initiator.on_session:
+        return "declined", "authentication_required"
+    if card.challenge:
+        return "requires_action", None
+    if card.decline is not None:
+        return "declined", card.decline
+    return "succeeded", None
+
+
+def continue_charge(books: OpenBooks, asked: Fields) -> Answer:
+    """The charge as it now is: whether the customer has confirmed is known here, whatever the client believes."""
+    return charge_answer(charge_row(books, asked.text("charge_ref")))
+
+
+def void(books: OpenBooks, asked: Fields) -> Answer:
+    row = charge_row(books, asked.text("charge_ref"))
+    if row["state"] != "requires_action":
+        return charge_answer(row)
+    return _end(books, row, "voided")
+
+
+def fetch_charge(books: OpenBooks, asked: Fields) -> Answer:
+    return charge_answer(charge_row(books, asked.text("charge_ref")), status=200)
+
+
+def find_charge(books: OpenBooks, asked: Fields) -> Answer:
+    """The charge that an operation made, or that it acted on (continue, void)."""
+    operation_id = asked.text("operation_id")
+    row = books.one(
+        "SELECT ref FROM charges WHERE operation_id = ?"
+        " UNION ALL SELECT charge_ref FROM answers WHERE key = ? AND charge_ref IS NOT NULL LIMIT 1",
+        operation_id,
+        operation_id,
+    )
+    if row is None:
+        return Answer(200, {"charge": None})
+    return charge_answer(charge_row(books, row["ref"]), status=200)
+
+
+def challenge_row(books: OpenBooks, challenge: str) -> sqlite3.Row | None:
+    row = books.one("SELECT ref FROM charges WHERE challenge = ?", challenge)
+    return None if row is None else charge_row(books, row["ref"])
+
+
+def finish_challenge(books: OpenBooks, challenge: str, *, confirmed: bool) -> sqlite3.Row | None:
+    """The customer's answer. Only the first one counts; the row as it then is, None when there is no such challenge."""
+    row = challenge_row(books, challenge)
+    if row is None or row["state"] != "requires_action":
+        return row
+    method = payment_method_row(books, row["payment_method_ref"])
+    refusal_code = CARDS_BY_NAME[method["card"]].decline if confirmed else "authentication_failed"
+    if refusal_code is None:
+        _end(books, row, "succeeded", captured=row["amount"])
+    else:
+        _end(books, row, "declined", refusal_code=refusal_code)
+    return charge_row(books, row["ref"])
+
+
+def expire_challenges(books: OpenBooks) -> None:
+    for row in books.all(
+        "SELECT * FROM charges WHERE state = 'requires_action' AND challenge_expires_at <= ?", books.moment
+    ):
+        _end(books, row, "failed", refusal_code=ACTION_EXPIRED)
+
+
+def charge_row(books: OpenBooks, ref: str) -> sqlite3.Row:
+    """The charge as it is at this moment: a challenge that is over ends it before anybody sees it."""
+    row = _row(books, ref)
+    if row["state"] == "requires_action" and row["challenge_expires_at"] <= books.moment:
+        _end(books, row, "failed", refusal_code=ACTION_EXPIRED)
+        return _row(books, ref)
+    return row
+
+
+def _row(books: OpenBooks, ref: str) -> sqlite3.Row:
+    row = books.one("SELECT * FROM charges WHERE ref = ?", ref)
+    if row is None:
+        raise Refused(404, "charge_missing", "There is no such charge at this bank.")
+    return row
+
+
+def _end(
+    books: OpenBooks, row: sqlite3.Row, state: str, *, captured: int = 0, refusal_code: str | None = None
+) -> Answer:
+    books.write(
+        "UPDATE charges SET state = ?, captured = ?, refusal_code = ? WHERE ref = ? AND state = 'requires_action'",
+        state,
+        captured,
+        refusal_code,
+        row["ref"],
+    )
+    return _told(books, row["ref"])
+
+
+def _told(books: OpenBooks, ref: str) -> Answer:
+    """Tell of the change by an event as well as by the answer."""
+    row = _row(books, ref)
+    books.emit(f"charge.{row['state']}", charge_object(row))
+    return charge_answer(row)
+
+
+def charge_answer(row: sqlite3.Row, *, status: int | None = None) -> Answer:
+    """402 is for the call that was declined; one that only reads gets a declined charge with 200."""
+    body: dict[str, Any] = {"charge": charge_object(row)}
+    if row["state"] == "requires_action":
+        body["next_action"] = {
+            "redirect_url": row["challenge_url"],
+            "expires_at": _moment(row["challenge_expires_at"]),
+        }
+    return Answer(status or (402 if row["state"] == "declined" else 200), body, charge_ref=row["ref"])
+
+
+def charge_object(row: sqlite3.Row) -> dict[str, Any]:
+    """What everybody may see, in answers, events and logs: the challenge's URL is not in it."""
+    return {
+        "object": "charge",
+        "ref": row["ref"],
+        "operation_id": row["operation_id"],
+        "charge_id": row["charge_id"],
+        "customer_ref": row["customer_ref"],
+        "payment_method_ref": row["payment_method_ref"],
+        "initiator": row["initiator"],
+        "currency": row["currency"],
+        "amount": row["amount"],
+        "authorized": row["captured"],
+        "captured": row["captured"],
+        "refunded": row["refunded"],
+        "state": row["state"],
+        "refusal": _refusal(row["refusal_code"]),
+        "statement_descriptor": row["statement_descriptor"],
+        "metadata": orjson.loads(row["metadata"]),
+        "created_at": _moment(row["created_at"]),
+    }
+
+
+def _refusal(code: str | None) -> dict[str, Any] | None:
+    if code is None:
+        return None
+    if code == ACTION_EXPIRED:
+        message = "The customer neither confirmed nor refused in time."
+        return {"code": code, "issuer_code": None, "message": message}
+    decline = BANK_DECLINES[code]
+    return {"code": code, "issuer_code": decline.issuer_code, "message": decline.message}
+
+
+def _moment(text: str) -> str:
+    return datetime.fromisoformat(text).isoformat()

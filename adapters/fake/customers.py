@@ -1,0 +1,153 @@
+"""The bank's customers and their payment methods."""
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from secrets import token_urlsafe
+from typing import Any
+
+from adapters.fake.books import OpenBooks, new_ref
+from adapters.fake.calls import Answer, Fields, Refused
+from adapters.fake.cards import CARDS_BY_NAME, CARDS_BY_TOKEN, FakeCard
+
+_SESSION_LASTS = timedelta(hours=1)
+_TOKEN_CARD_YEARS = 4
+"""A card that was made from a token's name is good until the December that many years from now."""
+
+
+def client_session(books: OpenBooks, asked: Fields) -> Answer:
+    customer_row(books, asked.text("customer_ref"))
+    session = {
+        "secret": f"fcs_{token_urlsafe(24)}",
+        "tokenizer_url": f"{books.terms.public_url}/fake/tokens",
+        "expires_at": (books.now + _SESSION_LASTS).isoformat(),
+    }
+    return Answer(200, {"session": session})
+
+
+def ensure_customer(books: OpenBooks, asked: Fields) -> Answer:
+    customer_id = asked.text("customer_id")
+    ref = asked.optional_text("customer_ref")
+    email, name = asked.optional_text("email"), asked.optional_text("name")
+    if ref is not None and customer_row(books, ref)["customer_id"] != customer_id:
+        raise Refused(400, "customer_mismatch", "This account belongs to another customer.")
+    books.write(
+        "INSERT INTO customers (ref, customer_id, email, name, created_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (customer_id) DO UPDATE SET email = excluded.email, name = excluded.name",
+        new_ref("fcu"),
+        customer_id,
+        email,
+        name,
+        books.moment,
+    )
+    row = books.one("SELECT ref FROM customers WHERE customer_id = ?", customer_id)
+    assert row is not None  # noqa: S101 - written just above, in the same transaction
+    return Answer(200, {"customer": {"ref": row["ref"], "customer_id": customer_id}})
+
+
+def attach_payment_method(books: OpenBooks, asked: Fields) -> Answer:
+    """The gateway's id of the method is the key: asked again it is the same method, with another token a mistake."""
+    payment_method_id, token = asked.text("payment_method_id"), asked.text("token")
+    customer = customer_row(books, asked.text("customer_ref"))
+    existing = books.one("SELECT * FROM payment_methods WHERE payment_method_id = ?", payment_method_id)
+    if existing is not None:
+        if (existing["token"], existing["customer_ref"]) != (token, customer["ref"]):
+            raise Refused(400, "idempotency_key_reused", "This payment_method_id was used for another card.")
+        return Answer(200, {"payment_method": payment_method_object(existing)})
+    card, expiry_month, expiry_year = _redeem(books, token, payment_method_id)
+    ref = new_ref("fpm")
+    books.write(
+        "INSERT INTO payment_methods (ref, payment_method_id, customer_ref, token, card, brand, last4,"
+        " expiry_month, expiry_year, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ref,
+        payment_method_id,
+        customer["ref"],
+        token,
+        card.name,
+        card.brand,
+        card.last4,
+        expiry_month,
+        expiry_year,
+        books.moment,
+    )
+    attached = payment_method_object(payment_method_row(books, ref))
+    books.emit("payment_method.attached", attached)
+    return Answer(200, {"payment_method": attached})
+
+
+def _redeem(books: OpenBooks, token: str, payment_method_id: str) -> tuple[FakeCard, int, int]:
+    named = CARDS_BY_TOKEN.get(token)
+    if named is not None:
+        return named, 12, books.now.year + _TOKEN_CARD_YEARS
+    minted = books.one("SELECT * FROM tokens WHERE token = ?", token)
+    if minted is None:
+        raise Refused(400, "token_unknown", "There is no such token.")
+    if minted["used_by"] is not None:
+        raise Refused(400, "token_used", "This token was used already; a token makes one payment method.")
+    books.write("UPDATE tokens SET used_by = ? WHERE token = ?", payment_method_id, token)
+    return CARDS_BY_NAME[minted["card"]], minted["expiry_month"], minted["expiry_year"]
+
+
+def detach_payment_method(books: OpenBooks, asked: Fields) -> Answer:
+    row = payment_method_row(books, asked.text("payment_method_ref"))
+    books.write(
+        "UPDATE payment_methods SET detached_at = coalesce(detached_at, ?) WHERE ref = ?",
+        books.moment,
+        row["ref"],
+    )
+    detached = payment_method_object(payment_method_row(books, row["ref"]))
+    if row["detached_at"] is None:
+        books.emit("payment_method.detached", detached)
+    return Answer(200, {"payment_method": detached})
+
+
+def fetch_payment_method(books: OpenBooks, asked: Fields) -> Answer:
+    row = payment_method_row(books, asked.text("payment_method_ref"))
+    return Answer(200, {"payment_method": payment_method_object(row)})
+
+
+def customer_row(books: OpenBooks, ref: str) -> sqlite3.Row:
+    row = books.one("SELECT * FROM customers WHERE ref = ?", ref)
+    if row is None:
+        raise Refused(404, "customer_missing", "There is no such customer at this bank.")
+    return row
+
+
+def payment_method_row(books: OpenBooks, ref: str) -> sqlite3.Row:
+    row = books.one("SELECT * FROM payment_methods WHERE ref = ?", ref)
+    if row is None:
+        raise Refused(404, "payment_method_missing", "There is no such payment method at this bank.")
+    return row
+
+
+def payment_method_object(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "object": "payment_method",
+        "ref": row["ref"],
+        "payment_method_id": row["payment_method_id"],
+        "customer_ref": row["customer_ref"],
+        "brand": row["brand"],
+        "last4": row["last4"],
+        "expiry_month": row["expiry_month"],
+        "expiry_year": row["expiry_year"],
+        "attached": row["detached_at"] is None,
+    }
+
+
+def mint_token(books: OpenBooks, *, card: FakeCard, expiry_month: int, expiry_year: int) -> str:
+    """A token that is good for one payment method. The number stays behind: the books know the card's name."""
+    token = f"tok_{token_urlsafe(18)}"
+    books.write(
+        "INSERT INTO tokens (token, card, expiry_month, expiry_year, created_at) VALUES (?, ?, ?, ?, ?)",
+        token,
+        card.name,
+        expiry_month,
+        expiry_year,
+        books.moment,
+    )
+    return token
+
+
+def is_expired(expiry: Mapping[str, int] | sqlite3.Row, now: datetime) -> bool:
+    """A card is good to the last day of its month; the bank counts days in UTC."""
+    return (int(expiry["expiry_year"]), int(expiry["expiry_month"])) < (now.year, now.month)

@@ -1,0 +1,159 @@
+"""Scripted, seeded misbehaviour: which call of which kind goes wrong, and how.
+
+A script is a list of rules, `call#which=fault`, separated by semicolons:
+
+    charge#3=decline:insufficient_funds; charge#5=lose_answer; refund#*~0.1=hang
+
+`call` is a call of the bank (`charge`, `refund`, `find_charge`, …) or `*`. `which` is a number (`3`, counted from 1
+since the script was set), a range (`3-5`) or `*`; `~0.1` makes it one in ten, drawn from the seed, so the same seed and
+the same order of calls misbehave the same way. The first rule that matches wins. docs/reference/fake-provider.md lists
+the faults.
+"""
+
+import random
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+from adapters.fake.calls import CALLS
+from adapters.fake.declines import BANK_DECLINES
+
+
+class Fault(StrEnum):
+    DECLINE = "decline"
+    """The bank says no, with the code that is given: `decline:insufficient_funds`."""
+    LOSE_ANSWER = "lose_answer"
+    """The work is done; the connection closes without an answer."""
+    RESET = "reset"
+    """The work is done; the connection is reset."""
+    HANG = "hang"
+    """The work is done; no answer ever comes."""
+    SLOW = "slow"
+    """The work begins only after that many seconds: `slow:30`. Until then the same key is answered 409."""
+    REFUSE = "refuse"
+    """Nothing is done, and the bank says so: the request counts as not sent."""
+    ERROR = "error"
+    """500, nothing is done."""
+    ERROR_AFTER = "error_after"
+    """500, though the work is done."""
+    RATE_LIMIT = "rate_limit"
+    """429, nothing is done."""
+    HTML = "html"
+    """The work is done; a proxy's page comes instead of the answer."""
+    TRUNCATE = "truncate"
+    """The work is done; half of the answer comes."""
+    EMPTY = "empty"
+    """The work is done; the answer is `200 {}`."""
+
+
+class ScriptUnreadable(ValueError):
+    """The script is no script; the message says which rule and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misdeed:
+    """What goes wrong with one call."""
+
+    fault: Fault
+    decline_code: str | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    call: str
+    first: int
+    last: int | None
+    probability: float
+    misdeed: Misdeed
+
+    def matches(self, call: str, number: int, draw: float) -> bool:
+        if self.call not in ("*", call):
+            return False
+        if number < self.first or (self.last is not None and number > self.last):
+            return False
+        return draw < self.probability
+
+
+@dataclass(frozen=True, slots=True)
+class Misbehaviour:
+    rules: tuple[Rule, ...] = ()
+    seed: int = 0
+
+    def of(self, call: str, number: int) -> Misdeed | None:
+        """What goes wrong with the `number`-th call of this kind, if anything."""
+        for index, rule in enumerate(self.rules):
+            # A generator of its own for each draw: another order of calls of another kind changes nothing here.
+            draw = random.Random(f"{self.seed}/{index}/{call}/{number}").random()  # noqa: S311 - repeatable on purpose
+            if rule.matches(call, number, draw):
+                return rule.misdeed
+        return None
+
+
+_RULE = re.compile(
+    r"(?P<call>\*|[a-z_]+)"
+    r"\#(?P<which>\*|[0-9]{1,9}(?:-[0-9]{1,9})?)"
+    r"(?:~(?P<probability>[0-9]*\.?[0-9]+))?"
+    r"=(?P<fault>[a-z_]+)(?::(?P<argument>[a-z0-9_.]+))?"
+)
+_FAULTS = frozenset(Fault)
+_LONGEST_SLOW_SECONDS = 3600.0
+"""A test that wants longer wants `hang`."""
+
+
+@cache
+def parse_script(script: str, seed: int = 0) -> Misbehaviour:
+    """Read a script; ScriptUnreadable when it is none."""
+    parts = [part.strip() for part in script.split(";")]
+    return Misbehaviour(tuple(_parse_rule(part) for part in parts if part), seed)
+
+
+def _parse_rule(text: str) -> Rule:
+    match = _RULE.fullmatch(re.sub(r"\s+", "", text))
+    if match is None:
+        raise ScriptUnreadable(f"{text!r} is no rule: a rule reads like charge#3=decline:insufficient_funds.")
+    probability = float(match["probability"] or 1)
+    if probability > 1:
+        raise ScriptUnreadable(f"{text!r}: a probability is at most 1.")
+    first, last = _parse_which(text, match["which"])
+    misdeed = _parse_fault(text, match["call"], match["fault"], match["argument"])
+    return Rule(match["call"], first, last, probability, misdeed)
+
+
+def _parse_which(text: str, which: str) -> tuple[int, int | None]:
+    if which == "*":
+        return 1, None
+    first, _, last = which.partition("-")
+    if int(first) < 1 or int(last or first) < int(first):
+        raise ScriptUnreadable(f"{text!r}: calls are counted from 1, and a range goes upwards.")
+    return int(first), int(last or first)
+
+
+def _parse_fault(text: str, call: str, fault: str, argument: str | None) -> Misdeed:
+    if call != "*" and call not in CALLS:
+        raise ScriptUnreadable(f"{text!r}: {call!r} is no call of the bank ({', '.join(sorted(CALLS))}).")
+    if fault not in _FAULTS:
+        raise ScriptUnreadable(f"{text!r}: {fault!r} is no fault ({', '.join(Fault)}).")
+    if fault == Fault.DECLINE:
+        if call != "charge":
+            raise ScriptUnreadable(f"{text!r}: only a charge can be declined.")
+        code = argument or "generic_decline"
+        if code not in BANK_DECLINES:
+            raise ScriptUnreadable(f"{text!r}: {code!r} is no decline ({', '.join(BANK_DECLINES)}).")
+        return Misdeed(Fault.DECLINE, decline_code=code)
+    if fault == Fault.SLOW:
+        return Misdeed(Fault.SLOW, seconds=_parse_seconds(text, argument))
+    if argument is not None:
+        raise ScriptUnreadable(f"{text!r}: {fault!r} takes no argument.")
+    return Misdeed(Fault(fault))
+
+
+def _parse_seconds(text: str, argument: str | None) -> float:
+    try:
+        seconds = float(argument or "")
+    except ValueError:
+        raise ScriptUnreadable(f"{text!r}: slow takes seconds, as in slow:30.") from None
+    if not 0 < seconds <= _LONGEST_SLOW_SECONDS:
+        raise ScriptUnreadable(f"{text!r}: between 0 and {_LONGEST_SLOW_SECONDS:.0f} seconds.")
+    return seconds

@@ -1,0 +1,224 @@
+"""From the bank's answers to the outcomes of the port.
+
+Only positive evidence makes an outcome: an answer that cannot be read, is somebody else's, or lacks what it has to
+have, is UNKNOWN. The same code reads answers that came in process and over HTTP, and the objects inside webhooks.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import orjson
+
+from adapters.fake.bank import Reply
+from adapters.fake.calls import exponent_of
+from adapters.fake.declines import meaning_of
+from domain.errors import AmountNotRepresentable, PaydeskError
+from domain.money import Money
+from domain.provider import (
+    Card,
+    CardBrand,
+    ChargeResult,
+    ClientSession,
+    CustomerResult,
+    Outcome,
+    PaymentMethodResult,
+    RedirectAction,
+    RefundResult,
+    Refusal,
+)
+
+_Result = TypeVar("_Result")
+
+
+class Unreadable(Exception):
+    """The answer is not what it has to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known when no object came back."""
+
+    outcome: Outcome
+    refusal: Refusal
+
+
+UNREADABLE = Verdict(Outcome.UNKNOWN, Refusal("The bank's answer cannot be read.", provider_code="answer_unreadable"))
+_CONFIGURATION = Verdict(
+    Outcome.NOT_SENT,
+    Refusal("The fake bank does not take this key: check PAYDESK_FAKE_API_KEY.", provider_code="configuration"),
+)
+_OUTCOMES_BY_STATUS = {400: Outcome.FAILED, 404: Outcome.FAILED}
+"""The bank looked at the request and refuses it. All else with an error leaves open what happened."""
+_OUTCOMES_BY_CODE = {"not_accepted": Outcome.NOT_SENT}
+
+
+def understand(reply: Reply) -> dict[str, Any] | Verdict:
+    """The object that came back, or what the lack of one means."""
+    if reply.status in (401, 403):
+        return _CONFIGURATION
+    body = _json_object(reply.body)
+    if body is None:
+        return UNREADABLE
+    if reply.status in (200, 402):
+        return body
+    error = body.get("error")
+    code = error.get("code") if isinstance(error, dict) else None
+    if not isinstance(error, dict) or not isinstance(code, str):
+        return UNREADABLE
+    by_status = _OUTCOMES_BY_STATUS.get(reply.status, Outcome.UNKNOWN)
+    outcome = _OUTCOMES_BY_CODE.get(code, by_status)
+    return Verdict(outcome, Refusal(str(error.get("message", "")), provider_code=code))
+
+
+def _json_object(raw: bytes) -> dict[str, Any] | None:
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def read(reader: Callable[[dict[str, Any]], _Result], body: dict[str, Any]) -> _Result | Verdict:
+    """Run a reader below over a body; UNREADABLE when something is missing or of the wrong kind."""
+    try:
+        return reader(body)
+    except (Unreadable, KeyError, TypeError, ValueError, PaydeskError):
+        return UNREADABLE
+
+
+def client_session(body: dict[str, Any]) -> ClientSession:
+    session = body["session"]
+    return ClientSession(
+        secret=_text(session["secret"]),
+        publishable_key=None,
+        tokenizer_url=_text(session["tokenizer_url"]),
+        expires_at=_moment(session["expires_at"]),
+    )
+
+
+def customer(body: dict[str, Any]) -> CustomerResult:
+    return CustomerResult(outcome=Outcome.SUCCEEDED, customer_ref=_text(body["customer"]["ref"]))
+
+
+_BRANDS = frozenset(CardBrand)
+
+
+def payment_method(body: dict[str, Any]) -> PaymentMethodResult:
+    method = body["payment_method"]
+    card = Card(
+        brand=CardBrand(method["brand"]) if method["brand"] in _BRANDS else CardBrand.OTHER,
+        last4=_text(method["last4"]),
+        expiry_month=_whole(method["expiry_month"]),
+        expiry_year=_whole(method["expiry_year"]),
+    )
+    if method["attached"] is not True:
+        gone = Refusal("This payment method was detached.", provider_code="payment_method_detached")
+        return PaymentMethodResult(
+            outcome=Outcome.FAILED, payment_method_ref=_text(method["ref"]), card=card, refusal=gone
+        )
+    return PaymentMethodResult(outcome=Outcome.SUCCEEDED, payment_method_ref=_text(method["ref"]), card=card)
+
+
+_CHARGE_OUTCOMES = {
+    "succeeded": Outcome.SUCCEEDED,
+    "requires_action": Outcome.REQUIRES_ACTION,
+    "declined": Outcome.DECLINED,
+    "failed": Outcome.FAILED,
+    "voided": Outcome.VOIDED,
+}
+
+
+def charge(body: dict[str, Any]) -> ChargeResult:
+    found = body["charge"]
+    outcome = _CHARGE_OUTCOMES[found["state"]]
+    currency = _text(found["currency"])
+    return ChargeResult(
+        outcome=outcome,
+        charge_ref=_text(found["ref"]),
+        operation_id=_text(found["operation_id"]),
+        authorized=money_of(found["authorized"], currency),
+        captured=money_of(found["captured"], currency),
+        next_action=_redirect(body["next_action"]) if outcome is Outcome.REQUIRES_ACTION else None,
+        refusal=_refusal(found["refusal"], declined=outcome is Outcome.DECLINED),
+        raw=found,
+    )
+
+
+_REFUND_OUTCOMES = {"succeeded": Outcome.SUCCEEDED, "failed": Outcome.FAILED}
+
+
+def refund(body: dict[str, Any]) -> RefundResult:
+    found = body["refund"]
+    return RefundResult(
+        outcome=_REFUND_OUTCOMES[found["state"]],
+        refund_ref=_text(found["ref"]),
+        operation_id=_text(found["operation_id"]),
+        amount=money_of(found["amount"], _text(found["currency"])),
+        refusal=_refusal(found["refusal"], declined=False),
+        raw=found,
+    )
+
+
+def _redirect(action: Mapping[str, Any]) -> RedirectAction:
+    return RedirectAction(url=_text(action["redirect_url"]), expires_at=_moment(action["expires_at"]))
+
+
+def _refusal(refusal: Mapping[str, Any] | None, *, declined: bool) -> Refusal | None:
+    if refusal is None:
+        return None
+    code, issuer_code = _text(refusal["code"]), refusal["issuer_code"]
+    return Refusal(
+        message=_text(refusal["message"]),
+        decline_code=meaning_of(code) if declined else None,
+        issuer_code=None if issuer_code is None else _text(issuer_code),
+        provider_code=code,
+    )
+
+
+# --- money ----------------------------------------------------------------------------------------------------------
+# The bank counts in units of its own table (calls.py). Today that is ISO's, as ours is; nothing passes a number through
+# on the strength of that.
+
+
+def amount_of(money: Money) -> int:
+    """In the bank's units; AmountNotRepresentable when it has none for this currency, or too coarse ones."""
+    exponent = exponent_of(money.currency)
+    if exponent is None:
+        raise AmountNotRepresentable(money.minor_units)
+    amount = money.decimal.scaleb(exponent)
+    if amount != int(amount):
+        raise AmountNotRepresentable(money.minor_units)
+    return int(amount)
+
+
+def money_of(amount: object, currency: str) -> Money:
+    exponent = exponent_of(currency)
+    if exponent is None:
+        raise Unreadable(currency)
+    ours = Money.zero(currency).exponent
+    scaled = _whole(amount) * 10 ** max(ours - exponent, 0)
+    units, rest = divmod(scaled, 10 ** max(exponent - ours, 0))
+    if rest:
+        raise Unreadable(currency)
+    return Money(units, currency)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise Unreadable
+    return value
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise Unreadable
+    return value
+
+
+def _moment(value: object) -> datetime:
+    moment = datetime.fromisoformat(_text(value))
+    if moment.tzinfo is None:
+        raise Unreadable
+    return moment

@@ -1,0 +1,82 @@
+"""Refunds at the fake bank: in full, in part, repeated, and never beyond what was captured."""
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from adapters.fake.books import OpenBooks, new_ref
+from adapters.fake.calls import Answer, Fields, Refused
+from adapters.fake.cards import CARDS_BY_NAME
+from adapters.fake.charges import charge_row
+from adapters.fake.customers import payment_method_row
+
+
+def refund(books: OpenBooks, asked: Fields) -> Answer:
+    operation_id, refund_id = asked.text("operation_id"), asked.text("refund_id")
+    amount, currency, reason = asked.amount(), asked.currency(), asked.optional_text("reason")
+    charge = charge_row(books, asked.text("charge_ref"))
+    if currency != charge["currency"]:
+        raise Refused(400, "currency_mismatch", f"The charge is in {charge['currency']}.")
+    if charge["captured"] == 0:
+        raise Refused(400, "charge_not_captured", "No money of this charge was taken.")
+    if amount > charge["captured"] - charge["refunded"]:
+        raise Refused(400, "amount_too_high", "More than what is left of the charge.")
+
+    method = payment_method_row(books, charge["payment_method_ref"])
+    state = "failed" if CARDS_BY_NAME[method["card"]].refund_fails else "succeeded"
+    if state == "succeeded":
+        books.write("UPDATE charges SET refunded = refunded + ? WHERE ref = ?", amount, charge["ref"])
+    ref = new_ref("frf")
+    books.write(
+        "INSERT INTO refunds (ref, operation_id, refund_id, charge_ref, amount, reason, state, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        ref,
+        operation_id,
+        refund_id,
+        charge["ref"],
+        amount,
+        reason,
+        state,
+        books.moment,
+    )
+    made = refund_object(_refund_row(books, ref))
+    books.emit(f"refund.{state}", made)
+    return Answer(200, {"refund": made})
+
+
+def fetch_refund(books: OpenBooks, asked: Fields) -> Answer:
+    return Answer(200, {"refund": refund_object(_refund_row(books, asked.text("refund_ref")))})
+
+
+def find_refund(books: OpenBooks, asked: Fields) -> Answer:
+    row = books.one("SELECT ref FROM refunds WHERE operation_id = ?", asked.text("operation_id"))
+    return Answer(200, {"refund": None if row is None else refund_object(_refund_row(books, row["ref"]))})
+
+
+def _refund_row(books: OpenBooks, ref: str) -> sqlite3.Row:
+    row = books.one(
+        "SELECT refunds.*, charges.currency, charges.charge_id"
+        " FROM refunds JOIN charges ON charges.ref = refunds.charge_ref WHERE refunds.ref = ?",
+        ref,
+    )
+    if row is None:
+        raise Refused(404, "refund_missing", "There is no such refund at this bank.")
+    return row
+
+
+def refund_object(row: sqlite3.Row) -> dict[str, Any]:
+    failed = row["state"] == "failed"
+    message = "The card's bank did not take the money back."
+    return {
+        "object": "refund",
+        "ref": row["ref"],
+        "operation_id": row["operation_id"],
+        "refund_id": row["refund_id"],
+        "charge_ref": row["charge_ref"],
+        "charge_id": row["charge_id"],
+        "currency": row["currency"],
+        "amount": row["amount"],
+        "state": row["state"],
+        "refusal": {"code": "refund_failed", "issuer_code": None, "message": message} if failed else None,
+        "created_at": datetime.fromisoformat(row["created_at"]).isoformat(),
+    }
