@@ -60,12 +60,12 @@ _MEDIA_TYPES: Final = {
 _UNHASHED: Final = frozenset({"manifest.json", "LICENSES.md"})
 
 
-def graphiql_page(*, endpoint: str, token: str | None = None) -> Response:
+def graphiql_page(*, endpoint: str, token: str | None = None, assets: Path = _ASSETS) -> Response:
     """The explorer for the GraphQL endpoint at that path of this host.
 
     With a token every request of the page carries it: for development only.
     """
-    entry = _entry()
+    entry = _entry(assets / "manifest.json")
     if entry is None:
         return HTMLResponse(_MISSING_PAGE, status_code=503, headers=_PAGE_HEADERS)
 
@@ -94,9 +94,8 @@ def _step(query: Path) -> dict[str, str]:
     return step
 
 
-def _entry() -> Mapping[str, Any] | None:
+def _entry(manifest: Path) -> Mapping[str, Any] | None:
     """The manifest's entry for the page's module, or None before anything was built."""
-    manifest = _ASSETS / "manifest.json"
     try:
         return _read_entry(manifest, manifest.stat().st_mtime_ns)
     except FileNotFoundError:
@@ -119,8 +118,11 @@ def _script_safe(text: str) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-class _Assets(StaticFiles):
+class BuiltAssets(StaticFiles):
     """Built files. Their names hold a hash of what is in them, so a browser asks for each of them once."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(directory=folder, check_dir=False)
 
     async def check_config(self) -> None:
         """Nothing was built yet: then nothing is found, which is no error of the configuration."""
@@ -132,15 +134,13 @@ class _Assets(StaticFiles):
 
         name = Path(path).name
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cache-Control"] = (
-            "no-cache" if name in _UNHASHED else "public, max-age=31536000, immutable"
-        )
+        response.headers["Cache-Control"] = "no-cache" if name in _UNHASHED else "public, max-age=31536000, immutable"
         if response.status_code == 200 and (media_type := _MEDIA_TYPES.get(Path(path).suffix)):
             response.headers["Content-Type"] = media_type
         return response
 
 
-graphiql_assets: Final = _Assets(directory=_ASSETS, check_dir=False)
+graphiql_assets: Final = BuiltAssets(_ASSETS)
 """The application to mount at `ASSETS_PATH`."""
 
 _PAGE: Final = """\

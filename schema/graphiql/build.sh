@@ -16,5 +16,7 @@ if ! { node -e "$is_new_enough" && npm --version; } >/dev/null 2>&1; then
     npm() { node "$node_home/lib/node_modules/npm/bin/npm-cli.js" "$@"; }
 fi
 
-npm ci --no-progress --loglevel=error
+if ! [ node_modules/.package-lock.json -nt package-lock.json ]; then
+    npm ci --no-progress --loglevel=error
+fi
 npm run --silent build

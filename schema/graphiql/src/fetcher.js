@@ -1,4 +1,4 @@
-import { getOperationAST } from "graphql";
+import { getOperationAST, Kind, parse } from "graphql";
 import { createClient } from "graphql-ws";
 
 import { createMemory } from "./memory.js";
@@ -21,20 +21,40 @@ export function createFetcher({ endpoint, token }) {
     retryAttempts: 0,
   });
 
-  return async (params, { headers: written, documentAST } = {}) => {
+  return async (params, { headers: written } = {}) => {
     headers = new Headers(token ? { Authorization: `Bearer ${token}` } : {});
     for (const [name, value] of Object.entries(written ?? {})) {
       headers.set(name, value);
     }
-    const request = { ...params, variables: memory.fill(params.variables) };
+    const operation = chosenOperation(params);
+    const request = {
+      ...params,
+      operationName: operation?.name?.value ?? params.operationName,
+      variables: memory.fill(params.variables),
+    };
 
-    if (documentAST && getOperationAST(documentAST, params.operationName)?.operation === "subscription") {
+    if (operation?.operation === "subscription") {
       return socket.iterate(request);
     }
     const answer = await post(url, request, headers);
     memory.keep(answer.data);
     return answer;
   };
+}
+
+/**
+ * The operation that is meant. Read from the text itself: for a moment after a change of tabs GraphiQL still gives
+ * the name of the other tab's operation, and running then would answer "Unknown operation".
+ */
+function chosenOperation({ query, operationName }) {
+  let document;
+  try {
+    document = parse(query);
+  } catch {
+    return undefined; // the gateway says what is wrong with it
+  }
+  const operations = document.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
+  return operations.length === 1 ? operations[0] : getOperationAST(document, operationName);
 }
 
 async function post(url, request, headers) {
