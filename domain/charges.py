@@ -35,9 +35,7 @@ class ChargeState(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-LIVE_STATES = frozenset(
-    {ChargeState.PENDING, ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED, ChargeState.UNKNOWN}
-)
+LIVE_STATES = frozenset({ChargeState.PENDING, ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED, ChargeState.UNKNOWN})
 """A charge that may still take money: an order has one at most, which the database holds by a partial unique index."""
 
 _RANK: dict[ChargeState, int] = {
@@ -165,7 +163,7 @@ class Charge:
             charge_ref=result.charge_ref or self.charge_ref,
             authorized=_larger(self.authorized, result.authorized),
             next_action=result.next_action if state is ChargeState.REQUIRES_ACTION else None,
-            action_expires_at=_expiry(self, result) if state is ChargeState.REQUIRES_ACTION else None,
+            action_expires_at=result.next_action.expires_at if result.next_action else None,
             next_check_at=self.next_check_at if state is ChargeState.UNKNOWN else None,
             updated_at=now,
         )
@@ -173,10 +171,14 @@ class Charge:
             return charge._without_refusal()._with_captured(result.captured or self.amount, now=now)
         return charge._with_refusal(result.outcome, result.refusal)
 
+    def waiting_until(self, deadline: datetime) -> "Charge":
+        """The customer has until the provider's deadline or ours, whichever is earlier."""
+        if self.state is not ChargeState.REQUIRES_ACTION:
+            return self
+        return replace(self, action_expires_at=min(self.action_expires_at or deadline, deadline))
+
     def expired(self, *, now: datetime) -> "Charge":
-        return replace(
-            self, state=ChargeState.EXPIRED, next_action=None, action_expires_at=None, updated_at=now
-        )
+        return replace(self, state=ChargeState.EXPIRED, next_action=None, action_expires_at=None, updated_at=now)
 
     def not_applied(self, *, now: datetime) -> "Charge":
         """The provider has shown that it never acted on the request whose answer was lost."""
@@ -210,12 +212,8 @@ class Charge:
     def _with_captured(self, captured: Money | None, *, now: datetime) -> "Charge":
         if captured is None or captured <= self.captured:
             return self
-        charge = replace(
-            self, captured=captured, authorized=_larger(self.authorized, captured), updated_at=now
-        )
-        return (
-            charge if captured == self.amount else charge.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
-        )
+        charge = replace(self, captured=captured, authorized=_larger(self.authorized, captured), updated_at=now)
+        return charge if captured == self.amount else charge.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
 
     def _with_refusal(self, outcome: Outcome, refusal: Refusal | None) -> "Charge":
         return replace(
@@ -241,9 +239,3 @@ _FAILURE_AFTER: dict[Outcome, FailureCode] = {
 
 def _larger(known: Money, told: Money | None) -> Money:
     return told if told is not None and told > known else known
-
-
-def _expiry(charge: Charge, result: ChargeResult) -> datetime | None:
-    """The earlier of ours and the provider's; ours is set by the service when the charge is made."""
-    moments = [charge.action_expires_at, result.next_action.expires_at if result.next_action else None]
-    return min((moment for moment in moments if moment), default=None)

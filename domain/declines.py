@@ -49,9 +49,7 @@ DECLINES: dict[DeclineCode, Decline] = {
         "The card has insufficient funds. Please use another card or try again later.",
         DeclineAdvice.RETRY_LATER,
     ),
-    DeclineCode.CARD_EXPIRED: Decline(
-        "The card has expired. Please use another card.", DeclineAdvice.USE_OTHER_METHOD
-    ),
+    DeclineCode.CARD_EXPIRED: Decline("The card has expired. Please use another card.", DeclineAdvice.USE_OTHER_METHOD),
     DeclineCode.INCORRECT_CVC: Decline(
         "The card's security code is wrong. Please check it and try again.", DeclineAdvice.USE_OTHER_METHOD
     ),

@@ -98,9 +98,7 @@ class CurrencyUnknown(InvalidInput):
     code = ErrorCode.CURRENCY_UNKNOWN
 
     def __init__(self, currency: str, *, path: tuple[str, ...] = ()) -> None:
-        super().__init__(
-            f"{currency[:8]!r} is not a currency code of ISO 4217 that money can have.", path=path
-        )
+        super().__init__(f"{currency[:8]!r} is not a currency code of ISO 4217 that money can have.", path=path)
         self.currency = currency
 
 
@@ -245,7 +243,7 @@ class OrderNotCancelable(Conflict):
 
     def __init__(self, state: str) -> None:
         super().__init__(
-            f"The order is {state.lower()} and cannot be cancelled. Money that was taken is given back by chargeRefund.",
+            f"The order is {state.lower()} and cannot be cancelled. Money that was taken goes back by chargeRefund.",
             path=("orderId",),
         )
 
@@ -327,9 +325,7 @@ class ProviderUnavailable(PaydeskError):
     code = ErrorCode.PROVIDER_UNAVAILABLE
 
     def __init__(self) -> None:
-        super().__init__(
-            "The payment provider cannot be reached just now. Nothing was charged; please try again."
-        )
+        super().__init__("The payment provider cannot be reached just now. Nothing was charged; please try again.")
 
 
 class ProviderRefused(PaydeskError):

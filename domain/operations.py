@@ -23,6 +23,26 @@ class OperationKind(StrEnum):
     REFUND = "REFUND"
 
 
+_ANSWERS: dict[OperationKind, frozenset[Outcome]] = {
+    OperationKind.CHARGE: frozenset(Outcome) - {Outcome.PENDING, Outcome.UNKNOWN},
+    OperationKind.CONTINUE: frozenset(Outcome) - {Outcome.PENDING, Outcome.UNKNOWN},
+    # A charge that is still open shows that the void has not acted yet, not that it never will.
+    OperationKind.VOID: frozenset(
+        {Outcome.VOIDED, Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.FAILED, Outcome.NOT_SENT}
+    ),
+    OperationKind.REFUND: frozenset(Outcome) - {Outcome.PENDING, Outcome.REQUIRES_ACTION, Outcome.UNKNOWN},
+}
+"""The outcomes after which a request of this kind is over and need not be looked after."""
+
+_ABOUT_THE_REQUEST_ONLY: dict[OperationKind, frozenset[Outcome]] = {
+    OperationKind.CHARGE: frozenset(),
+    OperationKind.CONTINUE: frozenset({Outcome.NOT_SENT}),
+    OperationKind.VOID: frozenset({Outcome.NOT_SENT, Outcome.FAILED, Outcome.UNKNOWN, Outcome.PENDING}),
+    OperationKind.REFUND: frozenset(),
+}
+"""Outcomes that tell how the request fared and nothing of the charge: it stays as it was."""
+
+
 class VoidPurpose(StrEnum):
     """What a voided charge is called afterwards depends on why it was voided."""
 
@@ -41,7 +61,8 @@ class Operation:
     """The exact request, as `stored` made it: a replay has to be identical."""
     on_session: bool
     void_purpose: VoidPurpose | None = None
-    first_sent_at: datetime | None = None
+    first_sent_at: datetime
+    """From here on the request may have left; written before it does, since afterwards may be too late."""
     tries: int = 0
     """How often the resolver has looked after it."""
     empty_looks: int = 0
@@ -56,16 +77,17 @@ class Operation:
     def is_finished(self) -> bool:
         return self.finished_at is not None
 
-    def sent(self, *, now: datetime) -> "Operation":
-        return self if self.first_sent_at else replace(self, first_sent_at=now)
+    def is_answered_by(self, outcome: Outcome) -> bool:
+        return outcome in _ANSWERS[self.kind]
+
+    def tells_of_the_charge(self, outcome: Outcome) -> bool:
+        return outcome not in _ABOUT_THE_REQUEST_ONLY[self.kind]
 
     def looked_after(self, *, empty: bool) -> "Operation":
-        return replace(
-            self, tries=self.tries + 1, empty_looks=self.empty_looks + 1 if empty else self.empty_looks
-        )
+        return replace(self, tries=self.tries + 1, empty_looks=self.empty_looks + 1 if empty else self.empty_looks)
 
     def learnt(self, outcome: Outcome, raw: Mapping[str, Any] | None) -> "Operation":
-        return replace(self, outcome=outcome, raw=raw if raw else self.raw)
+        return replace(self, outcome=outcome, raw=raw or self.raw)
 
     def finished(self, *, now: datetime) -> "Operation":
         return self if self.finished_at else replace(self, finished_at=now)

@@ -134,9 +134,7 @@ class Order:
 
     def check_cancelable(self, *, captured: Money) -> None:
         if self.state is OrderState.COMPLETED or captured.is_positive:
-            raise OrderNotCancelable(
-                OrderState.COMPLETED if self.state is OrderState.COMPLETED else "paid in part"
-            )
+            raise OrderNotCancelable(OrderState.COMPLETED if self.state is OrderState.COMPLETED else "paid in part")
         if self.state not in (OrderState.OPEN, OrderState.PLACED):
             raise OrderNotCancelable(self.state)
 

@@ -7,7 +7,16 @@ arrive meanwhile neither repeat nor hide others, and page 500 costs what page 1 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from domain.errors import InvalidInput
+
 T = TypeVar("T")
+
+
+class CursorInvalid(InvalidInput):
+    """The key values of a cursor are not those of this list in this order. Cursors are untrusted input."""
+
+    def __init__(self, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__("This cursor does not belong to this list in this order.", path=path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

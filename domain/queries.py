@@ -186,22 +186,22 @@ def id_sort_key(record: Customer | Price | PaymentMethod | Refund | Event, _sort
 
 
 Record = TypeVar("Record")
-Filter = TypeVar("Filter", contravariant=True)
+Filter_contra = TypeVar("Filter_contra", contravariant=True)
 
 
-class Reads(Protocol[Record, Filter]):
+class Reads(Protocol[Record, Filter_contra]):
     async def by_ids(self, ids: Sequence[str], *, viewer: Viewer) -> Mapping[str, Record]:
         """Those that exist and that the viewer may see."""
         ...
 
-    async def page(self, request: PageRequest, filter: Filter, *, viewer: Viewer) -> Slice[Record]: ...
+    async def page(self, request: PageRequest, where: Filter_contra, *, viewer: Viewer) -> Slice[Record]: ...
 
     async def pages_of(
         self,
         relation: Relation,
         parent_ids: Sequence[str],
         request: PageRequest,
-        filter: Filter,
+        where: Filter_contra,
         *,
         viewer: Viewer,
     ) -> Mapping[str, Slice[Record]]:
@@ -228,6 +228,4 @@ class Queries(Protocol):
     def events(self) -> Reads[Event, EventFilter]: ...
 
     async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]: ...
-    async def accounts_of_customers(
-        self, customer_ids: Sequence[str]
-    ) -> Mapping[str, Sequence[ProviderAccount]]: ...
+    async def accounts_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[ProviderAccount]]: ...

@@ -1,0 +1,44 @@
+"""Phase 1: the request is written down before the provider hears of it, and somebody will look after it."""
+
+from datetime import datetime
+
+from domain.charges import Charge
+from domain.jobs import JobKind
+from domain.operations import MoneyRequest, Operation, OperationKind, VoidPurpose, stored
+from domain.provider import ChargeRequest, ContinueRequest, RefundRequest, VoidRequest
+from domain.store import Transaction
+
+_KINDS: dict[type[MoneyRequest], OperationKind] = {
+    ChargeRequest: OperationKind.CHARGE,
+    ContinueRequest: OperationKind.CONTINUE,
+    VoidRequest: OperationKind.VOID,
+    RefundRequest: OperationKind.REFUND,
+}
+
+
+async def write_down(
+    tx: Transaction,
+    charge: Charge,
+    request: MoneyRequest,
+    *,
+    lease_seconds: float,
+    now: datetime,
+    void_purpose: VoidPurpose | None = None,
+) -> Operation:
+    kind = _KINDS[type(request)]
+    operation = Operation(
+        id=request.operation_id,
+        kind=kind,
+        charge_id=charge.id,
+        refund_id=request.refund_id if isinstance(request, RefundRequest) else None,
+        account=charge.account,
+        request=stored(request),
+        on_session=kind is OperationKind.CHARGE and charge.initiator.on_session,
+        void_purpose=void_purpose,
+        first_sent_at=now,
+        created_at=now,
+    )
+    await tx.operations.insert(operation)
+    # The lease: until this job is due the operation is its maker's, and nobody else touches it.
+    await tx.jobs.schedule(JobKind.RESOLVE_OPERATION, operation.id, after_seconds=lease_seconds)
+    return operation

@@ -1,0 +1,323 @@
+"""Orders: lines while open, placing, cancelling, expiring."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from domain.charges import ChargeState
+from domain.clock import Clock
+from domain.deployment import Deployment
+from domain.errors import (
+    ChargeInProgress,
+    CurrencyMismatch,
+    ExternalIdTaken,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    ProductArchived,
+)
+from domain.events import Event, EventKind, new_event
+from domain.idempotency import KeyedRequest
+from domain.ids import IdPrefix, new_id
+from domain.jobs import JobKind
+from domain.money import Money, currency_exponent
+from domain.operations import VoidPurpose
+from domain.orders import Order, OrderLine, OrderState
+from domain.principals import Permission, Principal, system
+from domain.provider import Outcome
+from domain.services.keyed import claim, made_before
+from domain.services.locking import lock_order
+from domain.services.settlement import captured_of
+from domain.store import Store, Transaction, UniqueTaken
+from domain.texts import EXTERNAL_ID_LENGTH, clean_metadata, clean_optional, clean_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLine:
+    """Either of a price, or by hand with a name and an amount."""
+
+    price_id: str | None = None
+    name: str | None = None
+    unit_amount: Money | None = None
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateOrder:
+    customer_id: str | None
+    """None: the customer who asks."""
+    currency: str | None
+    """None: that of the first line."""
+    lines: Sequence[NewLine]
+    external_id: str | None
+    external_version: int | None
+    metadata: Mapping[str, str] | None
+    expires_at: datetime | None
+    request: KeyedRequest | None
+
+
+class Voids(Protocol):
+    """What cancelling an order needs of charging: `ChargeService` has it."""
+
+    async def end_waiting(self, charge_id: str, purpose: VoidPurpose, *, actor: str) -> Outcome | None: ...
+
+
+class OrderService:
+    def __init__(self, *, store: Store, charges: Voids, clock: Clock, deployment: Deployment) -> None:
+        self._store = store
+        self._charges = charges
+        self._clock = clock
+        self._deployment = deployment
+
+    async def create(self, principal: Principal, command: CreateOrder) -> str:
+        principal.require(Permission.ORDERS_WRITE)
+        customer_id = _customer_of(principal, command.customer_id)
+        if (command.external_id or command.external_version is not None) and not principal.may(
+            Permission.ORDERS_BY_HAND
+        ):
+            raise PermissionDenied("Only a server sets the external id of an order.", path=("externalId",))
+        metadata = clean_metadata(command.metadata, "metadata")
+        now = self._clock.now()
+        if command.expires_at and command.expires_at <= now:
+            raise InvalidInput("This moment has passed already.", path=("expiresAt",))
+        order_id = new_id(IdPrefix.ORDER)
+        try:
+            async with self._store.transaction() as tx:
+                if made := await claim(tx, command.request, order_id, now=now):
+                    return made
+                customer = await tx.customers.get(customer_id)
+                if customer is None:
+                    raise NotFound("customer", path=("customerId",))
+                lines = [
+                    await _new_line(tx, principal, line, "lines", str(place))
+                    for place, line in enumerate(command.lines)
+                ]
+                order = Order(
+                    id=order_id,
+                    customer_id=customer.id,
+                    currency=_currency_of(command, lines),
+                    external_id=clean_optional(command.external_id, "externalId", longest=EXTERNAL_ID_LENGTH),
+                    external_version=command.external_version,
+                    metadata=metadata,
+                    expires_at=command.expires_at,
+                    livemode=self._deployment.livemode,
+                    created_at=now,
+                    updated_at=now,
+                )
+                for place_, line in enumerate(lines):
+                    try:
+                        order = order.with_line(line, now=now)
+                    except CurrencyMismatch as mismatch:
+                        raise mismatch.at("lines", str(place_)) from None
+                await tx.orders.insert(order)
+                await tx.events.add(
+                    _event(EventKind.ORDER_CREATED, order, principal.name, now, total=order.total.minor_units)
+                )
+                if order.expires_at:
+                    await _watch_expiry(tx, order, now=now)
+        except UniqueTaken as taken:
+            raise ExternalIdTaken("order", path=("externalId",)) from taken
+        return order_id
+
+    # --- lines ------------------------------------------------------------------------------------------------------
+
+    async def add_line(
+        self, principal: Principal, order_id: str, line: NewLine, *, version: int | None, request: KeyedRequest | None
+    ) -> str:
+        principal.require(Permission.ORDERS_WRITE)
+        async with self._store.transaction() as tx:
+            order = await lock_order(tx, principal, order_id)
+            if await made_before(tx, request):
+                return order.id
+            order.check_version(version)
+            order.check_open()
+            now = self._clock.now()
+            added = await _new_line(tx, principal, line)
+            await claim(tx, request, order.id, now=now)
+            saved = await tx.orders.save(order.with_line(added, now=now))
+            await tx.events.add(
+                _event(
+                    EventKind.ORDER_LINE_ADDED,
+                    saved,
+                    principal.name,
+                    now,
+                    lineId=added.id,
+                    quantity=added.quantity,
+                    total=saved.total.minor_units,
+                )
+            )
+        return order_id
+
+    async def update_line(
+        self, principal: Principal, order_id: str, line_id: str, *, quantity: int, version: int | None
+    ) -> str:
+        principal.require(Permission.ORDERS_WRITE)
+        async with self._store.transaction() as tx:
+            order = await lock_order(tx, principal, order_id)
+            order.check_version(version)
+            now = self._clock.now()
+            changed = order.with_quantity(line_id, quantity, now=now)
+            if changed.line(line_id) == order.line(line_id):
+                return order_id
+            saved = await tx.orders.save(changed)
+            await tx.events.add(
+                _event(
+                    EventKind.ORDER_LINE_UPDATED,
+                    saved,
+                    principal.name,
+                    now,
+                    lineId=line_id,
+                    quantity=quantity,
+                    total=saved.total.minor_units,
+                )
+            )
+        return order_id
+
+    async def remove_line(self, principal: Principal, order_id: str, line_id: str, *, version: int | None) -> str:
+        principal.require(Permission.ORDERS_WRITE)
+        async with self._store.transaction() as tx:
+            order = await lock_order(tx, principal, order_id)
+            order.check_version(version)
+            now = self._clock.now()
+            saved = await tx.orders.save(order.without_line(line_id, now=now))
+            await tx.events.add(
+                _event(
+                    EventKind.ORDER_LINE_REMOVED,
+                    saved,
+                    principal.name,
+                    now,
+                    lineId=line_id,
+                    total=saved.total.minor_units,
+                )
+            )
+        return order_id
+
+    # --- place, cancel, expire --------------------------------------------------------------------------------------
+
+    async def place(self, principal: Principal, order_id: str, *, version: int | None) -> str:
+        principal.require(Permission.ORDERS_WRITE)
+        async with self._store.transaction() as tx:
+            order = await lock_order(tx, principal, order_id)
+            order.check_version(version)
+            await place(tx, order, actor=principal.name, now=self._clock.now())
+        return order_id
+
+    async def cancel(self, principal: Principal, order_id: str, *, version: int | None) -> str:
+        """Cancel an order that has taken no money; a charge that waits for its customer is ended first."""
+        principal.require(Permission.ORDERS_WRITE)
+        return await self._end(principal, order_id, version=version, expired=False)
+
+    async def expire(self, order_id: str) -> None:
+        """The deadline has passed; an order that was paid or cancelled in time stays as it is."""
+        async with self._store.reading() as tx:
+            order = await tx.orders.get(order_id)
+        if order is None or order.state not in (OrderState.OPEN, OrderState.PLACED):
+            return
+        if order.expires_at is None or order.expires_at > self._clock.now():
+            return
+        await self._end(system("expiry"), order_id, version=None, expired=True)
+
+    async def _end(self, principal: Principal, order_id: str, *, version: int | None, expired: bool) -> str:
+        if waiting := await self._charge_to_end(principal, order_id, version=version):
+            purpose = VoidPurpose.EXPIRE if expired else VoidPurpose.CANCEL
+            await self._charges.end_waiting(waiting, purpose, actor=principal.name)
+        async with self._store.transaction() as tx:
+            order = await lock_order(tx, principal, order_id)
+            if waiting is None:
+                order.check_version(version)
+            order.check_cancelable(captured=await captured_of(tx, order))
+            if any(charge.is_live for charge in await tx.charges.of_order(order.id)):
+                raise ChargeInProgress(path=("orderId",))
+            now = self._clock.now()
+            ended = await tx.orders.save(order.expired(now=now) if expired else order.canceled(now=now))
+            kind = EventKind.ORDER_EXPIRED if expired else EventKind.ORDER_CANCELED
+            await tx.events.add(_event(kind, ended, principal.name, now))
+            await tx.jobs.cancel(JobKind.EXPIRE_ORDER, order.id)
+        return order_id
+
+    async def _charge_to_end(self, principal: Principal, order_id: str, *, version: int | None) -> str | None:
+        async with self._store.transaction() as tx:
+            order = await lock_order(tx, principal, order_id)
+            order.check_version(version)
+            order.check_cancelable(captured=await captured_of(tx, order))
+            for charge in await tx.charges.of_order(order.id):
+                if charge.state in (ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED):
+                    return charge.id
+                if charge.is_live:
+                    raise ChargeInProgress(path=("orderId",))
+        return None
+
+
+async def place(tx: Transaction, order: Order, *, actor: str, now: datetime) -> Order:
+    """Place a locked order; with nothing to pay it is complete at once."""
+    placed = await tx.orders.save(order.placed(now=now))
+    await tx.events.add(_event(EventKind.ORDER_PLACED, placed, actor, now, total=placed.total.minor_units))
+    if placed.state is OrderState.COMPLETED:
+        await tx.events.add(_event(EventKind.ORDER_COMPLETED, placed, actor, now))
+    return placed
+
+
+async def _new_line(tx: Transaction, principal: Principal, line: NewLine, *path: str) -> OrderLine:
+    if line.price_id is None:
+        return _line_by_hand(principal, line, *path)
+    price = await tx.prices.get(line.price_id)
+    if price is None:
+        raise NotFound("price", path=(*path, "priceId"))
+    product = await tx.products.get(price.product_id)
+    if product is None:
+        raise LookupError(f"{price.product_id} is referred to by {price.id}, but not there")
+    price.check_orderable()
+    if product.archived_at:
+        raise ProductArchived(path=(*path, "priceId"))
+    return OrderLine(
+        id=new_id(IdPrefix.ORDER_LINE),
+        product_id=product.id,
+        price_id=price.id,
+        name=product.name,
+        unit_amount=price.unit_amount,
+        quantity=line.quantity,
+    )
+
+
+def _line_by_hand(principal: Principal, line: NewLine, *path: str) -> OrderLine:
+    if not principal.may(Permission.ORDERS_BY_HAND):
+        raise PermissionDenied("Only a server adds a line with an amount of its own: name a priceId.", path=path)
+    if line.name is None or line.unit_amount is None:
+        raise InvalidInput("A line has either a priceId, or a name and a unitAmount.", path=path)
+    return OrderLine(
+        id=new_id(IdPrefix.ORDER_LINE),
+        product_id=None,
+        price_id=None,
+        name=clean_text(line.name, *path, "name"),
+        unit_amount=line.unit_amount,
+        quantity=line.quantity,
+    )
+
+
+def _customer_of(principal: Principal, customer_id: str | None) -> str:
+    if principal.is_customer:
+        if principal.customer_id is None or customer_id not in (None, principal.customer_id):
+            raise NotFound("customer", path=("customerId",))
+        return principal.customer_id
+    if customer_id is None:
+        raise InvalidInput("Say whose order this is.", path=("customerId",))
+    return customer_id
+
+
+def _currency_of(command: CreateOrder, lines: Sequence[OrderLine]) -> str:
+    if command.currency is not None:
+        currency_exponent(command.currency)
+        return command.currency
+    if not lines:
+        raise InvalidInput("An order without lines needs a currency.", path=("currency",))
+    return lines[0].unit_amount.currency
+
+
+async def _watch_expiry(tx: Transaction, order: Order, *, now: datetime) -> None:
+    wait = order.expires_at - now if order.expires_at else timedelta(0)
+    await tx.jobs.schedule(JobKind.EXPIRE_ORDER, order.id, after_seconds=wait.total_seconds())
+
+
+def _event(kind: EventKind, order: Order, actor: str, now: datetime, **data: Any) -> Event:
+    return new_event(kind, order.id, order.customer_id, actor=actor, livemode=order.livemode, now=now, data=data)

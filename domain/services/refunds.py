@@ -1,0 +1,126 @@
+"""Giving money back: reserved under lock, sent in three phases, always to the provider that took it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.charges import Charge
+from domain.clock import Clock
+from domain.deployment import Deployment
+from domain.detached import Detached
+from domain.errors import CurrencyMismatch
+from domain.events import EventKind, new_event
+from domain.idempotency import KeyedRequest
+from domain.ids import IdPrefix, new_id
+from domain.money import Money
+from domain.operations import Operation
+from domain.principals import Permission, Principal
+from domain.provider import RefundRequest
+from domain.refunds import Refund, RefundReason
+from domain.services.keyed import claim, made_before
+from domain.services.locking import lock_charge, there
+from domain.services.operations import write_down
+from domain.services.settlement import Settlement
+from domain.services.teller import Teller
+from domain.store import Store
+from domain.texts import clean_optional
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundCharge:
+    charge_id: str
+    amount: Money | None
+    """None: all that is left."""
+    reason: RefundReason | None
+    note: str | None
+    request: KeyedRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refunded:
+    charge_id: str
+    refund_id: str
+
+
+class RefundService:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        teller: Teller,
+        settlement: Settlement,
+        detached: Detached,
+        clock: Clock,
+        deployment: Deployment,
+    ) -> None:
+        self._store = store
+        self._teller = teller
+        self._settlement = settlement
+        self._detached = detached
+        self._clock = clock
+        self._deployment = deployment
+
+    async def refund_charge(self, principal: Principal, command: RefundCharge) -> Refunded:
+        principal.require(Permission.REFUNDS_WRITE)
+        note = clean_optional(command.note, "note", longest=500)
+        async with self._store.transaction() as tx:
+            _, charge = await lock_charge(tx, principal, command.charge_id)
+            if made := await made_before(tx, command.request):
+                return Refunded(charge_id=charge.id, refund_id=made)
+            if command.amount and command.amount.currency != charge.amount.currency:
+                raise CurrencyMismatch(
+                    expected=charge.amount.currency, actual=command.amount.currency, path=("amount", "currency")
+                )
+            now = self._clock.now()
+            amount = charge.refundable if command.amount is None else command.amount
+            await tx.charges.save(charge.refund_requested(amount, now=now))
+            refund = _new_refund(charge, command, amount=amount, note=note, now=now)
+            await claim(tx, command.request, refund.id, now=now)
+            await tx.refunds.insert(refund)
+            request = RefundRequest(
+                operation_id=new_id(IdPrefix.OPERATION),
+                refund_id=refund.id,
+                charge_ref=there(charge.charge_ref, f"the reference of {charge.id}"),
+                amount=refund.amount,
+                reason=refund.reason,
+            )
+            operation = await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
+            await tx.events.add(
+                new_event(
+                    EventKind.REFUND_REQUESTED,
+                    refund.id,
+                    charge.id,
+                    charge.order_id,
+                    charge.customer_id,
+                    actor=principal.name,
+                    livemode=refund.livemode,
+                    now=now,
+                    data={"amount": amount.minor_units, "currency": amount.currency},
+                )
+            )
+        task = self._detached.spawn(self._send_and_settle(operation, refund), name=operation.id)
+        if await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds):
+            task.result()
+        return Refunded(charge_id=charge.id, refund_id=refund.id)
+
+    async def _send_and_settle(self, operation: Operation, refund: Refund) -> None:
+        result = await self._teller.send_refund(operation)
+        async with self._store.transaction() as tx:
+            await self._settlement.settle_refund(
+                tx, refund.id, result, operation_id=operation.id, actor=f"provider:{refund.account}"
+            )
+
+
+def _new_refund(charge: Charge, command: RefundCharge, *, amount: Money, note: str | None, now: datetime) -> Refund:
+    return Refund(
+        id=new_id(IdPrefix.REFUND),
+        charge_id=charge.id,
+        order_id=charge.order_id,
+        customer_id=charge.customer_id,
+        account=charge.account,
+        amount=amount,
+        reason=command.reason,
+        note=note,
+        livemode=charge.livemode,
+        created_at=now,
+        updated_at=now,
+    )

@@ -1,0 +1,283 @@
+"""Settlement: the one way in which evidence of a provider becomes our story.
+
+The direct answer, the webhook and the resolver all come through here, in any order and any number. Everything that
+follows from a change is written in the same commit: the ledger, the order, the events, the jobs.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from domain.charges import Charge, ChargeState, ReviewReason
+from domain.clock import Clock
+from domain.deployment import Deployment
+from domain.events import Event, EventKind, new_event
+from domain.jobs import JobKind
+from domain.ledger import capture_entries, refund_entries
+from domain.money import Money
+from domain.operations import Operation, OperationKind, VoidPurpose
+from domain.orders import Order, OrderState
+from domain.principals import system
+from domain.provider import ChargeResult, Outcome, RefundResult
+from domain.refunds import Refund, RefundState
+from domain.services.locking import lock_charge, there
+from domain.store import Transaction
+
+LOOK_AFTER_SECONDS = (5, 15, 60, 300, 900, 3600)
+"""When an unknown outcome is looked into: most lost answers are known within seconds; after that, hourly for ever."""
+
+REVIEW_AFTER_TRIES = 30
+"""A day of looking. The charge stays UNKNOWN: only a person may decide what nobody could find out."""
+
+_CHARGE_EVENTS: dict[ChargeState, EventKind] = {
+    ChargeState.REQUIRES_ACTION: EventKind.CHARGE_REQUIRES_ACTION,
+    ChargeState.AUTHORIZED: EventKind.CHARGE_AUTHORIZED,
+    ChargeState.SUCCEEDED: EventKind.CHARGE_SUCCEEDED,
+    ChargeState.DECLINED: EventKind.CHARGE_DECLINED,
+    ChargeState.FAILED: EventKind.CHARGE_FAILED,
+    ChargeState.VOIDED: EventKind.CHARGE_VOIDED,
+    ChargeState.EXPIRED: EventKind.CHARGE_EXPIRED,
+    ChargeState.UNKNOWN: EventKind.CHARGE_UNKNOWN,
+}
+
+_REFUND_EVENTS: dict[RefundState, EventKind] = {
+    RefundState.SUCCEEDED: EventKind.REFUND_SUCCEEDED,
+    RefundState.FAILED: EventKind.REFUND_FAILED,
+    RefundState.UNKNOWN: EventKind.REFUND_UNKNOWN,
+}
+
+
+class Settlement:
+    def __init__(self, *, clock: Clock, deployment: Deployment) -> None:
+        self._clock = clock
+        self._deployment = deployment
+
+    # --- charges ----------------------------------------------------------------------------------------------------
+
+    async def settle_charge(
+        self,
+        tx: Transaction,
+        charge_id: str,
+        result: ChargeResult,
+        *,
+        operation_id: str | None = None,
+        actor: str,
+    ) -> Charge:
+        """Apply what the provider says of a charge.
+
+        `operation_id` names the request that this answers; without it (a webhook) the evidence also answers the
+        request under way, where it is of the kind that can.
+        """
+        order, before, operation = await _lock(tx, charge_id, operation_id)
+        now = self._clock.now()
+        if operation is not None and not operation.tells_of_the_charge(result.outcome):
+            after = before
+        else:
+            after = before.after(result, now=now).waiting_until(before.created_at + self._deployment.action_lifetime)
+        if operation is not None:
+            after = _with_purpose(operation, before, after, now=now)
+            after = await self._look_after(tx, operation, result, after)
+        return await self._book(tx, order, before, after, actor=actor, now=now)
+
+    async def charge_not_applied(self, tx: Transaction, charge_id: str, *, operation_id: str, actor: str) -> Charge:
+        """The provider has shown that it never saw the request."""
+        order, before, operation = await _lock(tx, charge_id, operation_id)
+        now = self._clock.now()
+        if operation is None or operation.is_finished:
+            return before
+        await _finish(tx, operation.learnt(Outcome.FAILED, None), now=now)
+        after = before.not_applied(now=now) if before.is_live else before
+        return await self._book(tx, order, before, after, actor=actor, now=now)
+
+    async def _look_after(self, tx: Transaction, operation: Operation, result: ChargeResult, charge: Charge) -> Charge:
+        """Finish the operation, or see to it that somebody looks into it again."""
+        if operation.is_finished:
+            return charge
+        now = self._clock.now()
+        learnt = operation.learnt(result.outcome, result.raw)
+        if operation.is_answered_by(result.outcome):
+            await _finish(tx, learnt, now=now)
+            if result.outcome is Outcome.NOT_SENT:
+                # Nothing happened, so the client's key is free for another try.
+                await tx.keys.release(charge.id if operation.kind is OperationKind.CHARGE else operation.id)
+            return charge
+        wait = await _postpone(tx, learnt)
+        charge = charge.checked_again_at(now + wait)
+        return charge.with_review(ReviewReason.UNRESOLVED, now=now) if learnt.tries >= REVIEW_AFTER_TRIES else charge
+
+    async def _book(
+        self, tx: Transaction, order: Order, before: Charge, after: Charge, *, actor: str, now: datetime
+    ) -> Charge:
+        if after == before:
+            return before
+        gained = after.captured > before.captured
+        if gained and order.state is not OrderState.PLACED:
+            after = after.with_review(ReviewReason.LATE_MONEY, now=now)
+        await tx.charges.save(after)
+        await tx.events.add(*_charge_events(order, before, after, actor=actor, now=now))
+        await self._watch_expiry(tx, before, after, now=now)
+        if gained:
+            await tx.ledger.add(
+                capture_entries(
+                    after.id,
+                    before=before.captured,
+                    captured=after.captured,
+                    livemode=after.livemode,
+                    now=now,
+                )
+            )
+            await _complete_if_paid(tx, order, actor=actor, now=now)
+        return after
+
+    async def _watch_expiry(self, tx: Transaction, before: Charge, after: Charge, *, now: datetime) -> None:
+        if after.action_expires_at == before.action_expires_at:
+            return
+        if after.action_expires_at is None:
+            await tx.jobs.cancel(JobKind.EXPIRE_CHARGE, after.id)
+            return
+        seconds = max((after.action_expires_at - now).total_seconds(), 0)
+        await tx.jobs.schedule(JobKind.EXPIRE_CHARGE, after.id, after_seconds=seconds)
+
+    # --- refunds ----------------------------------------------------------------------------------------------------
+
+    async def settle_refund(
+        self, tx: Transaction, refund_id: str, result: RefundResult, *, operation_id: str, actor: str
+    ) -> Refund:
+        charge, operation, before = await _lock_refund(tx, refund_id, operation_id)
+        now = self._clock.now()
+        after = before.after(result, now=now)
+        if not operation.is_finished:
+            learnt = operation.learnt(result.outcome, result.raw)
+            if operation.is_answered_by(result.outcome):
+                await _finish(tx, learnt, now=now)
+                if result.outcome is Outcome.NOT_SENT:
+                    await tx.keys.release(before.id)
+            else:
+                after = after.checked_again_at(now + await _postpone(tx, learnt))
+        return await _book_refund(tx, charge, before, after, actor=actor, now=now)
+
+    async def refund_not_applied(self, tx: Transaction, refund_id: str, *, operation_id: str, actor: str) -> Refund:
+        charge, operation, before = await _lock_refund(tx, refund_id, operation_id)
+        now = self._clock.now()
+        if operation.is_finished:
+            return before
+        await _finish(tx, operation.learnt(Outcome.FAILED, None), now=now)
+        after = before.not_applied(now=now) if before.is_waiting else before
+        return await _book_refund(tx, charge, before, after, actor=actor, now=now)
+
+
+# --- charges: helpers -----------------------------------------------------------------------------------------------
+
+
+async def _lock(tx: Transaction, charge_id: str, operation_id: str | None) -> tuple[Order, Charge, Operation | None]:
+    """Order, charge, operation: always in this order."""
+    order, charge = await lock_charge(tx, system("settlement"), charge_id)
+    if operation_id is not None:
+        return order, charge, there(await tx.operations.get_for_update(operation_id), operation_id)
+    return order, charge, await tx.operations.unfinished_of_charge(charge_id)
+
+
+def _with_purpose(operation: Operation, before: Charge, after: Charge, *, now: datetime) -> Charge:
+    """A charge that we voided because its time was over has expired; the customer or a colleague cancelled nothing."""
+    voided = after.state is ChargeState.VOIDED and before.state is not ChargeState.VOIDED
+    return after.expired(now=now) if voided and operation.void_purpose is VoidPurpose.EXPIRE else after
+
+
+async def _complete_if_paid(tx: Transaction, order: Order, *, actor: str, now: datetime) -> None:
+    if order.state is not OrderState.PLACED:
+        return
+    if await captured_of(tx, order) < order.total:
+        return
+    completed = await tx.orders.save(order.completed(now=now))
+    await tx.events.add(
+        new_event(
+            EventKind.ORDER_COMPLETED,
+            completed.id,
+            completed.customer_id,
+            actor=actor,
+            livemode=completed.livemode,
+            now=now,
+        )
+    )
+
+
+async def captured_of(tx: Transaction, order: Order) -> Money:
+    """What all charges of the order have taken. A refund does not make it due again."""
+    return Money.total((charge.captured for charge in await tx.charges.of_order(order.id)), currency=order.currency)
+
+
+def _charge_events(order: Order, before: Charge, after: Charge, *, actor: str, now: datetime) -> Sequence[Event]:
+    subjects = (after.id, order.id, after.customer_id)
+    events = []
+    if after.state is not before.state and after.state in _CHARGE_EVENTS:
+        data = {
+            "amount": after.captured.minor_units or after.amount.minor_units,
+            "currency": after.amount.currency,
+            "declineCode": after.decline_code,
+            "failureCode": after.failure_code,
+        }
+        events.append(_event(_CHARGE_EVENTS[after.state], subjects, data, actor, after.livemode, now))
+    if after.review and not before.review:
+        data = {"reason": after.review.reason}
+        events.append(_event(EventKind.CHARGE_REVIEW_OPENED, subjects, data, actor, after.livemode, now))
+    return events
+
+
+# --- refunds: helpers -----------------------------------------------------------------------------------------------
+
+
+async def _lock_refund(tx: Transaction, refund_id: str, operation_id: str) -> tuple[Charge, Operation, Refund]:
+    known = there(await tx.refunds.get(refund_id), refund_id)
+    _, charge = await lock_charge(tx, system("settlement"), known.charge_id)
+    operation = there(await tx.operations.get_for_update(operation_id), operation_id)
+    return charge, operation, there(await tx.refunds.get_for_update(refund_id), refund_id)
+
+
+async def _book_refund(
+    tx: Transaction, charge: Charge, before: Refund, after: Refund, *, actor: str, now: datetime
+) -> Refund:
+    if after == before:
+        return before
+    await tx.refunds.save(after)
+    if before.is_waiting and not after.is_waiting:
+        given_back = after.state is RefundState.SUCCEEDED
+        await tx.charges.save(charge.refund_ended(after.amount, given_back=given_back, now=now))
+        if given_back:
+            await tx.ledger.add(
+                refund_entries(after.id, charge_id=charge.id, amount=after.amount, livemode=after.livemode, now=now)
+            )
+    if after.state is not before.state and after.state in _REFUND_EVENTS:
+        subjects = (after.id, charge.id, charge.order_id, charge.customer_id)
+        data = {
+            "amount": after.amount.minor_units,
+            "currency": after.amount.currency,
+            "failureCode": after.failure_code,
+        }
+        await tx.events.add(_event(_REFUND_EVENTS[after.state], subjects, data, actor, after.livemode, now))
+    return after
+
+
+# --- both -----------------------------------------------------------------------------------------------------------
+
+
+async def _finish(tx: Transaction, operation: Operation, *, now: datetime) -> None:
+    await tx.operations.save(operation.finished(now=now))
+    await tx.jobs.cancel(JobKind.RESOLVE_OPERATION, operation.id)
+
+
+async def _postpone(tx: Transaction, operation: Operation) -> timedelta:
+    seconds = LOOK_AFTER_SECONDS[min(operation.tries, len(LOOK_AFTER_SECONDS) - 1)]
+    await tx.operations.save(operation)
+    await tx.jobs.schedule(JobKind.RESOLVE_OPERATION, operation.id, after_seconds=seconds)
+    return timedelta(seconds=seconds)
+
+
+def _event(
+    kind: EventKind,
+    subjects: tuple[str, ...],
+    data: dict[str, object],
+    actor: str,
+    livemode: bool,
+    now: datetime,
+) -> Event:
+    told = {name: value for name, value in data.items() if value is not None}
+    return new_event(kind, *subjects, actor=actor, livemode=livemode, now=now, data=told)
