@@ -1,0 +1,41 @@
+"""The reads of the API, by hand-written SQL: lists cost a fifth of what models cost, and one statement a call.
+
+Each noun declares its list (`listing`); `statements` makes SQL of the declarations and `reads` runs it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from domain.customers import ProviderAccount
+from domain.orders import OrderLine
+from persistence.database import Database
+from persistence.queries.charges import charges
+from persistence.queries.customers import accounts_of_customers, customers
+from persistence.queries.events import events
+from persistence.queries.orders import lines_of_orders, orders
+from persistence.queries.payment_methods import payment_methods
+from persistence.queries.products import prices, products
+from persistence.queries.refunds import refunds
+
+__all__ = ["TortoiseQueries"]
+
+
+class TortoiseQueries:
+    """Implements `domain.queries.Queries`. Each call borrows a reader, so none may be made inside a transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database: Final = database
+        self.customers: Final = customers(database)
+        self.products: Final = products(database)
+        self.prices: Final = prices(database)
+        self.orders: Final = orders(database)
+        self.payment_methods: Final = payment_methods(database)
+        self.charges: Final = charges(database)
+        self.refunds: Final = refunds(database)
+        self.events: Final = events(database)
+
+    async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]:
+        return await lines_of_orders(self._database, order_ids)
+
+    async def accounts_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[ProviderAccount]]:
+        return await accounts_of_customers(self._database, customer_ids)
