@@ -60,14 +60,16 @@ class Settlement:
         result: ChargeResult,
         *,
         operation_id: str | None = None,
+        look_was_empty: bool | None = None,
         actor: str,
     ) -> Charge:
         """Apply what the provider says of a charge.
 
         `operation_id` names the request that this answers; without it (a webhook) the evidence also answers the
-        request under way, where it is of the kind that can.
+        request under way, where it is of the kind that can. `look_was_empty` counts a look of the resolver.
         """
         order, before, operation = await _lock(tx, charge_id, operation_id)
+        operation = _counted(operation, look_was_empty) if operation else None
         now = self._clock.now()
         if operation is not None and not operation.tells_of_the_charge(result.outcome):
             after = before
@@ -140,9 +142,17 @@ class Settlement:
     # --- refunds ----------------------------------------------------------------------------------------------------
 
     async def settle_refund(
-        self, tx: Transaction, refund_id: str, result: RefundResult, *, operation_id: str, actor: str
+        self,
+        tx: Transaction,
+        refund_id: str,
+        result: RefundResult,
+        *,
+        operation_id: str,
+        look_was_empty: bool | None = None,
+        actor: str,
     ) -> Refund:
         charge, operation, before = await _lock_refund(tx, refund_id, operation_id)
+        operation = _counted(operation, look_was_empty)
         now = self._clock.now()
         after = before.after(result, now=now)
         if not operation.is_finished:
@@ -257,6 +267,10 @@ async def _book_refund(
 
 
 # --- both -----------------------------------------------------------------------------------------------------------
+
+
+def _counted(operation: Operation, look_was_empty: bool | None) -> Operation:
+    return operation if look_was_empty is None else operation.looked_after(empty=look_was_empty)
 
 
 async def _finish(tx: Transaction, operation: Operation, *, now: datetime) -> None:

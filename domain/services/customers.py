@@ -1,0 +1,107 @@
+"""Customers: made and changed by servers and staff."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.clock import Clock
+from domain.customers import Address, Customer, CustomerChanges
+from domain.deployment import Deployment
+from domain.errors import ExternalIdTaken, NotFound
+from domain.events import EventKind, new_event
+from domain.idempotency import KeyedRequest
+from domain.ids import IdPrefix, new_id
+from domain.principals import Permission, Principal
+from domain.services.keyed import claim
+from domain.store import Store, Transaction, UniqueTaken
+from domain.texts import EXTERNAL_ID_LENGTH, clean_email, clean_metadata, clean_optional
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCustomer:
+    fields: CustomerChanges
+    request: KeyedRequest | None
+
+
+class CustomerService:
+    def __init__(self, *, store: Store, clock: Clock, deployment: Deployment) -> None:
+        self._store = store
+        self._clock = clock
+        self._deployment = deployment
+
+    async def create(self, principal: Principal, command: CreateCustomer) -> str:
+        principal.require(Permission.CUSTOMERS_WRITE)
+        now = self._clock.now()
+        customer = self.new(command.fields, now=now)
+        try:
+            async with self._store.transaction() as tx:
+                if made := await claim(tx, command.request, customer.id, now=now):
+                    return made
+                await insert(tx, customer, actor=principal.name, now=now)
+        except UniqueTaken as taken:
+            raise ExternalIdTaken("customer", path=("externalId",)) from taken
+        return customer.id
+
+    def new(self, fields: CustomerChanges, *, now: datetime) -> Customer:
+        blank = Customer(
+            id=new_id(IdPrefix.CUSTOMER),
+            external_id=None,
+            email=None,
+            name=None,
+            livemode=self._deployment.livemode,
+            created_at=now,
+            updated_at=now,
+        )
+        return blank.changed(_cleaned(fields), now=now)
+
+    async def update(self, principal: Principal, customer_id: str, changes: CustomerChanges) -> str:
+        principal.require(Permission.CUSTOMERS_WRITE)
+        changes = _cleaned(changes)
+        now = self._clock.now()
+        try:
+            async with self._store.transaction() as tx:
+                customer = await tx.customers.get_for_update(customer_id)
+                if customer is None or not principal.sees(customer.id):
+                    raise NotFound("customer", path=("customerId",))
+                changed = customer.changed(changes, now=now)
+                await tx.customers.save(changed)
+                await tx.events.add(
+                    new_event(
+                        EventKind.CUSTOMER_UPDATED,
+                        customer.id,
+                        actor=principal.name,
+                        livemode=customer.livemode,
+                        now=now,
+                        data={"fields": sorted(changes)},
+                    )
+                )
+        except UniqueTaken as taken:
+            raise ExternalIdTaken("customer", path=("externalId",)) from taken
+        return customer_id
+
+
+async def insert(tx: Transaction, customer: Customer, *, actor: str, now: datetime) -> None:
+    await tx.customers.insert(customer)
+    await tx.events.add(
+        new_event(EventKind.CUSTOMER_CREATED, customer.id, actor=actor, livemode=customer.livemode, now=now)
+    )
+
+
+def _cleaned(changes: CustomerChanges) -> CustomerChanges:
+    cleaned = CustomerChanges()
+    if "external_id" in changes:
+        cleaned["external_id"] = clean_optional(changes["external_id"], "externalId", longest=EXTERNAL_ID_LENGTH)
+    if "email" in changes:
+        cleaned["email"] = clean_email(changes["email"], "email")
+    if "name" in changes:
+        cleaned["name"] = clean_optional(changes["name"], "name")
+    if "billing_address" in changes:
+        cleaned["billing_address"] = _address(changes["billing_address"], "billingAddress")
+    if "shipping_address" in changes:
+        cleaned["shipping_address"] = _address(changes["shipping_address"], "shippingAddress")
+    if "metadata" in changes:
+        cleaned["metadata"] = clean_metadata(changes["metadata"], "metadata")
+    return cleaned
+
+
+def _address(address: Address | None, *path: str) -> Address | None:
+    return address.cleaned(*path) if address else None

@@ -1,0 +1,337 @@
+"""Payment methods: the row first, then the provider, then what it answered."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.clock import Clock
+from domain.customers import Customer, CustomerChanges, ProviderAccount
+from domain.deployment import Deployment, Providers
+from domain.detached import Detached
+from domain.errors import (
+    CardNumberRefused,
+    ExternalIdTaken,
+    NotFound,
+    PaymentMethodInUse,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from domain.events import EventKind, new_event
+from domain.idempotency import KeyedRequest
+from domain.ids import IdPrefix, new_id
+from domain.jobs import Again, JobKind
+from domain.payment_methods import PaymentMethod, PaymentMethodState
+from domain.principals import Permission, Principal
+from domain.provider import (
+    AttachRequest,
+    ClientSession,
+    CustomerRequest,
+    Outcome,
+    PaymentMethodResult,
+    Refusal,
+)
+from domain.services.customers import CustomerService, insert
+from domain.services.keyed import claim
+from domain.services.teller import Teller
+from domain.store import Store, Transaction, UniqueTaken
+from domain.texts import clean_text, has_card_number
+
+_EVENTS: dict[PaymentMethodState, EventKind] = {
+    PaymentMethodState.ACTIVE: EventKind.PAYMENT_METHOD_ATTACHED,
+    PaymentMethodState.REQUIRES_ACTION: EventKind.PAYMENT_METHOD_REQUIRES_ACTION,
+    PaymentMethodState.FAILED: EventKind.PAYMENT_METHOD_FAILED,
+    PaymentMethodState.DETACHED: EventKind.PAYMENT_METHOD_DETACHED,
+}
+
+_TRY_AGAIN_SECONDS = (5, 15, 60, 300, 900)
+"""A lost answer to an attachment is asked for again with the same key; after about twenty minutes the customer is
+gone, and a card that nobody uses does no harm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachPaymentMethod:
+    customer_id: str | None
+    """None: the customer who asks."""
+    token: str
+    make_default: bool
+    return_url: str | None
+    request: KeyedRequest | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCustomerWithPaymentMethod:
+    fields: CustomerChanges
+    token: str
+    return_url: str | None
+    request: KeyedRequest | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    customer_id: str
+    payment_method_id: str
+
+
+class PaymentMethodService:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        providers: Providers,
+        teller: Teller,
+        customers: CustomerService,
+        detached: Detached,
+        clock: Clock,
+        deployment: Deployment,
+    ) -> None:
+        self._store = store
+        self._providers = providers
+        self._teller = teller
+        self._customers = customers
+        self._detached = detached
+        self._clock = clock
+        self._deployment = deployment
+
+    # --- attach -----------------------------------------------------------------------------------------------------
+
+    async def attach(self, principal: Principal, command: AttachPaymentMethod) -> Attached:
+        principal.require(Permission.PAYMENT_METHODS_WRITE)
+        self._deployment.check_return_url(command.return_url, "returnUrl")
+        token = _checked_token(command.token)
+        customer_id = command.customer_id or principal.customer_id
+        now = self._clock.now()
+        async with self._store.transaction() as tx:
+            customer = await tx.customers.get(customer_id) if customer_id else None
+            if customer is None or not principal.sees(customer.id):
+                raise NotFound("customer", path=("customerId",))
+            method = self._new(customer, token, make_default=command.make_default, now=now)
+            if made := await claim(tx, command.request, method.id, now=now):
+                return Attached(customer_id=customer.id, payment_method_id=made)
+            await self._request(tx, method, actor=principal.name, now=now)
+        await self._ask_and_wait(customer, method, return_url=command.return_url)
+        return Attached(customer_id=customer.id, payment_method_id=method.id)
+
+    async def create_customer_with(self, principal: Principal, command: CreateCustomerWithPaymentMethod) -> Attached:
+        """Customer and card in one step. The customer stays when the card is refused: another card may follow."""
+        principal.require(Permission.CUSTOMERS_WRITE)
+        principal.require(Permission.PAYMENT_METHODS_WRITE)
+        self._deployment.check_return_url(command.return_url, "returnUrl")
+        token = _checked_token(command.token)
+        now = self._clock.now()
+        customer = self._customers.new(command.fields, now=now)
+        method = self._new(customer, token, make_default=True, now=now)
+        try:
+            async with self._store.transaction() as tx:
+                if made := await claim(tx, command.request, method.id, now=now):
+                    earlier = await tx.payment_methods.get(made)
+                    if earlier is None:
+                        raise LookupError(f"{made} is pointed at by a key, but not there")
+                    return Attached(customer_id=earlier.customer_id, payment_method_id=made)
+                await insert(tx, customer, actor=principal.name, now=now)
+                await self._request(tx, method, actor=principal.name, now=now)
+        except UniqueTaken as taken:
+            raise ExternalIdTaken("customer", path=("externalId",)) from taken
+        await self._ask_and_wait(customer, method, return_url=command.return_url)
+        return Attached(customer_id=customer.id, payment_method_id=method.id)
+
+    async def resolve(self, payment_method_id: str, *, tries: int) -> Again | None:
+        """Ask again for an attachment whose answer was lost; the provider knows our id and makes no second one."""
+        async with self._store.reading() as tx:
+            method = await tx.payment_methods.get(payment_method_id)
+            customer = await tx.customers.get(method.customer_id) if method else None
+        if method is None or customer is None or method.state is not PaymentMethodState.PENDING:
+            return None
+        settled = await self._ask(customer, method, return_url=None)
+        if settled.state is not PaymentMethodState.PENDING:
+            return None
+        if tries < len(_TRY_AGAIN_SECONDS):
+            return Again(_TRY_AGAIN_SECONDS[tries])
+        given_up = PaymentMethodResult(outcome=Outcome.FAILED, refusal=Refusal(message="the provider never answered"))
+        await self._settle(method.id, given_up, actor="system:resolver")
+        return None
+
+    # --- detach, default --------------------------------------------------------------------------------------------
+
+    async def detach(self, principal: Principal, payment_method_id: str) -> Attached:
+        principal.require(Permission.PAYMENT_METHODS_WRITE)
+        async with self._store.reading() as tx:
+            method = await _visible(tx, principal, payment_method_id)
+        if method.state is PaymentMethodState.DETACHED:
+            return Attached(customer_id=method.customer_id, payment_method_id=method.id)
+        async with self._store.transaction() as tx:
+            await tx.payment_methods.get_for_update(method.id)
+            if await tx.charges.live_with_payment_method(method.id):
+                raise PaymentMethodInUse
+        if method.payment_method_ref is not None:
+            provider = self._teller.provider(method.account)
+            result = await provider.detach_payment_method(payment_method_ref=method.payment_method_ref)
+            if result.outcome is not Outcome.SUCCEEDED:
+                raise ProviderUnavailable
+        async with self._store.transaction() as tx:
+            customer = await tx.customers.get_for_update(method.customer_id)
+            current = await tx.payment_methods.get_for_update(method.id)
+            if customer is None or current is None:
+                raise LookupError(f"{method.id} or its customer vanished")
+            now = self._clock.now()
+            await tx.payment_methods.save(current.detached(now=now))
+            if customer.default_payment_method_id == method.id:
+                await tx.customers.save(customer.with_default(None, now=now))
+            await self._event(tx, EventKind.PAYMENT_METHOD_DETACHED, current, actor=principal.name, now=now)
+        return Attached(customer_id=method.customer_id, payment_method_id=method.id)
+
+    async def set_default(self, principal: Principal, payment_method_id: str) -> Attached:
+        principal.require(Permission.PAYMENT_METHODS_WRITE)
+        async with self._store.transaction() as tx:
+            method = await _visible(tx, principal, payment_method_id)
+            customer = await tx.customers.get_for_update(method.customer_id)
+            if customer is None:
+                raise LookupError(f"{method.customer_id} vanished")
+            method.check_usable()
+            if customer.default_payment_method_id != method.id:
+                await tx.customers.save(customer.with_default(method.id, now=self._clock.now()))
+        return Attached(customer_id=method.customer_id, payment_method_id=method.id)
+
+    # --- the provider's own card form -------------------------------------------------------------------------------
+
+    async def client_session(self, principal: Principal, customer_id: str | None) -> ClientSession:
+        principal.require(Permission.PAYMENT_METHODS_WRITE)
+        wanted = customer_id or principal.customer_id
+        async with self._store.reading() as tx:
+            customer = await tx.customers.get(wanted) if wanted else None
+        if customer is None or not principal.sees(customer.id):
+            raise NotFound("customer", path=("customerId",))
+        account = self._providers.default_account
+        customer_ref = await self._customer_ref(customer, account)
+        if isinstance(customer_ref, Refusal):
+            raise ProviderRefused(customer_ref.message)
+        if customer_ref is None:
+            raise ProviderUnavailable
+        session = await self._teller.provider(account).client_session(customer_ref=customer_ref)
+        if isinstance(session, Refusal):
+            raise ProviderUnavailable
+        return session
+
+    # --- helpers ----------------------------------------------------------------------------------------------------
+
+    def _new(self, customer: Customer, token: str, *, make_default: bool, now: datetime) -> PaymentMethod:
+        return PaymentMethod(
+            id=new_id(IdPrefix.PAYMENT_METHOD),
+            customer_id=customer.id,
+            account=self._providers.default_account,
+            token=token,
+            make_default=make_default,
+            livemode=customer.livemode,
+            created_at=now,
+            updated_at=now,
+        )
+
+    async def _request(self, tx: Transaction, method: PaymentMethod, *, actor: str, now: datetime) -> None:
+        await tx.payment_methods.insert(method)
+        await tx.jobs.schedule(JobKind.RESOLVE_PAYMENT_METHOD, method.id, after_seconds=self._deployment.lease_seconds)
+        await self._event(tx, EventKind.PAYMENT_METHOD_REQUESTED, method, actor=actor, now=now)
+
+    async def _ask_and_wait(self, customer: Customer, method: PaymentMethod, *, return_url: str | None) -> None:
+        task = self._detached.spawn(self._ask(customer, method, return_url=return_url), name=method.id)
+        if await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds):
+            task.result()
+
+    async def _ask(self, customer: Customer, method: PaymentMethod, *, return_url: str | None) -> PaymentMethod:
+        customer_ref = await self._customer_ref(customer, method.account)
+        if isinstance(customer_ref, Refusal):
+            result = PaymentMethodResult(outcome=Outcome.FAILED, refusal=customer_ref)
+        elif customer_ref is None:
+            result = PaymentMethodResult(outcome=Outcome.UNKNOWN)
+        else:
+            request = AttachRequest(
+                payment_method_id=method.id,
+                customer_ref=customer_ref,
+                token=method.token or "",
+                return_url=return_url,
+            )
+            result = await self._teller.provider(method.account).attach_payment_method(request)
+        return await self._settle(method.id, result, actor=f"provider:{method.account}")
+
+    async def _customer_ref(self, customer: Customer, account: str) -> str | Refusal | None:
+        """The customer's account at the provider, made when it is first needed; None when nobody knows."""
+        async with self._store.reading() as tx:
+            known = await tx.accounts.find(customer.id, account)
+        if known is not None:
+            return known.customer_ref
+        request = CustomerRequest(customer_id=customer.id, customer_ref=None, email=customer.email, name=customer.name)
+        result = await self._teller.provider(account).ensure_customer(request)
+        if result.outcome is Outcome.FAILED:
+            return result.refusal or Refusal(message="the provider refused the customer")
+        if result.customer_ref is None:
+            return None
+        made = ProviderAccount(
+            customer_id=customer.id,
+            account=account,
+            customer_ref=result.customer_ref,
+            created_at=self._clock.now(),
+        )
+        async with self._store.transaction() as tx:
+            await tx.accounts.insert_if_new(made)
+        return result.customer_ref
+
+    async def _settle(self, payment_method_id: str, result: PaymentMethodResult, *, actor: str) -> PaymentMethod:
+        async with self._store.transaction() as tx:
+            known = await tx.payment_methods.get(payment_method_id)
+            customer = await tx.customers.get_for_update(known.customer_id) if known else None
+            before = await tx.payment_methods.get_for_update(payment_method_id)
+            if before is None or customer is None:
+                raise LookupError(f"{payment_method_id} or its customer vanished")
+            now = self._clock.now()
+            after = before.attached(result, now=now)
+            if after == before:
+                return before
+            await tx.payment_methods.save(after)
+            if after.state is not PaymentMethodState.PENDING:
+                await tx.jobs.cancel(JobKind.RESOLVE_PAYMENT_METHOD, after.id)
+            if result.outcome is Outcome.NOT_SENT:
+                await tx.keys.release(after.id)
+            becomes_default = before.make_default or customer.default_payment_method_id is None
+            if after.state is PaymentMethodState.ACTIVE and becomes_default:
+                await tx.customers.save(customer.with_default(after.id, now=now))
+            if after.state is not before.state:
+                await self._event(tx, _EVENTS[after.state], after, actor=actor, now=now)
+            return after
+
+    async def settle_from_webhook(self, account: str, payment_method_ref: str, *, actor: str) -> bool:
+        """Fetch the method anew and apply it; False when it is none of ours."""
+        async with self._store.reading() as tx:
+            method = await tx.payment_methods.find_by_ref(account, payment_method_ref)
+        if method is None:
+            return False
+        provider = self._teller.provider(account)
+        result = await provider.fetch_payment_method(payment_method_ref=payment_method_ref)
+        if result.outcome is not Outcome.UNKNOWN:
+            await self._settle(method.id, result, actor=actor)
+        return True
+
+    async def _event(
+        self, tx: Transaction, kind: EventKind, method: PaymentMethod, *, actor: str, now: datetime
+    ) -> None:
+        data = {"brand": method.card.brand, "last4": method.card.last4} if method.card else {}
+        await tx.events.add(
+            new_event(
+                kind,
+                method.id,
+                method.customer_id,
+                actor=actor,
+                livemode=method.livemode,
+                now=now,
+                data=data,
+            )
+        )
+
+
+async def _visible(tx: Transaction, principal: Principal, payment_method_id: str) -> PaymentMethod:
+    method = await tx.payment_methods.get(payment_method_id)
+    if method is None or not principal.sees(method.customer_id):
+        raise NotFound("payment method", path=("paymentMethodId",))
+    return method
+
+
+def _checked_token(token: str) -> str:
+    if has_card_number(token):
+        raise CardNumberRefused(path=("token",))
+    return clean_text(token, "token", longest=500)

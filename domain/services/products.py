@@ -1,0 +1,136 @@
+"""The catalogue: products and prices, made, changed, archived; never deleted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.clock import Clock
+from domain.deployment import Deployment
+from domain.errors import InvalidInput, NotFound, ProductArchived
+from domain.events import Event, EventKind, new_event
+from domain.idempotency import KeyedRequest
+from domain.ids import IdPrefix, new_id
+from domain.money import Money
+from domain.principals import Permission, Principal
+from domain.products import MAXIMUM_INTERVAL_COUNT, Interval, Price, Product, ProductChanges
+from domain.services.keyed import claim
+from domain.store import Store
+from domain.texts import TEXT_LENGTH, clean_metadata, clean_optional, clean_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateProduct:
+    fields: ProductChanges
+    request: KeyedRequest | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePrice:
+    product_id: str
+    unit_amount: Money
+    interval: Interval | None
+    nickname: str | None
+    request: KeyedRequest | None
+
+
+class ProductService:
+    def __init__(self, *, store: Store, clock: Clock, deployment: Deployment) -> None:
+        self._store = store
+        self._clock = clock
+        self._deployment = deployment
+
+    async def create(self, principal: Principal, command: CreateProduct) -> str:
+        principal.require(Permission.CATALOGUE_WRITE)
+        now = self._clock.now()
+        blank = Product(id=new_id(IdPrefix.PRODUCT), name="", created_at=now, updated_at=now)
+        product = blank.changed(_cleaned(command.fields), now=now)
+        async with self._store.transaction() as tx:
+            if made := await claim(tx, command.request, product.id, now=now):
+                return made
+            await tx.products.insert(product)
+            await tx.events.add(self._event(EventKind.PRODUCT_CREATED, principal, now, product.id))
+        return product.id
+
+    async def update(self, principal: Principal, product_id: str, changes: ProductChanges) -> str:
+        principal.require(Permission.CATALOGUE_WRITE)
+        changes = _cleaned(changes)
+        async with self._store.transaction() as tx:
+            product = await tx.products.get_for_update(product_id)
+            if product is None:
+                raise NotFound("product", path=("productId",))
+            now = self._clock.now()
+            await tx.products.save(product.changed(changes, now=now))
+            await tx.events.add(self._event(EventKind.PRODUCT_UPDATED, principal, now, product.id))
+        return product_id
+
+    async def archive(self, principal: Principal, product_id: str) -> str:
+        """Its prices can no longer be ordered either; orders that have it keep their copy."""
+        principal.require(Permission.CATALOGUE_WRITE)
+        async with self._store.transaction() as tx:
+            product = await tx.products.get_for_update(product_id)
+            if product is None:
+                raise NotFound("product", path=("productId",))
+            if not product.archived_at:
+                now = self._clock.now()
+                await tx.products.save(product.archived(now=now))
+                await tx.events.add(self._event(EventKind.PRODUCT_ARCHIVED, principal, now, product.id))
+        return product_id
+
+    async def create_price(self, principal: Principal, command: CreatePrice) -> str:
+        principal.require(Permission.CATALOGUE_WRITE)
+        if command.unit_amount.minor_units < 0:
+            raise InvalidInput("A price cannot be below zero.", path=("unitAmount", "minorUnits"))
+        _check_interval(command.interval)
+        now = self._clock.now()
+        price = Price(
+            id=new_id(IdPrefix.PRICE),
+            product_id=command.product_id,
+            nickname=clean_optional(command.nickname, "nickname"),
+            unit_amount=command.unit_amount,
+            interval=command.interval,
+            created_at=now,
+        )
+        async with self._store.transaction() as tx:
+            if made := await claim(tx, command.request, price.id, now=now):
+                return made
+            product = await tx.products.get(command.product_id)
+            if product is None:
+                raise NotFound("product", path=("productId",))
+            if product.archived_at:
+                raise ProductArchived(path=("productId",))
+            await tx.prices.insert(price)
+            await tx.events.add(self._event(EventKind.PRICE_CREATED, principal, now, price.id, product.id))
+        return price.id
+
+    async def archive_price(self, principal: Principal, price_id: str) -> str:
+        principal.require(Permission.CATALOGUE_WRITE)
+        async with self._store.transaction() as tx:
+            price = await tx.prices.get_for_update(price_id)
+            if price is None:
+                raise NotFound("price", path=("priceId",))
+            if not price.archived_at:
+                now = self._clock.now()
+                await tx.prices.save(price.archived(now=now))
+                await tx.events.add(self._event(EventKind.PRICE_ARCHIVED, principal, now, price.id, price.product_id))
+        return price_id
+
+    def _event(self, kind: EventKind, principal: Principal, now: datetime, *subject_ids: str) -> Event:
+        return new_event(kind, *subject_ids, actor=principal.name, livemode=self._deployment.livemode, now=now)
+
+
+def _cleaned(changes: ProductChanges) -> ProductChanges:
+    cleaned = ProductChanges()
+    if "name" in changes:
+        cleaned["name"] = clean_text(changes["name"], "name")
+    if "description" in changes:
+        cleaned["description"] = clean_optional(changes["description"], "description", longest=TEXT_LENGTH)
+    if "metadata" in changes:
+        cleaned["metadata"] = clean_metadata(changes["metadata"], "metadata")
+    return cleaned
+
+
+def _check_interval(interval: Interval | None) -> None:
+    if interval is None:
+        return
+    longest = MAXIMUM_INTERVAL_COUNT[interval.unit]
+    if not 1 <= interval.count <= longest:
+        raise InvalidInput(f"From 1 to {longest} for {interval.unit}.", path=("interval", "count"))

@@ -1,0 +1,137 @@
+"""The resolver: finishes the story of every operation whose answer nobody got.
+
+It looks first. Only when the provider has no trace of the operation is the very same request sent again under its key,
+and an on-session charge only while the customer can still be thought to wait. What stays unknown stays so, in sight of
+the client, and is looked into again; it never becomes a failure by age alone.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypeVar
+
+from domain.charges import Charge
+from domain.clock import Clock
+from domain.deployment import Deployment
+from domain.operations import Operation, OperationKind
+from domain.provider import ChargeResult, LookUp, Outcome, RefundResult
+from domain.services.settlement import Settlement
+from domain.services.teller import Teller
+from domain.store import Store
+
+SEND_AGAIN_WITHIN = timedelta(minutes=10)
+"""How long after the client asked an on-session charge may still be sent. Nobody expects to pay an hour later."""
+
+KEY_IS_SAFE_FOR = timedelta(hours=23)
+"""Stripe may forget a key after 24 hours (its page on idempotent requests); after that a repeat could act twice."""
+
+EMPTY_LOOKS_FOR_PROOF = 3
+_ACTOR = "system:resolver"
+
+Answer = TypeVar("Answer", ChargeResult, RefundResult)
+
+
+class Resolver:
+    def __init__(
+        self, *, store: Store, teller: Teller, settlement: Settlement, clock: Clock, deployment: Deployment
+    ) -> None:
+        self._store = store
+        self._teller = teller
+        self._settlement = settlement
+        self._clock = clock
+        self._deployment = deployment
+
+    async def resolve(self, operation_id: str) -> None:
+        """Look after one operation; settlement schedules the next look where one is needed."""
+        async with self._store.reading() as tx:
+            operation = await tx.operations.get(operation_id)
+            charge = await tx.charges.get(operation.charge_id) if operation else None
+            account = await tx.accounts.find(charge.customer_id, charge.account) if charge else None
+        if operation is None or charge is None or operation.is_finished:
+            return
+        look_up = LookUp(
+            operation_id=operation.id,
+            customer_ref=account.customer_ref if account else None,
+            charge_ref=charge.charge_ref,
+            not_before=operation.created_at,
+        )
+        if operation.refund_id is not None:
+            await self._resolve_refund(operation, operation.refund_id, look_up)
+        else:
+            await self._resolve_charge(operation, charge, look_up)
+
+    # --- charges ----------------------------------------------------------------------------------------------------
+
+    async def _resolve_charge(self, operation: Operation, charge: Charge, look_up: LookUp) -> None:
+        found = await self._look_for_charge(operation, charge, look_up)
+        empty = found is None
+        if found is None:
+            if self._may_send(operation):
+                found = _as_replay(await self._teller.send_charge(operation))
+            elif self._proves_absence(operation):
+                await self._not_applied(operation)
+                return
+            else:
+                found = ChargeResult(outcome=Outcome.UNKNOWN)
+        async with self._store.transaction() as tx:
+            await self._settlement.settle_charge(
+                tx, operation.charge_id, found, operation_id=operation.id, look_was_empty=empty, actor=_ACTOR
+            )
+
+    async def _look_for_charge(self, operation: Operation, charge: Charge, look_up: LookUp) -> ChargeResult | None:
+        if operation.kind is OperationKind.CHARGE:
+            return await self._teller.find_charge(operation.account, look_up)
+        if charge.charge_ref is None:
+            raise LookupError(f"{operation.id} acts on {charge.id}, which has no reference")
+        seen = await self._teller.fetch_charge(operation.account, charge.charge_ref)
+        # A void that has not acted leaves the charge waiting: that is the trace of nothing, and it may be sent again.
+        if operation.kind is OperationKind.VOID and not operation.is_answered_by(seen.outcome):
+            return seen if seen.outcome is Outcome.UNKNOWN else None
+        return seen
+
+    # --- refunds ----------------------------------------------------------------------------------------------------
+
+    async def _resolve_refund(self, operation: Operation, refund_id: str, look_up: LookUp) -> None:
+        found = await self._teller.find_refund(operation.account, look_up)
+        empty = found is None
+        if found is None:
+            if self._may_send(operation):
+                found = _as_replay(await self._teller.send_refund(operation))
+            elif self._proves_absence(operation):
+                await self._not_applied(operation)
+                return
+            else:
+                found = RefundResult(outcome=Outcome.UNKNOWN)
+        async with self._store.transaction() as tx:
+            await self._settlement.settle_refund(
+                tx, refund_id, found, operation_id=operation.id, look_was_empty=empty, actor=_ACTOR
+            )
+
+    # --- rules ------------------------------------------------------------------------------------------------------
+
+    def _may_send(self, operation: Operation) -> bool:
+        within = SEND_AGAIN_WITHIN if operation.on_session else KEY_IS_SAFE_FOR
+        return self._clock.now() - operation.first_sent_at <= within
+
+    def _proves_absence(self, operation: Operation) -> bool:
+        """Whether an empty look-up shows that nothing happened and nothing is still on its way."""
+        lag = self._teller.provider(operation.account).look_up_lag_seconds
+        if lag is None or operation.empty_looks + 1 < EMPTY_LOOKS_FOR_PROOF:
+            return False
+        travel = timedelta(seconds=self._deployment.provider_timeout_seconds + lag)
+        return self._clock.now() - operation.first_sent_at > travel
+
+    async def _not_applied(self, operation: Operation) -> None:
+        async with self._store.transaction() as tx:
+            if operation.refund_id is None:
+                await self._settlement.charge_not_applied(
+                    tx, operation.charge_id, operation_id=operation.id, actor=_ACTOR
+                )
+            else:
+                await self._settlement.refund_not_applied(
+                    tx, operation.refund_id, operation_id=operation.id, actor=_ACTOR
+                )
+
+
+def _as_replay(result: Answer) -> Answer:
+    """A repeat that never left says nothing of the first request, which may have arrived."""
+    return replace(result, outcome=Outcome.UNKNOWN) if result.outcome is Outcome.NOT_SENT else result

@@ -1,0 +1,146 @@
+"""Webhooks in: store and answer now, fetch and apply later."""
+
+from collections.abc import Mapping
+
+from domain.clock import Clock
+from domain.deployment import Providers
+from domain.ids import IdPrefix, new_id
+from domain.jobs import Again, JobKind
+from domain.operations import OperationKind
+from domain.provider import Outcome, WebhookSubject
+from domain.services.payment_methods import PaymentMethodService
+from domain.services.settlement import Settlement
+from domain.services.teller import Teller
+from domain.store import Store
+from domain.webhooks import DeliveryState, WebhookDelivery
+
+_UNKNOWN_OBJECT_SECONDS = (2, 5, 15, 60, 300, 1800)
+"""A webhook may overtake the commit of the answer that it tells of, which takes seconds; half an hour covers a worker
+that was down. What is still unknown then was made by somebody else on the same account."""
+
+_FETCH_AGAIN_SECONDS = 15
+
+
+class UnknownAccount(Exception):
+    """No such account in this deployment."""
+
+
+class WebhookService:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        providers: Providers,
+        teller: Teller,
+        settlement: Settlement,
+        payment_methods: PaymentMethodService,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._providers = providers
+        self._teller = teller
+        self._settlement = settlement
+        self._payment_methods = payment_methods
+        self._clock = clock
+
+    async def receive(self, account: str, headers: Mapping[str, str], body: bytes) -> bool:
+        """Verify and store a delivery, whose job is then due; False when this event was stored before.
+
+        Raises UnknownAccount, and WebhookRejected for what did not come from the provider. When the row could not be
+        committed the store's error goes through: the provider must not be told that all is well.
+        """
+        provider = self._providers.get(account)
+        if provider is None:
+            raise UnknownAccount(account)
+        event = provider.verify_webhook(headers, body)
+        delivery = WebhookDelivery(
+            id=new_id(IdPrefix.WEBHOOK_DELIVERY),
+            account=account,
+            event_key=event.key,
+            kind=event.kind,
+            subject=event.subject,
+            subject_ref=event.subject_ref,
+            operation_id=event.operation_id,
+            livemode=event.livemode,
+            payload=event.payload,
+            occurred_at=event.occurred_at,
+            received_at=self._clock.now(),
+        )
+        async with self._store.transaction() as tx:
+            if not await tx.webhooks.insert_if_new(delivery):
+                return False
+            await tx.jobs.schedule(JobKind.APPLY_WEBHOOK, delivery.id, after_seconds=0)
+        return True
+
+    async def apply(self, delivery_id: str, *, tries: int) -> Again | None:
+        async with self._store.reading() as tx:
+            delivery = await tx.webhooks.get(delivery_id)
+        if delivery is None or delivery.state is not DeliveryState.STORED:
+            return None
+        state = await self._state_after(delivery, tries=tries)
+        if isinstance(state, Again):
+            return state
+        async with self._store.transaction() as tx:
+            current = await tx.webhooks.get_for_update(delivery.id)
+            if current is not None and current.state is DeliveryState.STORED:
+                await tx.webhooks.save(current.ended(state, now=self._clock.now()))
+        return None
+
+    async def _state_after(self, delivery: WebhookDelivery, *, tries: int) -> DeliveryState | Again:
+        if delivery.subject is WebhookSubject.OTHER or delivery.subject_ref is None:
+            return DeliveryState.IGNORED
+        if delivery.livemode is not self._teller.provider(delivery.account).livemode:
+            return DeliveryState.PARKED
+        applied = await self._apply(delivery, delivery.subject_ref)
+        if isinstance(applied, Again):
+            return applied
+        if applied:
+            return DeliveryState.APPLIED
+        if tries <= len(_UNKNOWN_OBJECT_SECONDS):
+            return Again(_UNKNOWN_OBJECT_SECONDS[tries - 1])
+        return DeliveryState.PARKED
+
+    async def _apply(self, delivery: WebhookDelivery, ref: str) -> bool | Again:
+        """True when it was applied, False when the object is none of ours (yet)."""
+        actor = f"webhook:{delivery.id}"
+        match delivery.subject:
+            case WebhookSubject.CHARGE:
+                return await self._apply_charge(delivery, ref, actor=actor)
+            case WebhookSubject.REFUND:
+                return await self._apply_refund(delivery, ref, actor=actor)
+            case WebhookSubject.PAYMENT_METHOD:
+                return await self._payment_methods.settle_from_webhook(delivery.account, ref, actor=actor)
+            case WebhookSubject.OTHER:
+                raise AssertionError("was ignored before")
+
+    async def _apply_charge(self, delivery: WebhookDelivery, ref: str, *, actor: str) -> bool | Again:
+        async with self._store.reading() as tx:
+            charge = await tx.charges.find_by_ref(delivery.account, ref)
+            charge_id = charge.id if charge else None
+            if charge_id is None and delivery.operation_id:
+                operation = await tx.operations.get(delivery.operation_id)
+                # Only of the same account: an id in somebody else's payload must not reach ours.
+                if operation and operation.account == delivery.account and operation.kind is not OperationKind.REFUND:
+                    charge_id = operation.charge_id
+        if charge_id is None:
+            return False
+        result = await self._teller.fetch_charge(delivery.account, ref)
+        if result.outcome is Outcome.UNKNOWN:
+            return Again(_FETCH_AGAIN_SECONDS)
+        async with self._store.transaction() as tx:
+            await self._settlement.settle_charge(tx, charge_id, result, actor=actor)
+        return True
+
+    async def _apply_refund(self, delivery: WebhookDelivery, ref: str, *, actor: str) -> bool | Again:
+        result = await self._teller.fetch_refund(delivery.account, ref)
+        if result.outcome is Outcome.UNKNOWN:
+            return Again(_FETCH_AGAIN_SECONDS)
+        operation_id = result.operation_id or delivery.operation_id
+        async with self._store.transaction() as tx:
+            operation = await tx.operations.get(operation_id) if operation_id else None
+            if operation is None or operation.refund_id is None or operation.account != delivery.account:
+                return False
+            await self._settlement.settle_refund(
+                tx, operation.refund_id, result, operation_id=operation.id, actor=actor
+            )
+        return True
