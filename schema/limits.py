@@ -109,9 +109,7 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
         refuse_if_over(unfold(operation, fragments, whole, frozenset()), limits)
 
 
-def measure(
-    selections: SelectionSetNode, totals: _Totals, limits: Limits, introspects: bool = False
-) -> Measure:
+def measure(selections: SelectionSetNode, totals: _Totals, limits: Limits, introspects: bool = False) -> Measure:
     """Walk one definition with a stack of our own; stop at the first limit that is passed."""
     found = Measure()
     stack: list[tuple[SelectionSetNode, int, bool, dict[object, set[str]], str]] = [
@@ -141,9 +139,7 @@ def measure(
     return found
 
 
-def count_field(
-    node: FieldNode, depth: int, names: set[str], found: Measure, totals: _Totals, limits: Limits
-) -> None:
+def count_field(node: FieldNode, depth: int, names: set[str], found: Measure, totals: _Totals, limits: Limits) -> None:
     response_name = node.alias.value if node.alias else node.name.value
     if node.alias:
         found.aliases += 1

@@ -52,12 +52,8 @@ class MaskingFormatter:
     an error tree is enough and a subclass may have its own.
     """
 
-    def __init__(
-        self, exposed: Mapping[type[Exception], Callable[[Any], ExposedError]] | None = None
-    ) -> None:
-        self._exposed: dict[type[Exception], Callable[[Any], ExposedError]] = {
-            ExposedError: lambda error: error
-        }
+    def __init__(self, exposed: Mapping[type[Exception], Callable[[Any], ExposedError]] | None = None) -> None:
+        self._exposed: dict[type[Exception], Callable[[Any], ExposedError]] = {ExposedError: lambda error: error}
         self._exposed.update(exposed or {})
 
     def __call__(self, error: GraphQLError) -> FormattedError:
@@ -107,9 +103,7 @@ def format_error(error: GraphQLError | None, shown: ExposedError) -> FormattedEr
     return formatted
 
 
-def format_all(
-    errors: Sequence[GraphQLError], formatter: ErrorFormatter, *, most: int
-) -> list[FormattedError]:
+def format_all(errors: Sequence[GraphQLError], formatter: ErrorFormatter, *, most: int) -> list[FormattedError]:
     """At most `most` errors: a list of a hundred rows that fail for one reason has said so by then."""
     if len(errors) <= most:
         return [formatter(error) for error in errors]

@@ -22,6 +22,7 @@ from schema.masking import ExposedError
 
 Node = TypeVar("Node")
 Row = TypeVar("Row")
+Value = TypeVar("Value")
 
 DEFAULT_PAGE_SIZE = 20
 LARGEST_PAGE_SIZE = 100
@@ -36,9 +37,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 First = Annotated[
     int | None,
-    strawberry.argument(
-        description="How many items to return, 1 to 100, from the start of the list. 20 if not given."
-    ),
+    strawberry.argument(description="How many items to return, 1 to 100, from the start of the list. 20 if not given."),
 ]
 After = Annotated[
     str | None,
@@ -46,9 +45,7 @@ After = Annotated[
 ]
 Last = Annotated[
     int | None,
-    strawberry.argument(
-        description="How many items to return, 1 to 100, from the end of the list. Not with `first`."
-    ),
+    strawberry.argument(description="How many items to return, 1 to 100, from the end of the list. Not with `first`."),
 ]
 Before = Annotated[
     str | None,
@@ -82,7 +79,8 @@ class Connection(Generic[Node]):
 
     # A lambda, because its missing annotation leaves the field with the generic type written here.
     edges: list[Edge[Node]] = strawberry.field(
-        resolver=lambda root: edges_of(root), description="The items of this page, each with its cursor."
+        resolver=lambda root: edges_of(root),  # noqa: PLW0108
+        description="The items of this page, each with its cursor.",
     )
 
 
@@ -104,8 +102,9 @@ def page_arguments(
     """What a connection field was asked for; `sort` and `key_types` say what its cursors look like.
 
     Raises `ExposedError` with `BAD_USER_INPUT`. Nothing is clamped: a client that asks for 1,000 items and
-    gets 100 believes to have them all.
+    gets 100 believes to have them all. `UNSET`, the default that prints as no default, counts as None.
     """
+    first, last, after, before = given(first), given(last), given(after), given(before)
     if first is not None and last is not None:
         raise refused("first", "Give either “first” or “last”, not both.")
     if after is not None and before is not None:
@@ -123,6 +122,10 @@ def page_arguments(
     name, text = ("before", before) if backward else ("after", after)
     cursor = None if text is None else decode_cursor(text, argument=name, sort=sort, key_types=key_types)
     return PageRequest(limit=limit, sort=sort, backward=backward, cursor=cursor)
+
+
+def given(value: Value | None) -> Value | None:
+    return None if value is strawberry.UNSET else value
 
 
 def connection_of(

@@ -7,12 +7,11 @@ module, and `datetime` becomes `DateTime`.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NewType
+from typing import NewType
 from urllib.parse import urlsplit
 
 import strawberry
-from graphql import GraphQLError, IntValueNode, ValueNode
-from graphql.utilities import value_from_ast_untyped
+from graphql import GraphQLError, IntValueNode, ObjectValueNode, StringValueNode, ValueNode
 from strawberry.types.scalar import ScalarDefinition
 
 MinorUnits = NewType("MinorUnits", int)
@@ -31,9 +30,7 @@ LONGEST_URL = 2_048
 _UNSAFE_SCHEMES = frozenset({"javascript", "data", "vbscript", "file", "blob", "about", "filesystem"})
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_INSTANT = re.compile(
-    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})", re.IGNORECASE | re.ASCII
-)
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})", re.IGNORECASE | re.ASCII)
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://[^\s\\\x00-\x1f\x7f]+", re.IGNORECASE)
 
 
@@ -108,14 +105,20 @@ def parse_metadata(value: object) -> dict[str, str]:
         if not isinstance(key, str) or not 0 < len(key) <= LONGEST_METADATA_KEY:
             raise GraphQLError(f"A key of metadata has 1 to {LONGEST_METADATA_KEY} characters.")
         if not isinstance(text, str):
-            raise GraphQLError("The values of metadata are texts; write numbers in quotes.")
+            raise GraphQLError("The values of metadata are texts: numbers go in quotes, a variable holds all of it.")
         if len(text) > LONGEST_METADATA_VALUE:
             raise GraphQLError(f"A value of metadata has at most {LONGEST_METADATA_VALUE} characters.")
     return dict(value)
 
 
-def parse_metadata_literal(node: ValueNode, variables: dict[str, Any] | None = None) -> dict[str, str]:
-    return parse_metadata(value_from_ast_untyped(node, variables))
+def parse_metadata_literal(node: ValueNode, _variables: object = None) -> dict[str, str]:
+    """A bare word would be a text as well to graphql-core's generic reader of literals."""
+    if not isinstance(node, ObjectValueNode):
+        return parse_metadata(None)
+    pairs = {pair.name.value: pair.value for pair in node.fields}
+    return parse_metadata(
+        {key: value.value if isinstance(value, StringValueNode) else None for key, value in pairs.items()}
+    )
 
 
 SCALARS: dict[object, ScalarDefinition] = {

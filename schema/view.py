@@ -95,20 +95,17 @@ class GraphQLView:
         accept = Accept(", ".join(request.headers.getlist("accept")))
         if request.method == "GET" and self._graphiql and accept.prefers_html():
             return await self._graphiql(request)
-        media_type = accept.preferred()
+        media_type = accept.preferred() or JSON
         try:
             refuse_method(request)
-            if media_type is None:
-                raise refuse(
-                    406, "NOT_ACCEPTABLE", f"This address answers with {GRAPHQL_RESPONSE} or {JSON}."
-                )
+            refuse_unacceptable(accept)
             return answer_result(await self._answer(request), media_type)
         except Refusal as refusal:
-            return answer_refusal(refusal, media_type or JSON)
+            return answer_refusal(refusal, media_type)
         except ClientDisconnect:
             raise
         except Exception as error:
-            return answer({"errors": [mask(error)]}, 500, media_type or JSON)
+            return answer({"errors": [mask(error)]}, 500, media_type)
 
     async def _answer(self, request: Request) -> dict[str, Any]:
         """In this order: an unreadable body costs no look-up of a key, an unknown key costs no parsing."""
@@ -129,7 +126,7 @@ class GraphQLView:
 
     async def _read(self, request: Request) -> GraphQLRequest:
         if request.method == "GET":
-            return request_from_get(request, max_bytes=self._max_body_bytes)
+            return request_from_get(request)
         return await request_from_post(request, max_bytes=self._max_body_bytes)
 
     async def _authenticate(self, request: Request) -> object:
@@ -140,9 +137,7 @@ class GraphQLView:
         except ExposedError as error:
             raise Refusal(403, [format_error(None, error)]) from None
 
-    def _cost(
-        self, document: Document, operation: OperationDefinitionNode, wanted: GraphQLRequest
-    ) -> int | None:
+    def _cost(self, document: Document, operation: OperationDefinitionNode, wanted: GraphQLRequest) -> int | None:
         """What the operation may cost, or None for introspection; refuses what is too dear."""
         if is_introspection(operation):
             return None
@@ -180,9 +175,12 @@ def refuse_method(request: Request) -> None:
     # <img> on a foreign page has no business here. What passes (fetch with CORS) is answered by CORS.
     foreign = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
     if request.method == "GET" and foreign and request.headers.get("sec-fetch-mode") != "cors":
-        raise refuse(
-            403, "CROSS_SITE_REQUEST", "Pages of other sites have to send queries with POST or CORS."
-        )
+        raise refuse(403, "CROSS_SITE_REQUEST", "Pages of other sites have to send queries with POST or CORS.")
+
+
+def refuse_unacceptable(accept: Accept) -> None:
+    if accept.preferred() is None:
+        raise refuse(406, "NOT_ACCEPTABLE", f"This address answers with {GRAPHQL_RESPONSE} or {JSON}.")
 
 
 def refuse_operation(request: Request, operation: OperationDefinitionNode) -> None:

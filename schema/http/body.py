@@ -25,6 +25,8 @@ MOST_VALUES = 5_000
 # 2**53 has 16 digits. Longer numbers may pass as far as the scalar that words the refusal, but not without
 # end: the time to read them grows with the square.
 MOST_DIGITS = 100
+# HTTP servers and proxies stop at 8 to 64 KiB of header, each in its own words; we stop before most do.
+LONGEST_QUERY_STRING = 16 * 1024
 # A client that has begun to send cannot hear us before it is done, so a body over the limit is read on and
 # thrown away; not without end either.
 MOST_DISCARDED_BYTES = 32 * 1024 * 1024
@@ -46,9 +48,9 @@ async def request_from_post(request: Request, *, max_bytes: int) -> GraphQLReque
     return request_from_json(parse_json(await read_body(request, max_bytes)))
 
 
-def request_from_get(request: Request, *, max_bytes: int) -> GraphQLRequest:
+def request_from_get(request: Request) -> GraphQLRequest:
     """Parameters from the query string; an empty one counts as not given."""
-    if len(request.url.query) > max_bytes:
+    if len(request.url.query) > LONGEST_QUERY_STRING:
         raise refuse(414, "URI_TOO_LONG", "The address is too long; send the request with POST.")
     given: dict[str, Any] = {}
     for name in ("query", "operationName", "variables", "extensions"):

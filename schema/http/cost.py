@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     DocumentNode,
@@ -73,21 +73,25 @@ class Costing:
             if isinstance(node, FieldNode):
                 common += self._field(node, parent, page_size)
                 continue
-            condition, cost = self._fragment(node, parent, page_size)
+            if isinstance(node, FragmentSpreadNode):
+                condition, cost = self._spread(node, page_size)
+            else:
+                condition, cost = self._inline(cast(InlineFragmentNode, node), parent, page_size)
             if condition is None or parent is None or condition == parent.name:
                 common += cost
             else:
                 by_type[condition] = by_type.get(condition, 0) + cost
         return common + max(by_type.values(), default=0)
 
-    def _fragment(
-        self, node: Any, parent: GraphQLNamedType | None, page_size: int | None
+    def _inline(
+        self, node: InlineFragmentNode, parent: GraphQLNamedType | None, page_size: int | None
     ) -> tuple[str | None, int]:
-        if isinstance(node, InlineFragmentNode):
-            condition = node.type_condition.name.value if node.type_condition else None
-            type_ = self._schema.get_type(condition) if condition else parent
-            return condition, self._selections(node.selection_set, type_, page_size)
-        assert isinstance(node, FragmentSpreadNode)
+        condition = node.type_condition.name.value if node.type_condition else None
+        type_ = self._schema.get_type(condition) if condition else parent
+        return condition, self._selections(node.selection_set, type_, page_size)
+
+    def _spread(self, node: FragmentSpreadNode, page_size: int | None) -> tuple[str | None, int]:
+        """Each fragment is added up once: what it contains does not depend on where it is spread."""
         fragment = self._fragments[node.name.value]
         condition = fragment.type_condition.name.value
         key = (node.name.value, page_size)
@@ -153,6 +157,5 @@ def is_list(type_: GraphQLOutputType) -> bool:
 def is_introspection(operation: OperationDefinitionNode) -> bool:
     """Whether nothing but the schema itself is read. Fragments at the root make it an ordinary query."""
     return all(
-        isinstance(node, FieldNode) and node.name.value.startswith("__")
-        for node in operation.selection_set.selections
+        isinstance(node, FieldNode) and node.name.value.startswith("__") for node in operation.selection_set.selections
     )

@@ -67,9 +67,7 @@ def unresolved(message: str) -> Exception:
 class Documents:
     """Texts to documents, for one schema."""
 
-    def __init__(
-        self, schema: GraphQLSchema, limits: Limits, *, introspection: bool, suggestions: bool
-    ) -> None:
+    def __init__(self, schema: GraphQLSchema, limits: Limits, *, introspection: bool, suggestions: bool) -> None:
         self._schema = schema
         self._limits = limits
         self._suggestions = suggestions

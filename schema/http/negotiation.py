@@ -32,9 +32,7 @@ class MediaType:
 
 def parse_media_type(text: str) -> MediaType:
     name, semicolon, rest = text.partition(";")
-    parameters = {
-        key.lower(): value.strip('"') for key, value in _PARAMETER.findall(semicolon + rest[:LONGEST_HEADER])
-    }
+    parameters = {key.lower(): value.strip('"') for key, value in _PARAMETER.findall(semicolon + rest[:LONGEST_HEADER])}
     return MediaType(name.strip().lower(), parameters)
 
 
