@@ -70,22 +70,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Built from a copy, since setuptools leaves its own files beside the code."""
     folder = tmp_path_factory.mktemp("wheel")
     copy = folder / "paydesk"
-    copytree(
-        ROOT, copy, ignore=ignore_patterns(".*", "node_modules", "build", "*.egg-info", "artifacts", "tests")
-    )
+    copytree(ROOT, copy, ignore=ignore_patterns(".*", "node_modules", "build", "*.egg-info", "artifacts", "tests"))
     command = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", f"--wheel-dir={folder}"]
-    built = subprocess.run(
-        [sys.executable, "-m", "pip", *command, copy], capture_output=True, text=True, check=False
-    )
+    built = subprocess.run([sys.executable, "-m", "pip", *command, copy], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     return zipfile.ZipFile(next(folder.glob("*.whl")))
 
 
 def _packages() -> list[str]:
     return sorted(
-        ".".join(marker.parent.relative_to(ROOT).parts)
-        for floor in FLOORS
-        for marker in _files(floor, "__init__.py")
+        ".".join(marker.parent.relative_to(ROOT).parts) for floor in FLOORS for marker in _files(floor, "__init__.py")
     )
 
 
