@@ -1,0 +1,166 @@
+"""A clock that stands still, a server in a thread, and somebody who asks the fake bank in few words."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from socket import create_server
+
+import uvicorn
+from starlette.applications import Starlette
+
+from adapters.fake import Bank, FakeProvider
+from domain.money import Money
+from domain.provider import (
+    AttachRequest,
+    ChargeRequest,
+    ChargeResult,
+    ContinueRequest,
+    CustomerRequest,
+    Initiator,
+    LookUp,
+    Outcome,
+    PaymentMethodResult,
+    RefundRequest,
+    RefundResult,
+    VoidRequest,
+)
+
+API_KEY = "a key for tests"
+SECRET = "a webhook secret for tests"
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+class StandingClock:
+    def __init__(self, moment: datetime = NOON) -> None:
+        self.moment = moment
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def advance(self, **by: float) -> None:
+        self.moment += timedelta(**by)
+
+
+@contextmanager
+def served(app: Starlette, *, loop: str = "asyncio") -> Iterator[str]:
+    """The app on a free port of this machine, in a thread with a loop of its own; gives its URL."""
+    listener = create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="critical", ws="none", loop=loop, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 10
+        while not server.started:
+            assert thread.is_alive(), "the server died while it started"
+            assert time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.005)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listener.close()
+    assert not thread.is_alive(), "the server did not stop"
+
+
+@dataclass
+class Shop:
+    """A gateway in miniature: one customer, who pays with whatever card is named."""
+
+    bank: Bank
+    provider: FakeProvider
+    clock: StandingClock
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    customer_ref: str = ""
+
+    async def open(self) -> None:
+        customer = await self.provider.ensure_customer(
+            CustomerRequest(customer_id="cus_1", customer_ref=None, email="a@example.org", name="Ann")
+        )
+        assert customer.outcome is Outcome.SUCCEEDED
+        assert customer.customer_ref is not None
+        self.customer_ref = customer.customer_ref
+
+    async def attach(self, token: str, *, payment_method_id: str | None = None) -> PaymentMethodResult:
+        return await self.provider.attach_payment_method(
+            AttachRequest(
+                payment_method_id=payment_method_id or f"pm_{next(self.numbers)}",
+                customer_ref=self.customer_ref,
+                token=token,
+                return_url=None,
+            )
+        )
+
+    async def card(self, token: str) -> str:
+        attached = await self.attach(token)
+        assert attached.outcome is Outcome.SUCCEEDED
+        assert attached.payment_method_ref is not None
+        return attached.payment_method_ref
+
+    async def charge_request(
+        self,
+        token: str = "tok_visa",
+        amount: Money | None = None,
+        *,
+        operation_id: str | None = None,
+        charge_id: str | None = None,
+        initiator: Initiator = Initiator.CUSTOMER,
+        return_url: str | None = None,
+    ) -> ChargeRequest:
+        number = next(self.numbers)
+        return ChargeRequest(
+            operation_id=operation_id or f"op_{number}",
+            charge_id=charge_id or f"chg_{number}",
+            amount=amount or Money(20_00, "USD"),
+            customer_ref=self.customer_ref,
+            payment_method_ref=await self.card(token),
+            initiator=initiator,
+            return_url=return_url,
+            statement_descriptor=None,
+            metadata={"order": "ord_1"},
+        )
+
+    async def charge(
+        self,
+        token: str = "tok_visa",
+        amount: Money | None = None,
+        *,
+        initiator: Initiator = Initiator.CUSTOMER,
+        return_url: str | None = None,
+    ) -> ChargeResult:
+        request = await self.charge_request(token, amount, initiator=initiator, return_url=return_url)
+        return await self.provider.charge(request)
+
+    async def refund(self, charge: ChargeResult, amount: Money, *, operation_id: str | None = None) -> RefundResult:
+        return await self.provider.refund(refund_request(charge, amount, operation_id or f"op_{next(self.numbers)}"))
+
+    async def void(self, charge: ChargeResult) -> ChargeResult:
+        assert charge.charge_ref is not None
+        return await self.provider.void(
+            VoidRequest(operation_id=f"op_{next(self.numbers)}", charge_ref=charge.charge_ref)
+        )
+
+    async def resume(self, charge: ChargeResult) -> ChargeResult:
+        assert charge.charge_ref is not None
+        return await self.provider.continue_charge(
+            ContinueRequest(operation_id=f"op_{next(self.numbers)}", charge_ref=charge.charge_ref, token=None)
+        )
+
+
+def refund_request(charge: ChargeResult, amount: Money, operation_id: str) -> RefundRequest:
+    assert charge.charge_ref is not None
+    return RefundRequest(
+        operation_id=operation_id,
+        refund_id=f"ref_of_{operation_id}",
+        charge_ref=charge.charge_ref,
+        amount=amount,
+        reason=None,
+    )
+
+
+def look_up(operation_id: str) -> LookUp:
+    return LookUp(operation_id=operation_id, customer_ref=None, charge_ref=None, not_before=NOON)

@@ -1,0 +1,89 @@
+from domain.provider import (
+    Card,
+    CardBrand,
+    ClientSession,
+    CustomerRequest,
+    Outcome,
+    PaymentProvider,
+    ProviderAction,
+    Refusal,
+    Support,
+)
+from tests.adapters.fake.helpers import Shop
+
+
+async def test_a_customer_has_one_account_however_often_it_is_asked_for(shop: Shop) -> None:
+    request = CustomerRequest(customer_id="cus_1", customer_ref=None, email="new@example.org", name=None)
+
+    again = await shop.provider.ensure_customer(request)
+
+    assert again.customer_ref == shop.customer_ref
+    assert [customer.customer_id for customer in shop.bank.truth().customers] == ["cus_1"]
+
+
+async def test_an_account_that_the_bank_does_not_have_cannot_be_updated(shop: Shop) -> None:
+    request = CustomerRequest(customer_id="cus_1", customer_ref="fcu_gone", email=None, name=None)
+
+    refused = await shop.provider.ensure_customer(request)
+
+    assert refused.outcome is Outcome.FAILED
+    assert refused.refusal is not None
+    assert refused.refusal.provider_code == "customer_missing"
+
+
+async def test_a_card_form_is_told_where_test_cards_become_tokens(shop: Shop) -> None:
+    session = await shop.provider.client_session(customer_ref=shop.customer_ref)
+
+    assert isinstance(session, ClientSession)
+    assert session.tokenizer_url == "http://bank.test/fake/tokens"
+    assert session.expires_at is not None
+    assert session.expires_at > shop.clock.now()
+    assert isinstance(await shop.provider.client_session(customer_ref="fcu_gone"), Refusal)
+
+
+async def test_a_token_becomes_a_payment_method_with_what_may_be_shown(shop: Shop) -> None:
+    attached = await shop.attach("tok_mastercard")
+
+    assert attached.outcome is Outcome.SUCCEEDED
+    assert attached.card == Card(CardBrand.MASTERCARD, "4444", 12, 2030)
+    assert attached.payment_method_ref is not None
+    fetched = await shop.provider.fetch_payment_method(payment_method_ref=attached.payment_method_ref)
+    assert fetched == attached
+
+
+async def test_attaching_again_gives_the_same_method_and_another_token_is_refused(shop: Shop) -> None:
+    first = await shop.attach("tok_visa", payment_method_id="pm_same")
+
+    assert await shop.attach("tok_visa", payment_method_id="pm_same") == first
+    other = await shop.attach("tok_amex", payment_method_id="pm_same")
+    assert other.outcome is Outcome.FAILED
+    assert other.refusal is not None
+    assert other.refusal.provider_code == "idempotency_key_reused"
+
+
+async def test_a_card_number_is_no_token_and_is_not_repeated(shop: Shop) -> None:
+    refused = await shop.attach("4242424242424242")
+
+    assert refused.outcome is Outcome.FAILED
+    assert refused.refusal is not None
+    assert refused.refusal.provider_code == "token_unknown"
+    assert "4242" not in refused.refusal.message
+
+
+async def test_detaching_is_done_also_when_it_was_done_before_or_the_bank_knows_nothing(shop: Shop) -> None:
+    ref = await shop.card("tok_visa")
+
+    for gone in (ref, ref, "fpm_of_another_bank"):
+        detached = await shop.provider.detach_payment_method(payment_method_ref=gone)
+        assert detached.outcome is Outcome.SUCCEEDED
+    fetched = await shop.provider.fetch_payment_method(payment_method_ref=ref)
+    assert fetched.outcome is Outcome.FAILED
+    assert shop.bank.truth().customers[0].payment_method_ids == ()
+
+
+async def test_it_is_a_provider_without_real_money_that_does_everything_natively(shop: Shop) -> None:
+    provider: PaymentProvider = shop.provider
+
+    assert (provider.name, provider.livemode) == ("fake", False)
+    assert {capability.action for capability in provider.capabilities} == set(ProviderAction)
+    assert {capability.support for capability in provider.capabilities} == {Support.NATIVE}
