@@ -26,7 +26,7 @@ def operation_from_row(row: Row) -> Operation:
         tries=row["tries"],
         empty_looks=row["empty_looks"],
         outcome=optional(Outcome, row["outcome"]),
-        raw=document(row["raw"]),
+        raw=document(row["answer"]),
         finished_at=optional_instant(row["finished_at"]),
         created_at=instant(row["created_at"]),
     )
@@ -46,7 +46,7 @@ def operation_to_row(operation: Operation) -> Columns:
         "tries": operation.tries,
         "empty_looks": operation.empty_looks,
         "outcome": operation.outcome,
-        "raw": optional(dict, operation.raw),
+        "answer": optional(dict, operation.raw),
         "finished_at": operation.finished_at,
         "created_at": operation.created_at,
     }

@@ -1,0 +1,79 @@
+"""Operations for migrations: triggers that refuse what the code must never ask for, on both databases.
+
+A released migration names these classes, so what they emit stays as it is; another rule is another class.
+"""
+
+from typing import Final
+
+from persistence.editors import PerDialect
+
+
+class NeverDeleted(PerDialect):
+    """Tables of billing records: a DELETE is refused, whoever asks. What is over is archived, canceled or detached."""
+
+    def __init__(self, *tables: str) -> None:
+        super().__init__(
+            sqlite="".join(
+                f"CREATE TRIGGER {table}_never_deleted BEFORE DELETE ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{table} are never deleted'); END;\n"
+                for table in tables
+            ),
+            # TRUNCATE passes by row triggers, and needs one for the statement.
+            postgres="CREATE OR REPLACE FUNCTION never_deleted() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION '% are never deleted', TG_TABLE_NAME "
+            "USING ERRCODE = 'restrict_violation'; END $$;\n"
+            + "".join(
+                f"CREATE TRIGGER {table}_never_deleted BEFORE DELETE ON {table} "
+                f"FOR EACH ROW EXECUTE FUNCTION never_deleted();\n"
+                f"CREATE TRIGGER {table}_never_truncated BEFORE TRUNCATE ON {table} "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION never_deleted();\n"
+                for table in tables
+            ),
+        )
+
+
+class FrozenWhenPlaced(PerDialect):
+    """What a customer owes is settled when the order leaves OPEN: its lines and its total stay as they are."""
+
+    def __init__(self) -> None:
+        super().__init__(sqlite=_frozen_on_sqlite(), postgres=_FROZEN_ON_POSTGRES)
+
+
+def _frozen_on_sqlite() -> str:
+    lines = "".join(
+        f"CREATE TRIGGER order_lines_frozen_{write.lower()} BEFORE {write} ON order_lines "  # noqa: S608 - words of ours
+        f"WHEN (SELECT state FROM orders WHERE id = {row}.order_id) <> 'OPEN' "
+        f"BEGIN SELECT RAISE(ABORT, 'the lines of an order that is not open stay as they are'); END;\n"
+        for write, row in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD"))
+    )
+    total = (
+        "CREATE TRIGGER orders_total_frozen BEFORE UPDATE ON orders "
+        "WHEN OLD.state <> 'OPEN' AND (NEW.total <> OLD.total OR NEW.currency <> OLD.currency) "
+        "BEGIN SELECT RAISE(ABORT, 'the total of an order that is not open stays as it is'); END;\n"
+    )
+    return lines + total
+
+
+_FROZEN_ON_POSTGRES: Final = """
+CREATE FUNCTION order_lines_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    parent text := CASE TG_OP WHEN 'INSERT' THEN NEW.order_id ELSE OLD.order_id END;
+BEGIN
+    IF (SELECT state FROM orders WHERE id = parent) <> 'OPEN' THEN
+        RAISE EXCEPTION 'the lines of an order that is not open stay as they are'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+CREATE TRIGGER order_lines_frozen BEFORE INSERT OR UPDATE OR DELETE ON order_lines
+    FOR EACH ROW EXECUTE FUNCTION order_lines_frozen();
+
+CREATE FUNCTION orders_total_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the total of an order that is not open stays as it is'
+        USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER orders_total_frozen BEFORE UPDATE ON orders
+    FOR EACH ROW WHEN (OLD.state <> 'OPEN' AND (NEW.total <> OLD.total OR NEW.currency <> OLD.currency))
+    EXECUTE FUNCTION orders_total_frozen();
+"""
