@@ -37,7 +37,7 @@ class Limits:
     """The limits of one request. The defaults leave room for the largest documents of known clients."""
 
     tokens: int = 2_000
-    """Parsing takes some 15 µs a token and blocks the event loop; GraphiQL's introspection has about 250."""
+    """Reading and validating takes some 50 µs a token and blocks the event loop; GraphiQL's introspection has 250."""
     depth: int = 15
     """Fields within fields. The deepest sensible path (customer, orders, lines, product, prices) has 12."""
     aliases: int = 15
@@ -54,7 +54,7 @@ class Limits:
     introspection_fields: int = 5
     """`__schema` and `__type`: free of cost, but each reads the whole schema."""
     cost: int = 10_000
-    """See `schema.http.cost`: about what 0.5 s of one core answers."""
+    """See `schema.http.cost`: what one core answers in some 0.1 to 0.3 s."""
     errors: int = 20
     """A client that reads more than this in one answer has not been found."""
 

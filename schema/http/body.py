@@ -20,7 +20,7 @@ from schema.masking import ExposedError, format_error
 
 # Deeper than any input type of ours, far below what makes a recursive reader fall over.
 DEEPEST_JSON = 64
-# Variables are coerced one by one in Python: 5,000 take some 20 ms. An order of 200 lines has about 1,000.
+# Variables are coerced one by one in Python: 5,000 take some 10 ms. An order of 200 lines has about 1,000.
 MOST_VALUES = 5_000
 # 2**53 has 16 digits. Longer numbers may pass as far as the scalar that words the refusal, but not without
 # end: the time to read them grows with the square.

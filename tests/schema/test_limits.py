@@ -258,12 +258,13 @@ class TestDocuments:
             assert documents.prepare("{ hello }") is first
 
 
-async def test_a_body_of_10_mb_is_refused_over_a_real_socket(served: str) -> None:
+async def test_a_server_in_the_wild_refuses_10_mb_and_knows_294(served: str) -> None:
     body = b'{"query": "{ hello(name: \\"' + b"x" * 10_000_000 + b'\\") }"}'
     async with httpx.AsyncClient(base_url=served, timeout=20) as client:
         headers = {"content-type": "application/json"}
         response = await client.post("/graphql", content=body, headers=headers)
         assert response.status_code == 413
         assert codes(response) == ["PAYLOAD_TOO_LARGE"]
-        response = await client.post("/graphql", json={"query": "{ hello }"})
-        assert response.json()["data"] == {"hello": "hello world"}
+        response = await client.post("/graphql", json={"query": "{ hello refused }"})
+        assert response.status_code == 294
+        assert response.json()["data"] == {"hello": "hello world", "refused": None}
