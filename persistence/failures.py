@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import asyncpg  # type: ignore[import-untyped]
+from tortoise.exceptions import IntegrityError
 
 
 class DatabaseUnavailable(Exception):
@@ -44,6 +45,7 @@ _DEADLOCK_DETECTED: Final = "40P01"
 # The server ends the session: restart, failover, an administrator.
 _SESSION_ENDED: Final = frozenset({"57P01", "57P02", "57P03", "57P05"})
 _CONNECTION_CLASS: Final = "08"
+_ALREADY_CLOSED: Final = ("connection is closed", "connection has been released")
 
 _SQLITE_CERTAIN: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CONSTRAINT})
 
@@ -56,6 +58,13 @@ def commit_certainly_failed(error: BaseException) -> bool:
         state = error.sqlstate or ""
         return state[:2] in _CERTAIN_CLASSES and state != _COMPLETION_UNKNOWN
     return False
+
+
+def certain_failure(error: Exception) -> Exception:
+    """The error of a COMMIT that failed for certain, as the statements of a transaction would have raised it."""
+    if isinstance(error, (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)):
+        return IntegrityError(error)
+    return error
 
 
 def is_transient(error: BaseException) -> bool:
@@ -73,6 +82,9 @@ def is_lost_connection(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state[:2] == _CONNECTION_CLASS or state in _SESSION_ENDED
+    if isinstance(error, asyncpg.InterfaceError):
+        # Who comes after the loss was noticed is told so by asyncpg itself, in words only.
+        return any(words in str(error) for words in _ALREADY_CLOSED)
     return isinstance(error, ConnectionError)
 
 

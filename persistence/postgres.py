@@ -5,9 +5,10 @@ those run shielded (see `transactions`).
 """
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import asyncpg  # type: ignore[import-untyped]
@@ -18,6 +19,7 @@ from persistence.failures import (
     CommitUnknown,
     DatabaseUnavailable,
     TransactionAborted,
+    certain_failure,
     commit_certainly_failed,
     is_lost_connection,
 )
@@ -43,6 +45,8 @@ class PostgresEngine:
         self.address: Final = address
         self._application_name = application_name
         self._pool: asyncpg.Pool | None = None
+        self._connector = _Connector()
+        self._closed = False
 
     async def open(self) -> None:
         with _PlainWords(self.address):
@@ -52,20 +56,21 @@ class PostgresEngine:
                 max_size=self.address.pool_size,
                 command_timeout=self.address.command_timeout_seconds,
                 connection_class=_Connection,
-                init=_prepare,
+                connect=self._connector.connect,
                 **self._connect_arguments(),
             )
 
     async def close(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is None:
+        if self._closed or self._pool is None:
             return
+        self._closed = True
+        self._connector.refuse()
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await pool.close()
+                await self._pool.close()
         except TimeoutError:
             logger.warning("connections were still in use when the database closed; they are cut")
-            pool.terminate()
+        await self._connector.close()
 
     async def begin(self) -> PostgresConnection:
         """Holds a connection with an open transaction when it returns, and nothing when it raises."""
@@ -76,7 +81,7 @@ class PostgresEngine:
                 await finish(raw.execute(_BEGIN))
                 return PostgresConnection(raw)
             except BaseException as error:
-                await finish(self._give_back(raw))
+                await finish(self._undo(raw))
                 if not is_lost_connection(error):
                     raise
         raise DatabaseUnavailable(f"{self.address} hangs up on every connection")
@@ -87,20 +92,15 @@ class PostgresEngine:
             tag = await connection.raw.execute("COMMIT")
         except Exception as error:
             if commit_certainly_failed(error):
-                raise
-            connection.raw.terminate()
+                raise certain_failure(error) from error
+            _cut(connection.raw)
             raise CommitUnknown(f"PostgreSQL did not confirm the commit: {type(error).__name__}") from error
         if tag != "COMMIT":
             raise TransactionAborted("PostgreSQL rolled back: an error inside the transaction was swallowed")
 
     async def rollback(self, connection: PostgresConnection) -> None:
         await connection.lease.end()
-        try:
-            await connection.raw.execute("ROLLBACK")
-        except Exception:
-            # The server rolls back on its own when the connection is gone.
-            logger.warning("a rollback failed; the connection is cut", exc_info=True)
-            connection.raw.terminate()
+        await _roll_back(connection.raw)
 
     async def release(self, connection: PostgresConnection) -> None:
         await self._give_back(connection.raw)
@@ -131,24 +131,36 @@ class PostgresEngine:
         return self._pool is None or self._pool.get_idle_size() == self._pool.get_size()
 
     async def _acquire(self) -> Any:
-        if self._pool is None:
-            raise DatabaseUnavailable(f"{self.address} is closed")
+        pool = self._open_pool()
         with _PlainWords(self.address):
             try:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
-                    return await self._pool.acquire()
+                    raw = await pool.acquire()
             except TimeoutError:
                 raise DatabaseUnavailable(
                     f"no connection to {self.address} was free for {_PATIENCE_SECONDS:g} s"
                 ) from None
+        if self._closed:
+            # A closing pool of asyncpg still serves those who stood in line.
+            await finish(self._give_back(raw))
+        self._open_pool()
+        return raw
+
+    def _open_pool(self) -> asyncpg.Pool:
+        if self._pool is None or self._closed:
+            raise DatabaseUnavailable(f"{self.address} is closed")
+        return self._pool
+
+    async def _undo(self, raw: Any) -> None:
+        await _roll_back(raw)
+        await self._give_back(raw)
 
     async def _give_back(self, raw: Any) -> None:
         """Never raises: what became of the transaction is known already, and the pool drops a broken
         connection.
         """
         if self._pool is None:
-            raw.terminate()
-            return
+            raise AssertionError("a connection comes from a pool")
         try:
             await self._pool.release(raw)
         except Exception:
@@ -171,9 +183,67 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]
         return ""
 
 
-async def _prepare(connection: asyncpg.Connection) -> None:
+class _Connector:
+    """Opens connections for the pool; a connection whose caller was cancelled goes to the next caller.
+
+    Otherwise a crowd of impatient requests would break off every new connection half-way, the pool would never
+    grow, and the server would see connections come and go.
+    """
+
+    def __init__(self) -> None:
+        self._orphans: list[asyncio.Task[asyncpg.Connection]] = []
+        self._refusing = False
+
+    async def connect(self, *arguments: Any, **options: Any) -> asyncpg.Connection:
+        if self._refusing:
+            raise DatabaseUnavailable("the database is closed")
+        task = self._adopt() or asyncio.get_running_loop().create_task(
+            _connect(*arguments, **options), context=contextvars.Context()
+        )
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._orphans.append(task)
+            raise
+
+    def refuse(self) -> None:
+        self._refusing = True
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._orphans, return_exceptions=True)
+        while (task := self._adopt()) is not None:
+            await task.result().close(timeout=_CLOSE_SECONDS)
+
+    def _adopt(self) -> asyncio.Task[asyncpg.Connection] | None:
+        while self._orphans:
+            task = self._orphans.pop()
+            if not task.done() or (not task.cancelled() and task.exception() is None and not task.result().is_closed()):
+                return task
+        return None
+
+
+async def _connect(*arguments: Any, **options: Any) -> asyncpg.Connection:
+    connection = await asyncpg.connect(*arguments, **options)
     # Not as a startup parameter: PgBouncer refuses those it does not know.
     await connection.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_IN_TRANSACTION_MILLISECONDS}")
+    return connection
+
+
+async def _roll_back(raw: Any) -> None:
+    """Never raises: without a connection the server rolls back on its own."""
+    try:
+        if raw.is_in_transaction():
+            await raw.execute("ROLLBACK")
+    except Exception as error:
+        if not is_lost_connection(error):
+            logger.warning("a rollback failed; the connection is cut", exc_info=True)
+        _cut(raw)
+
+
+def _cut(raw: Any) -> None:
+    # A connection that is gone was taken back by the pool, and then even this raises.
+    with suppress(asyncpg.InterfaceError):
+        raw.terminate()
 
 
 class _PlainWords:

