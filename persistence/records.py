@@ -1,7 +1,9 @@
 """Rows and the entities that they stand for: what only the gateway itself reads. As `mapping` otherwise."""
 
+from datetime import datetime
+
 from domain.api_keys import ApiKey
-from domain.idempotency import IdempotencyKey
+from domain.idempotency import IdempotencyKey, KeyedRequest
 from domain.jobs import Job, JobKind
 from domain.ledger import LedgerAccount, LedgerEntry
 from domain.operations import Operation, OperationKind, VoidPurpose
@@ -88,6 +90,17 @@ def idempotency_key_from_row(row: Row) -> IdempotencyKey:
         object_id=row["object_id"],
         created_at=instant(row["created_at"]),
     )
+
+
+def idempotency_key_to_row(request: KeyedRequest, object_id: str, created_at: datetime) -> Columns:
+    return {
+        "principal": request.principal,
+        "mutation": request.mutation,
+        "key": request.key,
+        "fingerprint": request.fingerprint,
+        "object_id": object_id,
+        "created_at": created_at,
+    }
 
 
 def job_from_row(row: Row) -> Job:

@@ -1,0 +1,14 @@
+from collections.abc import Sequence
+
+from domain.ledger import LedgerEntry
+from persistence import models
+from persistence.records import ledger_entry_to_row
+from persistence.session import Session
+
+
+class Ledger:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def add(self, entries: Sequence[LedgerEntry]) -> None:
+        await self._session.insert_all(models.LedgerEntry, [ledger_entry_to_row(entry) for entry in entries])

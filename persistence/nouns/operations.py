@@ -1,0 +1,30 @@
+from typing import Final
+
+from domain.operations import Operation
+from persistence import models
+from persistence.columns import optional
+from persistence.records import operation_from_row, operation_to_row
+from persistence.session import Session
+
+_UNFINISHED_OF_CHARGE: Final = "charge_id = $1 AND finished_at IS NULL AND refund_id IS NULL"
+
+
+class Operations:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def get(self, operation_id: str) -> Operation | None:
+        return optional(operation_from_row, await self._session.row(models.Operation, "id = $1", operation_id))
+
+    async def get_for_update(self, operation_id: str) -> Operation | None:
+        return optional(operation_from_row, await self._session.locked_row(models.Operation, "id = $1", operation_id))
+
+    async def unfinished_of_charge(self, charge_id: str) -> Operation | None:
+        row = await self._session.row(models.Operation, _UNFINISHED_OF_CHARGE, charge_id)
+        return optional(operation_from_row, row)
+
+    async def insert(self, operation: Operation) -> None:
+        await self._session.insert(models.Operation, operation_to_row(operation))
+
+    async def save(self, operation: Operation) -> None:
+        await self._session.update(models.Operation, operation_to_row(operation))

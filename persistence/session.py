@@ -1,0 +1,140 @@
+"""What the nouns of one transaction share: its connection, and whether it can still be committed.
+
+An error inside a transaction ends it on PostgreSQL and not on SQLite. Here it ends on both, so that code which works on
+one works on the other: after the first failed statement everything is refused, the commit included.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from tortoise.exceptions import IntegrityError
+from tortoise.models import Model
+
+from domain.store import LostUpdate, UniqueTaken
+from persistence.columns import Columns, Row
+from persistence.connections import Connection
+from persistence.failures import TransactionAborted, TransactionMisused
+from persistence.sql import Dialect
+from persistence.uniques import unique_taken
+
+
+class Session:
+    def __init__(self, connection: Connection, *, writing: bool) -> None:
+        self._connection = connection
+        self._writing = writing
+        self._failure: BaseException | None = None
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._connection.dialect
+
+    def check_whole(self) -> None:
+        """Asked before the commit: a failure that somebody caught must not commit the half that went well."""
+        if self._failure is not None:
+            raise TransactionAborted("a statement of this transaction failed: nothing is committed") from self._failure
+
+    # --- reads ------------------------------------------------------------------------------------------------------
+
+    async def row(self, model: type[Model], condition: str, *parameters: object) -> Row | None:
+        """The one row of the model's table that fits."""
+        rows = await self.rows(model, condition, *parameters)
+        return rows[0] if rows else None
+
+    async def locked_row(self, model: type[Model], condition: str, *parameters: object) -> Row | None:
+        """As `row`, and nobody else changes it until the transaction ends.
+
+        `FOR NO KEY UPDATE` keeps out whoever writes or locks the row, as `FOR UPDATE` does, but lets others add rows
+        that refer to it. Those take a share lock on the parent, in whatever order the foreign keys are checked, which
+        under `FOR UPDATE` would break the order of locks.
+        """
+        self._refuse_reading_only()
+        lock = " FOR NO KEY UPDATE" if self.dialect is Dialect.POSTGRES else ""
+        return await self.row(model, condition + lock, *parameters)
+
+    async def rows(self, model: type[Model], condition: str, *parameters: object) -> Sequence[Row]:
+        if not all(map(_is_storable, parameters)):
+            return ()
+        with self._statement():
+            return await self._connection.fetch_all(_select(model, condition), *parameters)
+
+    # --- writes -----------------------------------------------------------------------------------------------------
+
+    async def insert(self, model: type[Model], columns: Columns) -> None:
+        self._refuse_reading_only()
+        with self._statement():
+            await model.create(using_db=self._connection.model_client, **columns)
+
+    async def insert_all(self, model: type[Model], rows: Sequence[Columns]) -> None:
+        self._refuse_reading_only()
+        if not rows:
+            return
+        with self._statement():
+            await model.bulk_create((model(**columns) for columns in rows), using_db=self._connection.model_client)
+
+    async def insert_if_new(self, model: type[Model], columns: Columns, *, unique: tuple[str, ...]) -> bool:
+        """False when a row with the same values in the `unique` columns is there; waits for one about to be."""
+        self._refuse_reading_only()
+        with self._statement():
+            statement = _insert_if_new(model, tuple(columns), unique)
+            return await self._connection.execute(statement, *columns.values()) == 1
+
+    async def update(self, model: type[Model], columns: Columns, **also: Any) -> None:
+        """Write all columns of the row with this id, which has to be there; `also` names what else has to fit."""
+        self._refuse_reading_only()
+        row_id, values = columns["id"], {name: value for name, value in columns.items() if name != "id"}
+        with self._statement():
+            found = model.filter(id=row_id, **also).using_db(self._connection.model_client)
+            if await found.update(**values) != 1:
+                raise LostUpdate(f"{model._meta.db_table}: {row_id} is gone, or was written by another")
+
+    async def execute(self, statement: str, *parameters: object) -> int:
+        """The number of rows that were written."""
+        self._refuse_reading_only()
+        with self._statement():
+            return await self._connection.execute(statement, *parameters)
+
+    # --- the state of the transaction -------------------------------------------------------------------------------
+
+    def _refuse_reading_only(self) -> None:
+        if not self._writing:
+            raise TransactionMisused("locks and writes want a transaction, not a reading")
+
+    @contextmanager
+    def _statement(self) -> Iterator[None]:
+        if self._failure is not None:
+            raise TransactionMisused("a statement of this transaction failed: leave it") from self._failure
+        try:
+            yield
+        except BaseException as error:
+            self._failure = error
+            constraint = unique_taken(error) if isinstance(error, IntegrityError) else None
+            if constraint is not None:
+                raise UniqueTaken(constraint) from error
+            raise
+
+
+@cache
+def _select(model: type[Model], condition: str) -> str:
+    # Named one by one: after a migration added a column, a prepared `SELECT *` fails once on each connection.
+    columns = ", ".join(f'"{column}"' for column in model._meta.fields_db_projection.values())
+    return f"SELECT {columns} FROM {model._meta.db_table} WHERE {condition}"  # noqa: S608 - words of ours
+
+
+@cache
+def _insert_if_new(model: type[Model], columns: tuple[str, ...], unique: tuple[str, ...]) -> str:
+    names = ", ".join(f'"{column}"' for column in columns)
+    values = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+    target = ", ".join(f'"{column}"' for column in unique)
+    table = model._meta.db_table
+    return f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT ({target}) DO NOTHING"  # noqa: S608 - as above
+
+
+def _is_storable(parameter: object) -> bool:
+    """PostgreSQL refuses a text with a NUL or half a surrogate pair, and the transaction with it; no row has one."""
+    if not isinstance(parameter, str):
+        return True
+    if parameter.isascii():
+        return "\0" not in parameter
+    return "\0" not in parameter and not any("\ud800" <= character <= "\udfff" for character in parameter)

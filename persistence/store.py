@@ -1,0 +1,78 @@
+"""The store of the domain, on Tortoise's models and the transactions of `database`."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from persistence.connections import Connection
+from persistence.database import Database
+from persistence.jobs import Jobs
+from persistence.nouns.api_keys import ApiKeys
+from persistence.nouns.charges import Charges
+from persistence.nouns.customers import Customers, ProviderAccounts
+from persistence.nouns.events import Events
+from persistence.nouns.facts import Facts
+from persistence.nouns.idempotency import Keys
+from persistence.nouns.ledger import Ledger
+from persistence.nouns.operations import Operations
+from persistence.nouns.orders import Orders
+from persistence.nouns.payment_methods import PaymentMethods
+from persistence.nouns.products import Prices, Products
+from persistence.nouns.refunds import Refunds
+from persistence.nouns.webhooks import Webhooks
+from persistence.session import Session
+
+T = TypeVar("T")
+
+
+class TortoiseTransaction:
+    """The nouns, all on one connection. Ends with the block that it was made for."""
+
+    def __init__(self, session: Session) -> None:
+        self.customers = Customers(session)
+        self.accounts = ProviderAccounts(session)
+        self.products = Products(session)
+        self.prices = Prices(session)
+        self.payment_methods = PaymentMethods(session)
+        self.orders = Orders(session)
+        self.charges = Charges(session)
+        self.operations = Operations(session)
+        self.refunds = Refunds(session)
+        self.ledger = Ledger(session)
+        self.events = Events(session)
+        self.keys = Keys(session)
+        self.jobs = Jobs(session)
+        self.webhooks = Webhooks(session)
+        self.api_keys = ApiKeys(session)
+        self.facts = Facts(session)
+
+
+class TortoiseStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[TortoiseTransaction]:
+        async with self._database.transaction() as connection:
+            session = Session(connection, writing=True)
+            yield TortoiseTransaction(session)
+            session.check_whole()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[TortoiseTransaction]:
+        async with self._database.reader() as connection:
+            yield TortoiseTransaction(Session(connection, writing=False))
+
+    async def run(self, work: Callable[[TortoiseTransaction], Awaitable[T]]) -> T:
+        """The work in a transaction, and the whole of it again when a deadlock or a lost connection ended it.
+
+        It may therefore touch nothing but the transaction. See `Database.run`.
+        """
+
+        async def on(connection: Connection) -> T:
+            session = Session(connection, writing=True)
+            result = await work(TortoiseTransaction(session))
+            session.check_whole()
+            return result
+
+        return await self._database.run(on)
