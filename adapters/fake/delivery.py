@@ -43,8 +43,10 @@ class WebhookSender:
 
     def __init__(self, bank: Bank, *, url: str, clock: Clock, secrets: Sequence[str] | None = None) -> None:
         """Without `secrets`, events are signed with the bank's own; with several, with each of them."""
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("The URL that gets the webhooks has to begin with http:// or https://.")
         self._bank = bank
-        self._url = url
+        self._url = httpx.URL(url)
         self._clock = clock
         self._secrets = (bank.webhook_secret,) if secrets is None else tuple(secrets)
         if not self._secrets or not all(self._secrets):

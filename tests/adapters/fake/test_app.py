@@ -1,0 +1,88 @@
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from adapters.fake import Bank, fake_bank_app
+from adapters.fake.calls import CALLS
+from domain.provider import Outcome
+from tests.adapters.fake.helpers import API_KEY, Shop
+
+
+@pytest.fixture
+async def client(bank: Bank) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=fake_bank_app(bank, api_key=API_KEY))
+    headers = {"Authorization": f"Bearer {API_KEY}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://bank.test", headers=headers) as client:
+        yield client
+
+
+async def test_the_truth_can_be_asked_for_by_whoever_has_the_key(quick_shop: Shop, client: httpx.AsyncClient) -> None:
+    charge = await quick_shop.charge()
+
+    truth = (await client.get("/control/truth")).json()
+
+    [told] = truth["charges"]
+    assert (told["charge_ref"], told["captured"], told["refunded"]) == (charge.charge_ref, 20_00, 0)
+    assert truth["customers"][0]["customer_id"] == "cus_1"
+    assert truth["refunds"] == []
+
+
+async def test_a_script_can_be_set_while_the_bank_runs(quick_shop: Shop, client: httpx.AsyncClient) -> None:
+    set_ = await client.post("/control/script", json={"script": "charge#1=decline", "seed": 4})
+
+    assert set_.json() == {"script": "charge#1=decline", "seed": 4}
+    assert (await quick_shop.charge()).outcome is Outcome.DECLINED
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"script": "charge#1=explode"}', 422),
+        (b'{"script": 7}', 400),
+        (b'{"script": "", "seed": "x"}', 400),
+        (b"[]", 400),
+        (b"null", 400),
+        (b"\xff", 400),
+        (b"[" * 5000, 400),
+        (b" " * 300_000, 413),
+    ],
+)
+async def test_a_script_that_is_none_is_refused(client: httpx.AsyncClient, body: bytes, status: int) -> None:
+    assert (await client.post("/control/script", content=body)).status_code == status
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer wrong", f"Basic {API_KEY}", "Bearer ü"])
+async def test_without_the_key_nothing_is_done_and_nothing_told(
+    bank: Bank, client: httpx.AsyncClient, authorization: str
+) -> None:
+    headers = [(b"Authorization", authorization.encode())]
+    answers = [
+        await client.get("/control/truth", headers=headers),
+        await client.post("/control/script", json={"script": "charge#1=decline"}, headers=headers),
+        await client.post("/v1/ensure_customer", json={"customer_id": "cus_1"}, headers=headers),
+    ]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 401]
+    assert bank.truth().customers == ()
+
+
+@pytest.mark.parametrize("call", sorted(CALLS))
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"\xff", b"[" * 5000, b"{}", b'{"operation_id": 7}'])
+async def test_nonsense_is_refused_by_every_call_and_keeps_nothing(
+    bank: Bank, client: httpx.AsyncClient, call: str, body: bytes
+) -> None:
+    answer = await client.post(f"/v1/{call}", content=body)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] in ("body_invalid", "field_invalid", "amount_invalid")
+
+
+async def test_a_call_that_does_not_exist_and_a_body_without_end_are_refused(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/v1/steal", json={})).status_code == 404
+    assert (await client.post("/v1/charge", content=b" " * 300_000)).status_code == 413
+
+
+async def test_a_bank_without_a_key_is_not_served(bank: Bank) -> None:
+    with pytest.raises(ValueError, match="key"):
+        fake_bank_app(bank, api_key="")

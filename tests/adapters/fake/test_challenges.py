@@ -1,0 +1,157 @@
+import re
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from adapters.fake import Bank, fake_routes
+from domain.declines import DeclineCode
+from domain.money import Money
+from domain.provider import ChargeResult, Outcome, RedirectAction
+from tests.adapters.fake.helpers import Shop
+
+RETURN_URL = "https://shop.test:8443/paid?cart=7&x=%2F#bottom"
+
+
+@pytest.fixture
+async def browser(bank: Bank) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=Starlette(routes=fake_routes(bank)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://bank.test") as client:
+        yield client
+
+
+def page_of(charge: ChargeResult) -> str:
+    assert isinstance(charge.next_action, RedirectAction)
+    return charge.next_action.url
+
+
+async def answer(browser: httpx.AsyncClient, charge: ChargeResult, what: str) -> httpx.Response:
+    return await browser.post(page_of(charge), data={"answer": what})
+
+
+def told(response: httpx.Response) -> str:
+    return parse_qs(urlsplit(response.headers["location"]).query)["redirect_status"][0]
+
+
+async def test_the_page_shows_who_wants_how_much_and_two_buttons(quick_shop: Shop, browser: httpx.AsyncClient) -> None:
+    charge = await quick_shop.charge("tok_threeDSecureRequired", Money(1_234_50, "USD"))
+
+    page = await browser.get(page_of(charge))
+
+    assert page.status_code == 200
+    assert "1234.50 USD" in page.text
+    assert "Paydesk test shop" in page.text
+    assert re.findall(r'<button[^>]* value="(\w+)"', page.text) == ["confirm", "refuse"]
+    assert "<script" not in page.text
+
+
+async def test_a_confirmed_charge_succeeds_and_the_browser_goes_back_to_the_shop(
+    quick_shop: Shop, browser: httpx.AsyncClient
+) -> None:
+    charge = await quick_shop.charge("tok_threeDSecureRequired", return_url=RETURN_URL)
+
+    back = await answer(browser, charge, "confirm")
+
+    assert back.status_code == 303
+    [truth] = quick_shop.bank.truth().charges
+    assert back.headers["location"] == (
+        f"https://shop.test:8443/paid?cart=7&x=%2F&charge={truth.charge_id}&redirect_status=succeeded#bottom"
+    )
+    assert truth.captured == 20_00
+    assert (await quick_shop.resume(charge)).outcome is Outcome.SUCCEEDED
+
+
+async def test_a_refused_charge_is_declined(quick_shop: Shop, browser: httpx.AsyncClient) -> None:
+    charge = await quick_shop.charge("tok_threeDSecureRequired", return_url=RETURN_URL)
+
+    assert told(await answer(browser, charge, "refuse")) == "failed"
+
+    resumed = await quick_shop.resume(charge)
+    assert resumed.outcome is Outcome.DECLINED
+    assert resumed.refusal is not None
+    assert resumed.refusal.decline_code is DeclineCode.AUTHENTICATION_FAILED
+
+
+async def test_only_the_first_answer_counts(quick_shop: Shop, browser: httpx.AsyncClient) -> None:
+    charge = await quick_shop.charge("tok_threeDSecureRequired", return_url=RETURN_URL)
+
+    answers = [told(await answer(browser, charge, what)) for what in ("confirm", "refuse", "confirm")]
+
+    assert answers == ["succeeded"] * 3
+    assert quick_shop.bank.truth().charges[0].captured == 20_00
+
+
+async def test_a_card_may_be_confirmed_and_declined_all_the_same(quick_shop: Shop, browser: httpx.AsyncClient) -> None:
+    charge = await quick_shop.charge("tok_threeDSecureRequiredChargeDeclined", return_url=RETURN_URL)
+
+    assert told(await answer(browser, charge, "confirm")) == "failed"
+    assert (await quick_shop.resume(charge)).outcome is Outcome.DECLINED
+
+
+async def test_a_voided_charge_can_no_longer_be_confirmed(quick_shop: Shop, browser: httpx.AsyncClient) -> None:
+    charge = await quick_shop.charge("tok_threeDSecureRequired", return_url=RETURN_URL)
+    await quick_shop.void(charge)
+
+    assert told(await answer(browser, charge, "confirm")) == "failed"
+    assert "ended this payment" in (await browser.get(page_of(charge))).text
+    assert quick_shop.bank.truth().charges[0].state == "voided"
+
+
+async def test_a_confirmation_comes_too_late_after_the_hour(quick_shop: Shop, browser: httpx.AsyncClient) -> None:
+    charge = await quick_shop.charge("tok_threeDSecureRequired", return_url=RETURN_URL)
+    quick_shop.clock.advance(hours=1)
+
+    assert told(await answer(browser, charge, "confirm")) == "failed"
+    assert quick_shop.bank.truth().charges[0].state == "failed"
+
+
+async def test_without_a_return_url_the_page_says_how_it_went(quick_shop: Shop, browser: httpx.AsyncClient) -> None:
+    charge = await quick_shop.charge("tok_threeDSecureRequired")
+
+    page = await answer(browser, charge, "confirm")
+
+    assert page.status_code == 200
+    assert "The payment is confirmed." in page.text
+
+
+@pytest.mark.parametrize(
+    ("return_url", "target"),
+    [(RETURN_URL, "https://shop.test:8443"), ("com.example.shop://paid", "com.example.shop:"), (None, "")],
+)
+async def test_the_form_leads_to_the_bank_and_the_shop_and_nowhere_else(
+    quick_shop: Shop, browser: httpx.AsyncClient, return_url: str | None, target: str
+) -> None:
+    charge = await quick_shop.charge("tok_threeDSecureRequired", return_url=return_url)
+
+    page = await browser.get(page_of(charge))
+
+    policy = page.headers["content-security-policy"].split("; ")
+    assert f"form-action 'self' {target}".strip() in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["cache-control"] == "no-store"
+
+
+async def test_a_guessed_address_and_a_made_up_answer_change_nothing(
+    quick_shop: Shop, browser: httpx.AsyncClient
+) -> None:
+    charge = await quick_shop.charge("tok_threeDSecureRequired", return_url=RETURN_URL)
+
+    assert (await browser.get("/fake/3ds/guessed")).status_code == 404
+    assert (await browser.post("/fake/3ds/guessed", data={"answer": "confirm"})).status_code == 404
+    assert (await answer(browser, charge, "perhaps")).status_code == 400
+    assert (await browser.post(page_of(charge), content=b"\xff")).status_code == 400
+    assert (await browser.post(page_of(charge), content=b"answer=confirm" * 1000)).status_code == 400
+    assert quick_shop.bank.truth().charges[0].state == "requires_action"
+
+
+async def test_names_are_shown_as_text(quick_shop: Shop, browser: httpx.AsyncClient) -> None:
+    charge = await quick_shop.charge(
+        "tok_threeDSecureRequired", return_url='https://shop.test/?a="><script>alert(1)</script>'.replace(" ", "")
+    )
+    await quick_shop.void(charge)
+
+    assert "<script" not in (await browser.get(page_of(charge))).text
