@@ -148,11 +148,6 @@ class Bank:
             _log.exception("The fake bank could not use its books.")
             return _sent(_SERVER_ERROR)
 
-    def handle(self, call: str, body: object) -> Answer:
-        """Do what is asked, without any misbehaviour."""
-        with self.open() as books:
-            return _handle(books, call, body)
-
     def misbehave(self, script: str, *, seed: int = 0) -> None:
         """Follow this script from now, counting calls from 1; ScriptUnreadable when it is none.
 
@@ -203,12 +198,10 @@ def _draw(books: OpenBooks, call: str) -> Misdeed | None:
     if not script:
         return None
     behaviour: Misbehaviour = parse_script(script, int(books.fact("seed") or "0"))
-    row = books.one(
-        "INSERT INTO calls (call, count) VALUES (?, 1)"
-        " ON CONFLICT (call) DO UPDATE SET count = count + 1 RETURNING count",
-        call,
-    )
-    return None if row is None else behaviour.of(call, row["count"])
+    before = books.one("SELECT count FROM calls WHERE call = ?", call)
+    number = 1 if before is None else before["count"] + 1
+    books.write("INSERT OR REPLACE INTO calls (call, count) VALUES (?, ?)", call, number)
+    return behaviour.of(call, number)
 
 
 def _handle(books: OpenBooks, call: str, body: object, *, forced_decline: str | None = None) -> Answer:

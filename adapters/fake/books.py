@@ -25,14 +25,14 @@ _BUSY_SECONDS = 10.0
 """How long a writer waits for another process; a transaction here takes well under a millisecond."""
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS customers (
     ref TEXT PRIMARY KEY,
     customer_id TEXT NOT NULL UNIQUE,
     email TEXT,
     name TEXT,
     created_at TEXT NOT NULL
-) STRICT;
+);
 CREATE TABLE IF NOT EXISTS tokens (
     token TEXT PRIMARY KEY,
     card TEXT NOT NULL,
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS tokens (
     expiry_year INTEGER NOT NULL,
     used_by TEXT,
     created_at TEXT NOT NULL
-) STRICT;
+);
 CREATE TABLE IF NOT EXISTS payment_methods (
     ref TEXT PRIMARY KEY,
     payment_method_id TEXT NOT NULL UNIQUE,
@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS payment_methods (
     expiry_year INTEGER NOT NULL,
     detached_at TEXT,
     created_at TEXT NOT NULL
-) STRICT;
+);
 CREATE TABLE IF NOT EXISTS charges (
     ref TEXT PRIMARY KEY,
     operation_id TEXT NOT NULL UNIQUE,
@@ -74,7 +74,7 @@ CREATE TABLE IF NOT EXISTS charges (
     challenge_url TEXT,
     challenge_expires_at TEXT,
     created_at TEXT NOT NULL
-) STRICT;
+);
 CREATE INDEX IF NOT EXISTS charges_waiting ON charges (challenge_expires_at) WHERE state = 'requires_action';
 CREATE TABLE IF NOT EXISTS refunds (
     ref TEXT PRIMARY KEY,
@@ -85,7 +85,7 @@ CREATE TABLE IF NOT EXISTS refunds (
     reason TEXT,
     state TEXT NOT NULL CHECK (state IN ('succeeded', 'failed')),
     created_at TEXT NOT NULL
-) STRICT;
+);
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY,
     fingerprint TEXT NOT NULL,
@@ -93,8 +93,8 @@ CREATE TABLE IF NOT EXISTS answers (
     body BLOB NOT NULL,
     charge_ref TEXT,
     created_at TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS in_flight (key TEXT PRIMARY KEY, until TEXT NOT NULL) STRICT;
+);
+CREATE TABLE IF NOT EXISTS in_flight (key TEXT PRIMARY KEY, until TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS events (
     id TEXT PRIMARY KEY,
     sequence INTEGER NOT NULL UNIQUE,
@@ -102,9 +102,9 @@ CREATE TABLE IF NOT EXISTS events (
     tries INTEGER NOT NULL DEFAULT 0,
     next_try_at TEXT,
     delivered_at TEXT
-) STRICT;
+);
 CREATE INDEX IF NOT EXISTS events_due ON events (next_try_at) WHERE next_try_at IS NOT NULL;
-CREATE TABLE IF NOT EXISTS calls (call TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS calls (call TEXT PRIMARY KEY, count INTEGER NOT NULL);
 """
 
 

@@ -129,6 +129,21 @@ async def test_an_answer_without_evidence_leaves_the_charge_unknown(reply: bytes
     assert charge.captured is None
 
 
+async def test_the_answer_about_another_charge_says_nothing_about_this_one() -> None:
+    async with answering(http("200 OK", CHARGE % (b"op_1", b"2000", b"succeeded"))) as url:
+        provider = provider_at(url)
+        same = await provider.fetch_charge(charge_ref="fch_1")
+        other = await provider.fetch_charge(charge_ref="fch_2")
+        voided = await provider.void(VoidRequest(operation_id="op_2", charge_ref="fch_2"))
+        await provider.close()
+
+    assert [result.outcome for result in (same, other, voided)] == [
+        Outcome.SUCCEEDED,
+        Outcome.UNKNOWN,
+        Outcome.UNKNOWN,
+    ]
+
+
 @pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
 async def test_a_key_that_is_not_taken_is_a_matter_of_configuration(status: str) -> None:
     async with answering(http(status, b"<html>No</html>")) as url:
