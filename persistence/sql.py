@@ -74,7 +74,10 @@ def optional_instant(value: Any) -> dt.datetime | None:
 
 def json_value(value: Any) -> Any:
     """A stored JSON document as Python objects. Both drivers hand it over as text; NULL stays None."""
-    return None if value is None else orjson.loads(value)
+    if value is None or isinstance(value, (int, float)):
+        # A document that is a mere number is stored as one by SQLite.
+        return value
+    return orjson.loads(value)
 
 
 def boolean(value: Any) -> bool:

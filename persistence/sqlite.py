@@ -74,10 +74,17 @@ class SqliteEngine:
                 await self._writing.acquire()
         except TimeoutError:
             logger.warning("a transaction was still open when the database closed; it is rolled back")
-        await finish(self._close_all())
+            await finish(self._close_all())
+            return
+        try:
+            await finish(self._close_all())
+        finally:
+            # Who still stands in line finds out that it is closed.
+            self._writing.release()
 
     async def begin(self) -> SqliteConnection:
         """Holds the lock and an open transaction when it returns, and neither when it raises."""
+        self._refuse_when_closed()
         await self._queue_for_the_lock()
         try:
             self._refuse_when_closed()
