@@ -22,7 +22,7 @@ from persistence.queries.reads import ListingReads
 
 _BY_AMOUNT: Final = (Key("amount", int), ID)
 
-CHARGES: Final = Listing[Charge](
+CHARGES: Final[Listing[Charge]] = Listing(
     table="charges",
     columns=columns_of(
         "charges",

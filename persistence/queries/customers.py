@@ -18,7 +18,7 @@ from persistence.queries.listing import (
 )
 from persistence.queries.reads import ListingReads, rows_by_parent
 
-CUSTOMERS: Final = Listing[Customer](
+CUSTOMERS: Final[Listing[Customer]] = Listing(
     table="customers",
     columns=columns_of(
         "customers",

@@ -1,4 +1,4 @@
-# ruff: noqa: S608 - of ours is every name in the SQL; values are parameters
+# ruff: noqa: S608 - every name in the SQL is ours, and values are parameters
 """The timelines. An event has many parents, its subjects, which stand in a table of their own."""
 
 from typing import Final
@@ -19,7 +19,7 @@ def _concerns(customer_id: str, parameters: Parameters) -> str:
     )
 
 
-EVENTS: Final = Listing[Event](
+EVENTS: Final[Listing[Event]] = Listing(
     table="events",
     columns=columns_of("events", "id kind subject_ids actor data livemode created_at"),
     record=event_from_row,

@@ -1,4 +1,4 @@
-# ruff: noqa: S608 - of ours is every name in the SQL; values are parameters
+# ruff: noqa: S608 - every name in the SQL is ours, and values are parameters
 """Orders as they are read, with what their charges add up to, and their lines."""
 
 from collections.abc import Mapping, Sequence
@@ -81,7 +81,7 @@ def order_view_from_row(row: Row) -> OrderView:
 
 _BY_TOTAL: Final = (Key("total", int), ID)
 
-ORDERS: Final = Listing[OrderView](
+ORDERS: Final[Listing[OrderView]] = Listing(
     table="orders",
     columns={
         **columns_of(

@@ -7,7 +7,7 @@ from persistence.mapping import payment_method_from_row
 from persistence.queries.listing import BY_TIME, Link, Listing, columns_of, equals, one_of
 from persistence.queries.reads import ListingReads
 
-PAYMENT_METHODS: Final = Listing[PaymentMethod](
+PAYMENT_METHODS: Final[Listing[PaymentMethod]] = Listing(
     table="payment_methods",
     columns=columns_of(
         "payment_methods",

@@ -20,7 +20,7 @@ from persistence.queries.listing import (
 )
 from persistence.queries.reads import ListingReads
 
-PRODUCTS: Final = Listing[Product](
+PRODUCTS: Final[Listing[Product]] = Listing(
     table="products",
     columns=columns_of("products", "id name description metadata archived_at created_at updated_at"),
     record=product_from_row,
@@ -36,7 +36,7 @@ def _is_of_type(wanted: PriceType, _parameters: Parameters) -> str:
     return "prices.interval_unit IS NOT NULL" if wanted is PriceType.RECURRING else "prices.interval_unit IS NULL"
 
 
-PRICES: Final = Listing[Price](
+PRICES: Final[Listing[Price]] = Listing(
     table="prices",
     columns=columns_of(
         "prices", "id product_id nickname unit_amount currency interval_unit interval_count archived_at created_at"

@@ -1,4 +1,4 @@
-# ruff: noqa: S608 - of ours is every name in the SQL; values are parameters
+# ruff: noqa: S608 - every name in the SQL is ours, and values are parameters
 """The reads of one noun: its listing, asked of a database."""
 
 from collections.abc import Mapping, Sequence

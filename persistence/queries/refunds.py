@@ -7,7 +7,7 @@ from persistence.mapping import refund_from_row
 from persistence.queries.listing import BY_TIME, Link, Listing, before, columns_of, equals, not_before, one_of
 from persistence.queries.reads import ListingReads
 
-REFUNDS: Final = Listing[Refund](
+REFUNDS: Final[Listing[Refund]] = Listing(
     table="refunds",
     columns=columns_of(
         "refunds",

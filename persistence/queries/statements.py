@@ -1,4 +1,4 @@
-# ruff: noqa: S608 - of ours is every name in the SQL; values are parameters
+# ruff: noqa: S608 - every name in the SQL is ours, and values are parameters
 """The SQL of a list: a batch by id, one page, or the same page for each of many parents; one statement each.
 
 A page is read by key, from the cursor on, and one row further than asked, which tells whether there is more. Whether
