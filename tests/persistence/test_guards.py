@@ -1,0 +1,252 @@
+"""The database refuses by itself what the code must never do, asked in raw SQL."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tortoise.exceptions import IntegrityError
+
+from domain.charges import ChargeState
+from domain.events import EventKind, new_event
+from persistence.database import Database
+from persistence.mapping import charge_to_row
+from persistence.migrate import drift
+from persistence.orm import PAYDESK
+from persistence.records import ledger_entry_to_row, operation_to_row
+from persistence.sql import Dialect, Json
+from persistence.store import TortoiseStore
+from tests.contracts.records import (
+    NOW,
+    a_delivery,
+    a_ledger_entry,
+    a_price,
+    a_product,
+    a_refund,
+    a_request,
+    a_stored_charge,
+    an_api_key,
+    an_operation,
+)
+
+
+class Shop:
+    """One record of each kind, in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.store = TortoiseStore(database)
+
+    async def fill(self) -> None:
+        self.charge = await a_stored_charge(self.store, state=ChargeState.PENDING)
+        self.refund = a_refund(self.charge)
+        product = a_product()
+        async with self.store.transaction() as tx:
+            await tx.products.insert(product)
+            await tx.prices.insert(a_price(product))
+            await tx.refunds.insert(self.refund)
+            await tx.operations.insert(an_operation(self.charge))
+            await tx.operations.insert(an_operation(self.charge, refund=self.refund))
+            await tx.ledger.add([a_ledger_entry(self.charge, cause="cause")])
+            await tx.events.add(
+                new_event(EventKind.CHARGE_CREATED, self.charge.id, actor="staff:ada", livemode=True, now=NOW)
+            )
+            await tx.webhooks.insert_if_new(a_delivery())
+            await tx.api_keys.insert(an_api_key())
+            await tx.keys.claim(a_request(), self.charge.id, now=NOW)
+
+    async def change(self, statement: str, *parameters: object) -> int:
+        async with self.database.transaction() as connection:
+            return await connection.execute(statement, *parameters)
+
+    async def taken(self, *statements: str, words: str = "") -> list[str]:
+        """Those that the database did not refuse, in these words."""
+        taken = []
+        for statement in statements:
+            try:
+                await self.change(statement)
+            except IntegrityError as error:
+                if words in str(error):
+                    continue
+            taken.append(statement)
+        return taken
+
+    async def insert(self, table: str, columns: Mapping[str, Any]) -> int:
+        places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+        values = (Json(value) if isinstance(value, dict | list) else value for value in columns.values())
+        return await self.change(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", *values)
+
+
+@pytest.fixture
+async def shop(database: Database) -> Shop:
+    shop = Shop(database)
+    await shop.fill()
+    return shop
+
+
+async def test_the_models_and_the_migrations_say_the_same(database: Database) -> None:
+    assert await drift(PAYDESK, database.dialect) == []
+
+
+# --- what stays -------------------------------------------------------------------------------------------------------
+
+INSERT_ONLY_TABLES = ("ledger_entries", "events", "event_subjects")
+OTHER_BILLING_TABLES = (
+    *("customers", "products", "prices", "payment_methods", "orders", "charges", "operations", "refunds"),
+)
+
+
+async def test_a_billing_record_is_never_deleted(shop: Shop) -> None:
+    deletes = (f"DELETE FROM {table}" for table in OTHER_BILLING_TABLES)
+    assert await shop.taken(*deletes, words="are never deleted") == []
+
+
+async def test_the_ledger_and_the_events_are_only_added_to(shop: Shop) -> None:
+    changes = (f"UPDATE {table} SET id = id" for table in INSERT_ONLY_TABLES)
+    deletes = (f"DELETE FROM {table}" for table in INSERT_ONLY_TABLES)
+    assert await shop.taken(*changes, *deletes, words="is insert-only") == []
+
+
+@pytest.mark.parametrize("dialect", [Dialect.POSTGRES])
+async def test_truncate_is_no_way_around(shop: Shop) -> None:
+    truncates = (f"TRUNCATE {table} CASCADE" for table in (*INSERT_ONLY_TABLES, *OTHER_BILLING_TABLES))
+    assert await shop.taken(*truncates) == []
+
+
+# --- one at most ------------------------------------------------------------------------------------------------------
+
+
+async def test_an_order_has_one_live_charge(shop: Shop) -> None:
+    rival = replace(shop.charge, id="chg_2", charge_ref=None)
+    for state in (ChargeState.PENDING, ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED, ChargeState.UNKNOWN):
+        with pytest.raises(IntegrityError):
+            await shop.insert("charges", charge_to_row(replace(rival, state=state)))
+
+    await shop.change("UPDATE charges SET state = 'DECLINED'")
+    assert await shop.insert("charges", charge_to_row(rival)) == 1
+
+
+async def test_a_charge_has_one_unfinished_operation(shop: Shop) -> None:
+    rival = operation_to_row(an_operation(shop.charge))
+    with pytest.raises(IntegrityError):
+        await shop.insert("operations", rival)
+
+    await shop.change("UPDATE operations SET finished_at = $1 WHERE refund_id IS NULL", NOW)
+    assert await shop.insert("operations", rival) == 1
+
+
+async def test_a_refund_has_one_unfinished_operation(shop: Shop) -> None:
+    rival = operation_to_row(an_operation(shop.charge, refund=shop.refund))
+    with pytest.raises(IntegrityError):
+        await shop.insert("operations", rival)
+
+    await shop.change("UPDATE operations SET finished_at = $1 WHERE refund_id IS NOT NULL", NOW)
+    assert await shop.insert("operations", rival) == 1
+
+
+async def test_a_cause_books_once_on_each_account(shop: Shop) -> None:
+    entry = ledger_entry_to_row(a_ledger_entry(shop.charge, cause="cause"))
+    with pytest.raises(IntegrityError):
+        await shop.insert("ledger_entries", entry)
+
+    assert await shop.insert("ledger_entries", entry | {"account": "REFUNDS"}) == 1
+
+
+NAMES = {
+    "charges": "charge_ref",
+    "refunds": "refund_ref",
+    "payment_methods": "payment_method_ref",
+    "webhook_deliveries": "event_key",
+    "customers": "external_id",
+    "orders": "external_id",
+    "api_keys": "secret_hash",
+    "idempotency_keys": "key",
+}
+"""Each table, and the column by which the outside knows its rows."""
+
+
+async def test_what_names_one_record_names_no_other(shop: Shop) -> None:
+    await shop.change("UPDATE charges SET state = 'DECLINED'")
+    for table, column in NAMES.items():
+        async with shop.database.reader() as connection:
+            row = await connection.fetch_one(f"SELECT * FROM {table}")
+        assert row is not None
+        twin: dict[str, Any] = row | {"id": row["id"] + 1_000 if isinstance(row["id"], int) else "twin"}
+        with pytest.raises(IntegrityError):
+            await shop.insert(table, twin)
+
+        assert await shop.insert(table, twin | {column: "another"}) == 1
+
+
+# --- amounts and words ------------------------------------------------------------------------------------------------
+
+
+async def test_a_row_that_cannot_be_true_is_refused(shop: Shop) -> None:
+    statements = (
+        "UPDATE charges SET amount = -1",
+        "UPDATE charges SET captured = -1",
+        "UPDATE charges SET refunded = -1",
+        "UPDATE charges SET refund_reserved = -1",
+        "UPDATE charges SET captured = authorized + 1",
+        "UPDATE charges SET refunded = captured, refund_reserved = 1",
+        "UPDATE charges SET state = 'PAID'",
+        "UPDATE charges SET currency = 'US'",
+        "UPDATE charges SET review_reason = NULL",
+        "UPDATE refunds SET amount = 0",
+        "UPDATE refunds SET state = 'DONE'",
+        "UPDATE refunds SET executed_as = 'GIFT'",
+        "UPDATE operations SET kind = 'CAPTURE_IT'",
+        "UPDATE operations SET kind = 'REFUND' WHERE refund_id IS NULL",
+        "UPDATE operations SET kind = 'CHARGE' WHERE refund_id IS NOT NULL",
+        "UPDATE orders SET total = -1",
+        "UPDATE orders SET state = 'PAID'",
+        "UPDATE orders SET version = 0",
+        "UPDATE order_lines SET quantity = 0",
+        "UPDATE order_lines SET unit_amount = -1",
+        "UPDATE payment_methods SET state = 'GONE'",
+        "UPDATE payment_methods SET card_last4 = NULL",
+        "UPDATE webhook_deliveries SET state = 'LOST'",
+    )
+    assert await shop.taken(*statements) == []
+
+
+async def test_more_may_be_captured_than_was_asked_for(shop: Shop) -> None:
+    assert await shop.change("UPDATE charges SET amount = 1000, captured = 2000") == 1
+
+
+async def test_a_record_belongs_to_one_that_exists(shop: Shop) -> None:
+    statements = (
+        "UPDATE charges SET order_id = 'ord_0'",
+        "UPDATE charges SET customer_id = 'cus_0'",
+        "UPDATE charges SET payment_method_id = 'pm_0'",
+        "UPDATE refunds SET charge_id = 'chg_0'",
+        "UPDATE operations SET charge_id = 'chg_0'",
+        "UPDATE orders SET customer_id = 'cus_0'",
+        "UPDATE order_lines SET order_id = 'ord_0'",
+        "UPDATE order_lines SET price_id = 'price_0'",
+        "UPDATE payment_methods SET customer_id = 'cus_0'",
+        "UPDATE customers SET default_payment_method_id = 'pm_0'",
+    )
+    assert await shop.taken(*statements) == []
+
+
+# --- placed orders ----------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_owed_stays_once_an_order_is_placed(shop: Shop) -> None:
+    statements = (
+        "UPDATE order_lines SET unit_amount = 1",
+        (
+            "INSERT INTO order_lines (id, order_id, position, name, unit_amount, currency, quantity)"
+            " SELECT 'line_2', id, 2, 'More', 1, 'USD', 1 FROM orders"
+        ),
+        "UPDATE orders SET total = 1",
+        "UPDATE orders SET currency = 'EUR'",
+        "DELETE FROM order_lines",
+    )
+    for state in ("PLACED", "COMPLETED", "CANCELED", "EXPIRED"):
+        await shop.change("UPDATE orders SET state = $1", state)
+        assert await shop.taken(*statements, words="of an order that is not open") == []
+
+    await shop.change("UPDATE orders SET state = 'OPEN'")
+    assert await shop.taken(*statements) == list(statements)
