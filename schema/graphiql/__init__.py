@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 ASSETS_PATH: Final = "/graphiql/assets"
-"""Where the gateway mounts `graphiql_assets`."""
+"""Where the gateway mounts `graphiql_assets()`."""
 
 _FOLDER: Final = Path(__file__).parent
 _ASSETS: Final = _FOLDER / "assets"
@@ -118,7 +118,12 @@ def _script_safe(text: str) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-class BuiltAssets(StaticFiles):
+def graphiql_assets(folder: Path = _ASSETS) -> StaticFiles:
+    """The application to mount at `ASSETS_PATH`."""
+    return _BuiltAssets(folder)
+
+
+class _BuiltAssets(StaticFiles):
     """Built files. Their names hold a hash of what is in them, so a browser asks for each of them once."""
 
     def __init__(self, folder: Path) -> None:
@@ -139,9 +144,6 @@ class BuiltAssets(StaticFiles):
             response.headers["Content-Type"] = media_type
         return response
 
-
-graphiql_assets: Final = BuiltAssets(_ASSETS)
-"""The application to mount at `ASSETS_PATH`."""
 
 _PAGE: Final = """\
 <!doctype html>

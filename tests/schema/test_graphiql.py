@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Mount
 
-from schema.graphiql import ASSETS_PATH, BuiltAssets, first_steps, graphiql_page
+from schema.graphiql import ASSETS_PATH, first_steps, graphiql_assets, graphiql_page
 
 
 def test_the_page_loads_what_was_built(built: Path) -> None:
@@ -117,7 +117,7 @@ def _build(folder: Path, *, module: str) -> None:
 
 
 async def _get(folder: Path, path: str) -> httpx.Response:
-    gateway = Starlette(routes=[Mount(ASSETS_PATH, BuiltAssets(folder))])
+    gateway = Starlette(routes=[Mount(ASSETS_PATH, graphiql_assets(folder))])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(gateway), base_url="http://paydesk") as client:
         return await client.get(path)
 
