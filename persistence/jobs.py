@@ -28,6 +28,9 @@ _NOW: Final = {
     Dialect.SQLITE: "(strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z')",
 }
 
+# A condition on it can use an index: unlike clock_timestamp() it stays the same for all rows of a statement.
+_STATEMENT_NOW: Final = {**_NOW, Dialect.POSTGRES: "statement_timestamp()"}
+
 
 def _in_seconds(placeholder: str, dialect: Dialect) -> str:
     if dialect is Dialect.POSTGRES:
@@ -66,6 +69,8 @@ class TortoiseJobQueue:
         self._database = database
 
     async def claim_due(self, *, limit: int, lease_seconds: float) -> Sequence[Job]:
+        if not await self._is_any_due():
+            return []
         claim = secrets.token_hex(16)
 
         async def work(connection: Connection) -> list[Row]:
@@ -77,15 +82,13 @@ class TortoiseJobQueue:
         await self._execute("DELETE FROM jobs WHERE id = $1 AND claim = $2", job.id, job.claim)
 
     async def retry(self, job: Job, *, after_seconds: float, error: str | None) -> None:
-        """Without an error it is not a failure but work that goes on, and the count of tries starts anew."""
         await self._execute(
-            f"UPDATE jobs SET run_at = {_in_seconds('$3', self._database.dialect)}, claim = NULL, last_error = $4,"
-            " tries = CASE WHEN $5 THEN tries ELSE 0 END WHERE id = $1 AND claim = $2",
+            f"UPDATE jobs SET run_at = {_in_seconds('$3', self._database.dialect)}, claim = NULL, last_error = $4"
+            " WHERE id = $1 AND claim = $2",
             job.id,
             job.claim,
             after_seconds,
             _storable(error),
-            error is not None,
         )
 
     async def bury(self, job: Job, *, error: str) -> None:
@@ -97,6 +100,11 @@ class TortoiseJobQueue:
             _storable(error),
         )
 
+    async def _is_any_due(self) -> bool:
+        """Idle workers ask all the time; this takes no lock and waits for no writer."""
+        async with self._database.reader() as connection:
+            return await connection.fetch_one(_ANY_DUE[connection.dialect]) is not None
+
     async def _execute(self, statement: str, *parameters: object) -> None:
         async def work(connection: Connection) -> int:
             return await connection.execute(statement, *parameters)
@@ -104,12 +112,17 @@ class TortoiseJobQueue:
         await self._database.run(work)
 
 
+_ANY_DUE: Final = {
+    dialect: f"SELECT 1 AS due FROM jobs WHERE dead_at IS NULL AND run_at <= {_STATEMENT_NOW[dialect]} LIMIT 1"
+    for dialect in Dialect
+}
+
 _CLAIM: Final = {
     # In a CTE that is computed once: as a plain subquery PostgreSQL may run it again, and lock more than the limit.
     Dialect.POSTGRES: f"""
         WITH due AS MATERIALIZED (
             SELECT id FROM jobs
-            WHERE dead_at IS NULL AND run_at <= statement_timestamp()
+            WHERE dead_at IS NULL AND run_at <= {_STATEMENT_NOW[Dialect.POSTGRES]}
             ORDER BY run_at LIMIT $1
             FOR UPDATE SKIP LOCKED
         )
@@ -122,7 +135,7 @@ _CLAIM: Final = {
         UPDATE jobs SET claim = $2, tries = tries + 1, run_at = {_in_seconds("$3", Dialect.SQLITE)}
         WHERE id IN (
             SELECT id FROM jobs
-            WHERE dead_at IS NULL AND run_at <= {_NOW[Dialect.SQLITE]}
+            WHERE dead_at IS NULL AND run_at <= {_STATEMENT_NOW[Dialect.SQLITE]}
             ORDER BY run_at LIMIT $1
         )
         RETURNING id, kind, subject_id, tries, claim
