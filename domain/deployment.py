@@ -15,6 +15,8 @@ class Deployment:
     return_urls: tuple[str, ...]
     """Where a customer may be sent after a confirmation: origins (`https://shop.example`), or the scheme of an app
     (`myshop://`)."""
+    return_to_this_machine: bool = False
+    """Any port of the own machine too: a developer's web app has a new one every day."""
     provider_timeout_seconds: float = 25.0
     """A bank's own answer takes up to 20 s at the slow end; Stripe's and Braintree's gateways give up at about 30."""
     answer_within_seconds: float = 15.0
@@ -33,6 +35,8 @@ class Deployment:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         allowed = origin in self.return_urls or f"{parts.scheme}://" in self.return_urls
+        if self.return_to_this_machine and parts.scheme in ("http", "https"):
+            allowed = allowed or parts.hostname in ("localhost", "127.0.0.1", "::1")
         # A name with credentials or white space can look like another host than the one it leads to.
         disguised = "@" in parts.netloc or any(character.isspace() or character == "\\" for character in url)
         if not allowed or disguised or len(url) > URL_LENGTH:

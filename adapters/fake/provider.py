@@ -85,6 +85,12 @@ class FakeProvider:
     def look_up_lag_seconds(self) -> float | None:
         return self._wire.look_up_lag_seconds
 
+    async def check(self) -> str | None:
+        told = await self._ask("fetch_charge", {"charge_ref": "none"}, reading.charge)
+        if isinstance(told, Verdict) and _code(told.refusal) != "charge_missing":
+            return told.refusal.message
+        return None
+
     # --- customers and cards ----------------------------------------------------------------------------------------
 
     async def client_session(self, *, customer_ref: str) -> ClientSession | Refusal:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.charges import Charge
 from domain.clock import Clock
-from domain.deployment import Deployment, Providers
+from domain.deployment import Deployment
 from domain.detached import Detached
 from domain.errors import (
     ChargeInProgress,
@@ -62,7 +62,6 @@ class ChargeService:
         self,
         *,
         store: Store,
-        providers: Providers,
         teller: Teller,
         settlement: Settlement,
         detached: Detached,
@@ -70,7 +69,6 @@ class ChargeService:
         deployment: Deployment,
     ) -> None:
         self._store = store
-        self._providers = providers
         self._teller = teller
         self._settlement = settlement
         self._detached = detached

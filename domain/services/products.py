@@ -26,7 +26,7 @@ class CreateProduct:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatePrice:
     product_id: str
-    unit_amount: Money
+    amount: Money
     interval: Interval | None
     nickname: str | None
     request: KeyedRequest | None
@@ -77,15 +77,15 @@ class ProductService:
 
     async def create_price(self, principal: Principal, command: CreatePrice) -> str:
         principal.require(Permission.CATALOGUE_WRITE)
-        if command.unit_amount.minor_units < 0:
-            raise InvalidInput("A price cannot be below zero.", path=("unitAmount", "minorUnits"))
+        if command.amount.minor_units < 0:
+            raise InvalidInput("A price cannot be below zero.", path=("amount", "minorUnits"))
         _check_interval(command.interval)
         now = self._clock.now()
         price = Price(
             id=new_id(IdPrefix.PRICE),
             product_id=command.product_id,
             nickname=clean_optional(command.nickname, "nickname"),
-            unit_amount=command.unit_amount,
+            unit_amount=command.amount,
             interval=command.interval,
             created_at=now,
         )

@@ -1,0 +1,76 @@
+"""From an `Authorization` header to a principal."""
+
+import hmac
+import logging
+
+from adapters.tokens import TokenRejected, Verifier
+from domain import principals
+from domain.api_keys import KEY_PREFIX
+from domain.principals import ALL_PERMISSIONS, Principal, StaffRole
+from domain.services.api_keys import ApiKeyService
+from domain.store import Store
+
+_log = logging.getLogger("paydesk.access")
+
+
+class CredentialsRejected(Exception):
+    """A key or token was sent, and it is not good. Never told why: the log knows."""
+
+
+class Access:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        api_keys: ApiKeyService,
+        verifier: Verifier | None,
+        admin_key: str | None,
+        public_catalogue: bool,
+    ) -> None:
+        self._store = store
+        self._api_keys = api_keys
+        self._verifier = verifier
+        self._admin_key = admin_key
+        self._public_catalogue = public_catalogue
+
+    async def principal_of(self, authorization: str | None) -> Principal:
+        """Who asks; anonymous without a header, CredentialsRejected with one that is not good."""
+        if authorization is None:
+            return principals.anonymous(public_catalogue=self._public_catalogue)
+        scheme, _, credential = authorization.partition(" ")
+        credential = credential.strip()
+        if scheme.lower() != "bearer" or not credential:
+            raise CredentialsRejected
+        if self._is_admin_key(credential):
+            return principals.server("admin", ALL_PERMISSIONS)
+        if credential.startswith(KEY_PREFIX):
+            return await self._server(credential)
+        return await self._person(credential)
+
+    def _is_admin_key(self, credential: str) -> bool:
+        if self._admin_key is None:
+            return False
+        return hmac.compare_digest(credential.encode("utf-8", "replace"), self._admin_key.encode())
+
+    async def _server(self, secret: str) -> Principal:
+        principal = await self._api_keys.principal_of(secret)
+        if principal is None:
+            raise CredentialsRejected
+        return principal
+
+    async def _person(self, token: str) -> Principal:
+        if self._verifier is None:
+            raise CredentialsRejected
+        try:
+            claims = await self._verifier.verify(token)
+        except TokenRejected as error:
+            _log.info("token refused: %s", error)
+            raise CredentialsRejected from error
+        if claims.role is not None:
+            if claims.role not in list(StaffRole):
+                _log.info("token refused: unknown role")
+                raise CredentialsRejected
+            return principals.staff(claims.subject, StaffRole(claims.role))
+        async with self._store.reading() as tx:
+            customer = await tx.customers.find_by_external_id(claims.subject)
+        return principals.customer(claims.subject, customer.id if customer else None)

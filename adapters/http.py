@@ -1,0 +1,101 @@
+"""The HTTP that is not GraphQL: webhooks in, and whether the gateway is well."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.provider import WebhookRejected
+from domain.services.webhooks import UnknownAccount, WebhookService
+
+LARGEST_WEBHOOK = 256 * 1024
+"""The largest event that Stripe documents is below 64 KiB."""
+
+_log = logging.getLogger("paydesk.http")
+
+
+def webhook_routes(webhooks: WebhookService) -> list[Route]:
+    async def receive(request: Request) -> Response:
+        """200 only after the commit; 400 for what is not from the provider; 5xx when it could not be stored."""
+        body = await _read(request)
+        if body is None:
+            return JSONResponse({"error": "too large"}, status_code=413)
+        try:
+            new = await webhooks.receive(request.path_params["account"], request.headers, body)
+        except UnknownAccount:
+            return JSONResponse({"error": "no such account"}, status_code=404)
+        except WebhookRejected as error:
+            _log.warning("webhook refused: %s", error)
+            return JSONResponse({"error": "not accepted"}, status_code=400)
+        except Exception:
+            _log.exception("webhook could not be stored")
+            return JSONResponse({"error": "try again"}, status_code=503, headers={"Retry-After": "30"})
+        return JSONResponse({"received": True, "repeated": not new})
+
+    return [Route("/webhooks/{account}", receive, methods=["POST"])]
+
+
+def health_routes(ready: Callable[[], Awaitable[list[str]]]) -> list[Route]:
+    """`/healthz`: the process answers. `/readyz`: it can work; `ready` gives what it lacks, in plain words."""
+
+    async def health(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readiness(_request: Request) -> Response:
+        lacks = await ready()
+        return JSONResponse(
+            {"status": "not ready" if lacks else "ok", "lacks": lacks}, status_code=503 if lacks else 200
+        )
+
+    return [Route("/healthz", health, methods=["GET"]), Route("/readyz", readiness, methods=["GET"])]
+
+
+class RequestLog:
+    """One line a request, with its id, which the answer carries too. Bodies and headers are never logged."""
+
+    def __init__(self, app: ASGIApp, *, request_id_of: Callable[[Request], str], bind: Callable[[str], None]) -> None:
+        self._app = app
+        self._request_id_of = request_id_of
+        self._bind = bind
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = self._request_id_of(Request(scope))
+        scope.setdefault("state", {})["request_id"] = request_id
+        self._bind(request_id)
+        began = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"x-request-id"]
+                message = {**message, "headers": [*headers, (b"x-request-id", request_id.encode())]}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            milliseconds = round((time.perf_counter() - began) * 1000, 1)
+            told = {"method": scope["method"], "path": scope["path"], "status": status, "milliseconds": milliseconds}
+            _log.info("request", extra=told)
+
+
+async def _read(request: Request) -> bytes | None:
+    """The raw body, None when it is too large; a length that lies is found out while reading."""
+    received = bytearray()
+    try:
+        async for chunk in request.stream():
+            received += chunk
+            if len(received) > LARGEST_WEBHOOK:
+                return None
+    except ClientDisconnect:
+        return b""
+    return bytes(received)

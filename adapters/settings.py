@@ -1,0 +1,258 @@
+"""The environment, read once and typed.
+
+Everything that an operator decides is here, each with its reason; `docs/reference/settings.md` is made from it. Secrets
+have no default and never print. Whatever is wrong stops the start with one plain line for each setting.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from domain.deployment import Deployment
+
+PREFIX = "PAYDESK_"
+ENV_FILE = "PAYDESK_ENV_FILE"
+"""Names the file that is read beside the environment; empty for none."""
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_SHORTEST_SECRET = 32
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
+class SettingsWrong(Exception):
+    """What is wrong, a sentence for each setting."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__("\n".join(sentences))
+        self.sentences = sentences
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    # --- the deployment ---------------------------------------------------------------------------------------------
+
+    environment: Environment = Field(
+        Environment.PRODUCTION,
+        description="`development` runs on a laptop: it listens on loopback only, migrates by itself, takes the fake "
+        "provider and gives GraphiQL a token. `sandbox` is a deployment whose money is not real.",
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="The port to listen on.")
+    public_url: str | None = Field(
+        None, description="Where clients reach the gateway; `http://host:port` when it is not set."
+    )
+    database_url: str = Field(
+        "sqlite://paydesk.sqlite3",
+        description="`sqlite://file`, `postgres://…` or `postgresql://…`. May hold a password and never prints.",
+        repr=False,
+    )
+
+    # --- who may ask ------------------------------------------------------------------------------------------------
+
+    admin_key: SecretStr | None = Field(
+        None, description="While it is set, this key may do everything. At least 32 characters."
+    )
+    jwt_secret: SecretStr | None = Field(
+        None, description="Tokens are signed with this secret (HS256). At least 32 characters. Not with a JWKS."
+    )
+    jwks_url: str | None = Field(None, description="Tokens are signed with a key of this JWKS. Not with a secret.")
+    jwt_issuer: str | None = Field(None, description="The `iss` of every token. Required with a secret or a JWKS.")
+    public_catalogue: bool = Field(False, description="Whether products and prices can be read without signing in.")
+
+    # --- the money --------------------------------------------------------------------------------------------------
+
+    provider: Literal["fake"] | None = Field(
+        None, description="Who moves the money. `fake` has to be asked for by name outside development."
+    )
+    return_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Where customers may be sent after a confirmation: origins such as `https://shop.example`, or the "
+        "scheme of an app such as `myshop://`, separated by commas. In development, also any port of this machine.",
+    )
+    provider_timeout_seconds: float = Field(
+        25.0, gt=0, le=120, description="How long a request to the provider may take before its outcome is unknown."
+    )
+    answer_within_seconds: float = Field(
+        15.0, gt=0, le=60, description="How long a mutation waits before it answers that a charge is PENDING."
+    )
+    action_lifetime_seconds: int = Field(
+        3600, ge=1, le=86_400, description="How long a customer may take over 3D Secure before the charge expires."
+    )
+
+    # --- the fake provider ------------------------------------------------------------------------------------------
+
+    fake_books: str = Field("paydesk-fake.sqlite3", description="The file that holds the fake provider's books.")
+    fake_url: str | None = Field(
+        None, description="Where `paydesk fake-provider` runs; without it the fake provider runs inside the gateway."
+    )
+    fake_api_key: SecretStr | None = Field(
+        None, description="What the gateway shows to `paydesk fake-provider`. At least 8 characters."
+    )
+    fake_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="What the fake provider signs webhooks with; several, separated by commas, while one is replaced.",
+    )
+    fake_webhook_url: str | None = Field(
+        None, description="For `paydesk fake-provider`: where it sends webhooks, such as `…/webhooks/fake`."
+    )
+    fake_script: str = Field("", description="Scripted misbehaviour of the fake provider; see its reference.")
+    fake_seed: int = Field(0, description="The seed of scripted misbehaviour.")
+    fake_challenge_seconds: float = Field(3600, gt=0, description="How long the fake bank's confirmation page is open.")
+
+    # --- the surface ------------------------------------------------------------------------------------------------
+
+    graphiql: bool | None = Field(None, description="Whether GraphiQL is served. By default outside production.")
+    introspection: bool | None = Field(
+        None, description="Whether the schema can be asked for. By default outside production."
+    )
+    worker: bool = Field(
+        True, description="Whether `paydesk serve` also does the jobs. `paydesk worker` does them alone."
+    )
+    shutdown_seconds: float = Field(
+        30.0, ge=0, le=600, description="How long requests and payments under way may take to end after SIGTERM."
+    )
+    log_format: Literal["text", "json"] | None = Field(
+        None, description="`text` for people, `json` for machines. By default text in development."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged at least.")
+
+    # --- rules ------------------------------------------------------------------------------------------------------
+
+    @field_validator("return_urls", "fake_webhook_secret", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object, info: ValidationInfo) -> object:
+        """`PAYDESK_X=` in a compose file means that it is not set."""
+        if value != "" or info.field_name is None or info.field_name == "fake_script":
+            return value
+        field = cls.model_fields[info.field_name]
+        return None if field.default is PydanticUndefined else field.default
+
+    @field_validator("admin_key", "jwt_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < _SHORTEST_SECRET:
+            raise ValueError(f"has to have at least {_SHORTEST_SECRET} characters (try: openssl rand -hex 32)")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Settings":
+        for sentence in self._contradictions():
+            raise ValueError(sentence)
+        return self
+
+    def _contradictions(self) -> list[str]:
+        wrong = []
+        if self.jwt_secret and self.jwks_url:
+            wrong.append("PAYDESK_JWT_SECRET and PAYDESK_JWKS_URL exclude each other: set one of them.")
+        if (self.jwt_secret or self.jwks_url) and not self.jwt_issuer:
+            wrong.append("PAYDESK_JWT_ISSUER has to be set with PAYDESK_JWT_SECRET or PAYDESK_JWKS_URL.")
+        if self.is_development and self.host not in _LOOPBACK:
+            wrong.append("PAYDESK_HOST has to be a loopback address in development: its GraphiQL hands out a token.")
+        if self.environment is Environment.PRODUCTION and self.provider == "fake":
+            wrong.append("PAYDESK_PROVIDER=fake takes no real money: it is refused in production.")
+        if self.fake_url and not (self.fake_api_key and self.fake_webhook_secret):
+            wrong.append("PAYDESK_FAKE_URL goes with PAYDESK_FAKE_API_KEY and PAYDESK_FAKE_WEBHOOK_SECRET.")
+        return wrong
+
+    # --- what follows -----------------------------------------------------------------------------------------------
+
+    @property
+    def is_development(self) -> bool:
+        return self.environment is Environment.DEVELOPMENT
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment is Environment.PRODUCTION
+
+    @property
+    def address(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") if self.public_url else f"http://{host}:{self.port}"
+
+    @property
+    def provider_name(self) -> str:
+        if self.provider:
+            return self.provider
+        if self.is_development:
+            return "fake"
+        raise SettingsWrong(["PAYDESK_PROVIDER has to be set: who moves the money? Outside production, `fake` may."])
+
+    @property
+    def serves_graphiql(self) -> bool:
+        return not self.is_production if self.graphiql is None else self.graphiql
+
+    @property
+    def serves_introspection(self) -> bool:
+        return not self.is_production if self.introspection is None else self.introspection
+
+    @property
+    def logs_json(self) -> bool:
+        return (self.log_format or ("text" if self.is_development else "json")) == "json"
+
+    def deployment(self) -> Deployment:
+        return Deployment(
+            livemode=self.is_production,
+            return_urls=self.return_urls,
+            return_to_this_machine=self.is_development,
+            provider_timeout_seconds=self.provider_timeout_seconds,
+            answer_within_seconds=self.answer_within_seconds,
+            action_lifetime=timedelta(seconds=self.action_lifetime_seconds),
+        )
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment and the `.env` beside it; SettingsWrong says all that is wrong with them."""
+    environ = os.environ if environ is None else environ
+    sentences = _misspelt(environ)
+    try:
+        settings = Settings(_env_file=environ.get(ENV_FILE, ".env") or None)
+    except ValidationError as error:
+        raise SettingsWrong(sentences + [_sentence(found) for found in error.errors()]) from None
+    if sentences:
+        raise SettingsWrong(sentences)
+    return settings
+
+
+def setting_names() -> list[str]:
+    return [PREFIX + name.upper() for name in Settings.model_fields]
+
+
+def _misspelt(environ: Mapping[str, str]) -> list[str]:
+    """A setting that nobody reads is a mistake that would be found late."""
+    known = setting_names()
+    wrong = [
+        name
+        for name in environ
+        if name.startswith(PREFIX) and name not in known and name != ENV_FILE and not name.startswith("PAYDESK_TEST_")
+    ]
+    return [f"{name} is not a setting.{_did_you_mean(name, known)}" for name in wrong]
+
+
+def _did_you_mean(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    return f"{PREFIX}{str(error['loc'][0]).upper()}: {message[0].lower()}{message[1:]}."

@@ -1,0 +1,104 @@
+"""The worker: takes due jobs and does them, in this process or in one of its own.
+
+Jobs run at least once. Each has its lease on the database's clock; a worker that dies leaves its jobs to the others
+when the lease ends. On a stop it claims no more and finishes what it has.
+"""
+
+import asyncio
+import contextvars
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from domain.jobs import Again, Job
+from domain.store import JobQueue
+
+POLL_SECONDS = 0.5
+"""How late a due job may begin. An empty poll is one indexed read."""
+JOBS_AT_ONCE = 8
+LEASE_SECONDS = 150.0
+"""Longer than any job takes: a resolver asks a provider twice at most, each within its own time-out."""
+MOST_TRIES = 20
+"""With the back-off below, about a day of failures; then a person has to look."""
+
+_log = logging.getLogger("paydesk.worker")
+_jitter = random.SystemRandom()
+
+
+class Worker:
+    def __init__(self, queue: JobQueue, run: Callable[[Job], Awaitable[Again | None]]) -> None:
+        self._queue = queue
+        self._run = run
+        self._working: set[asyncio.Task[None]] = set()
+
+    async def work(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set; then what was begun is finished."""
+        while not stop.is_set():
+            claimed = await self._claim()
+            for job in claimed:
+                task = asyncio.get_running_loop().create_task(
+                    self._do(job), name=f"{job.kind} {job.subject_id}", context=contextvars.Context()
+                )
+                self._working.add(task)
+                task.add_done_callback(self._working.discard)
+            if not claimed:
+                await _sleep(POLL_SECONDS, stop)
+        if self._working:
+            await asyncio.wait(self._working)
+
+    async def run_due(self) -> int:
+        """Do everything that is due now, one after the other; how many jobs that was. For tests and tools."""
+        done = 0
+        while jobs := await self._queue.claim_due(limit=JOBS_AT_ONCE, lease_seconds=LEASE_SECONDS):
+            for job in jobs:
+                await self._do(job)
+            done += len(jobs)
+        return done
+
+    async def _claim(self) -> list[Job]:
+        free = JOBS_AT_ONCE - len(self._working)
+        if free <= 0:
+            return []
+        try:
+            return list(await self._queue.claim_due(limit=free, lease_seconds=LEASE_SECONDS))
+        except Exception:
+            # The database is away; it will be asked again, and everything due is still due.
+            _log.exception("could not look for jobs")
+            return []
+
+    async def _do(self, job: Job) -> None:
+        try:
+            async with asyncio.timeout(LEASE_SECONDS * 0.9):
+                again = await self._run(job)
+            if again is None:
+                await self._queue.finish(job)
+            else:
+                await self._queue.retry(job, after_seconds=again.after_seconds, error=None)
+        except Exception as error:
+            _log.exception("job %s of %s failed (try %d)", job.kind, job.subject_id, job.tries)
+            await self._failed(job, error)
+
+    async def _failed(self, job: Job, error: Exception) -> None:
+        told = f"{type(error).__name__}: {error}"[:500]
+        try:
+            if job.tries >= MOST_TRIES:
+                await self._queue.bury(job, error=told)
+            else:
+                await self._queue.retry(job, after_seconds=_back_off(job.tries), error=told)
+        except Exception:
+            # Then the lease ends by itself, and the job is due again.
+            _log.exception("could not put job %s of %s back", job.kind, job.subject_id)
+
+
+def _back_off(tries: int) -> float:
+    """2 s, 4 s, 8 s … up to two hours, half of it by chance, so that failed jobs do not come back as a crowd."""
+    longest = min(2.0**tries, 7_200.0)
+    return longest / 2 + _jitter.random() * longest / 2
+
+
+async def _sleep(seconds: float, stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,306 @@
+"""Charges."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, cast
+
+import strawberry
+
+from domain import charges as domain
+from domain.charges import ChargeState, FailureCode, ReviewReason
+from domain.declines import DeclineAdvice, DeclineCode
+from domain.errors import PaydeskError
+from domain.principals import Permission
+from domain.provider import Initiator
+from domain.queries import ChargeFilter, ChargeSort, RefundFilter, Sort
+from domain.services.charges import Charged, ChargeOrder, ContinueCharge
+from schema.actions import NextAction
+from schema.context import Info
+from schema.described import described_enum
+from schema.errors import UserError, user_error
+from schema.inputs import KEY_REQUIRED, required_request_of
+from schema.listing import BY_ID, CHARGES, SortArgument, TimeSpan, connection, span, words
+from schema.money import Money
+from schema.pagination import After, Before, Connection, First, Last, given
+from schema.payment_methods import RETURN_URL, PaymentMethod
+from schema.refunds import Refund, RefundsFilter
+from schema.scalars import URL
+from schema.timeline import HasTimeline
+
+if TYPE_CHECKING:
+    from schema.customers import Customer
+    from schema.orders import Order
+
+LazyCustomer = Annotated["Customer", strawberry.lazy("schema.customers")]
+LazyOrder = Annotated["Order", strawberry.lazy("schema.orders")]
+
+described_enum(
+    ChargeState,
+    description="What became of a charge. PENDING, REQUIRES_ACTION, AUTHORIZED and UNKNOWN may still change.",
+    values={
+        ChargeState.PENDING: "The provider has been asked.",
+        ChargeState.REQUIRES_ACTION: "The customer has to confirm it; see `nextAction`.",
+        ChargeState.AUTHORIZED: "The amount is held on the card, not taken yet.",
+        ChargeState.SUCCEEDED: "The money is taken.",
+        ChargeState.DECLINED: "The bank said no; see `declineCode`, `message` and `advice`.",
+        ChargeState.FAILED: "It did not happen, for a reason that is not the bank's; see `failureCode`.",
+        ChargeState.VOIDED: "It was called off before the money was taken.",
+        ChargeState.EXPIRED: "The customer did not confirm it in time, or the hold lapsed.",
+        ChargeState.UNKNOWN: "The provider's answer was lost; the gateway is finding out. See `nextCheckAt`.",
+    },
+)
+described_enum(
+    Initiator,
+    description="Who started the charge.",
+    values={
+        Initiator.CUSTOMER: "The customer, who is present and can confirm.",
+        Initiator.RECURRING: "You, for something that the customer pays regularly.",
+        Initiator.UNSCHEDULED: "You, for something agreed on, at no fixed time.",
+        Initiator.INSTALMENT: "You, for a part of a larger sum.",
+    },
+)
+described_enum(
+    ReviewReason,
+    description="Why a person should look at a charge.",
+    values={
+        ReviewReason.AMOUNT_MISMATCH: "The provider took another amount than it was asked for.",
+        ReviewReason.LATE_MONEY: "Money arrived for an order that is cancelled, expired or paid otherwise.",
+        ReviewReason.UNRESOLVED: "What became of it could not be found out.",
+    },
+)
+
+
+@strawberry.type(description="A charge that a person should look at. Nothing is refunded or retried by itself.")
+class Review:
+    since: datetime = strawberry.field(description="Since when.")
+    reason: ReviewReason = strawberry.field(description="Why.")
+
+
+@strawberry.type(description="One wish to take the money of an order, and what became of it.")
+class Charge(HasTimeline):
+    id: strawberry.ID = strawberry.field(description="Global id.")
+    state: ChargeState = strawberry.field(description="What became of it.")
+    amount: Money = strawberry.field(description="What was asked for.")
+    authorized: Money = strawberry.field(description="What was held on the card at some time.")
+    captured: Money = strawberry.field(description="What was taken.")
+    refunded: Money = strawberry.field(description="What went back.")
+    refundable: Money = strawberry.field(description="What can still be refunded; refunds under way count as gone.")
+    initiator: Initiator = strawberry.field(description="Who started it.")
+    account: str = strawberry.field(description="The provider account it was made at; refunds go back there.")
+    next_action: NextAction | None = strawberry.field(description="What the customer has to do, if anything.")
+    action_expires_at: datetime | None = strawberry.field(description="Until when the customer can do it.")
+    decline_code: DeclineCode | None = strawberry.field(description="Why the bank said no.")
+    failure_code: FailureCode | None = strawberry.field(description="Why it failed.")
+    next_check_at: datetime | None = strawberry.field(description="When an unknown outcome is looked into again.")
+    review: Review | None = strawberry.field(description="Set when a person should look at it.")
+    created_at: datetime = strawberry.field(description="When it was requested.")
+    updated_at: datetime = strawberry.field(description="When it last changed.")
+
+    @classmethod
+    def is_type_of(cls, obj: object, _info: object) -> bool:
+        return isinstance(obj, domain.Charge)
+
+    @strawberry.field(description="Why it was declined or failed, for the customer, in English.")
+    def message(root: strawberry.Parent[domain.Charge]) -> str | None:
+        if root.decline:
+            return root.decline.message
+        return _FAILURE_MESSAGES[root.failure_code] if root.failure_code else None
+
+    @strawberry.field(description="What to do about a decline.")
+    def advice(root: strawberry.Parent[domain.Charge]) -> DeclineAdvice | None:
+        return root.decline.advice if root.decline else None
+
+    @strawberry.field(description="The issuer's own code, where the provider tells it; for servers and staff.")
+    def issuer_code(root: strawberry.Parent[domain.Charge], info: Info) -> str | None:
+        return root.issuer_code if info.context.viewer.sees_all else None
+
+    @strawberry.field(description="The provider's raw code; for servers and staff.")
+    def provider_code(root: strawberry.Parent[domain.Charge], info: Info) -> str | None:
+        return root.provider_code if info.context.viewer.sees_all else None
+
+    @strawberry.field(description="The provider's id of the charge; for servers and staff.")
+    def provider_ref(root: strawberry.Parent[domain.Charge], info: Info) -> str | None:
+        return root.charge_ref if info.context.viewer.sees_all else None
+
+    @strawberry.field(description="What is being paid.")
+    async def order(root: strawberry.Parent[domain.Charge], info: Info) -> LazyOrder | None:
+        return cast("Order | None", await info.context.loaders.orders.load(root.order_id))
+
+    @strawberry.field(description="Who pays.")
+    async def customer(root: strawberry.Parent[domain.Charge], info: Info) -> LazyCustomer | None:
+        return cast("Customer | None", await info.context.loaders.customers.load(root.customer_id))
+
+    @strawberry.field(description="With what.")
+    async def payment_method(root: strawberry.Parent[domain.Charge], info: Info) -> PaymentMethod | None:
+        return cast("PaymentMethod | None", await info.context.loaders.payment_methods.load(root.payment_method_id))
+
+    @strawberry.field(description="What was given back of it.")
+    async def refunds(
+        root: strawberry.Parent[domain.Charge],
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        filter: RefundsFilter = strawberry.UNSET,
+        sort: SortArgument = Sort.NEWEST,
+    ) -> Connection[Refund]:
+        where = filter.to_domain() if filter else RefundFilter()
+        return await connection(
+            BY_ID,
+            lambda request: info.context.loaders.refunds_of_charge.load(root.id, request, where),
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            sort=sort,
+        )
+
+
+_FAILURE_MESSAGES: dict[FailureCode, str] = {
+    FailureCode.PROVIDER_UNAVAILABLE: "The payment could not be sent just now. Nothing was charged; please try again.",
+    FailureCode.PROVIDER_REFUSED: "The payment could not be made. Nothing was charged.",
+    FailureCode.NOT_APPLIED: "The payment did not go through. Nothing was charged; please try again.",
+}
+
+
+@strawberry.input(description="Which charges.")
+class ChargeFilterInput:
+    states: list[ChargeState] | None = strawberry.field(default=strawberry.UNSET, description="Only in these states.")
+    in_review: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="Those that a person should look at, or the others."
+    )
+    created: TimeSpan | None = strawberry.field(default=strawberry.UNSET, description="Requested in this span.")
+
+    def to_domain(self) -> ChargeFilter:
+        since, before = span(given(self.created))
+        return ChargeFilter(
+            states=words(self.states), in_review=given(self.in_review), created_from=since, created_before=before
+        )
+
+
+ChargesFilter = Annotated[ChargeFilterInput | None, strawberry.argument(description="Which charges; all by default.")]
+ChargesSort = Annotated[ChargeSort, strawberry.argument(description="How the list is sorted.")]
+
+
+@strawberry.type
+class ChargeQuery:
+    @strawberry.field(description="A charge by its id; null when there is none, or it is not yours.")
+    async def charge(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="`chg_…`")]
+    ) -> Charge | None:
+        info.context.require(Permission.RECORDS_READ)
+        return cast("Charge | None", await info.context.loaders.charges.load(id))
+
+    @strawberry.field(description="Charges; a customer sees their own.")
+    async def charges(
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        filter: ChargesFilter = strawberry.UNSET,
+        sort: ChargesSort = ChargeSort.NEWEST,
+    ) -> Connection[Charge] | None:
+        info.context.require(Permission.RECORDS_READ)
+        where = filter.to_domain() if filter else ChargeFilter()
+        queries, viewer = info.context.services.queries, info.context.viewer
+        return await connection(
+            CHARGES,
+            lambda request: queries.charges.page(request, where, viewer=viewer),
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            sort=sort,
+        )
+
+
+# --- mutations ------------------------------------------------------------------------------------------------------
+
+
+@strawberry.input(description="An order to be paid.")
+class OrderChargeInput:
+    order_id: strawberry.ID = strawberry.field(description="Which order. An open one is placed by this.")
+    payment_method_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="With what; left out, the customer's default."
+    )
+    initiator: Initiator = strawberry.field(
+        default=Initiator.CUSTOMER, description="Who starts it. Anything but CUSTOMER is for servers."
+    )
+    return_url: URL | None = strawberry.field(default=strawberry.UNSET, description=RETURN_URL)
+    version: int | None = strawberry.field(
+        default=strawberry.UNSET, description="Refuse (STALE_VERSION) unless the order is at this version."
+    )
+    idempotency_key: str = strawberry.field(description=KEY_REQUIRED)
+
+
+@strawberry.input(description="A charge whose customer has come back.")
+class ChargeContinueInput:
+    charge_id: strawberry.ID = strawberry.field(description="Which charge.")
+    token: str | None = strawberry.field(
+        default=strawberry.UNSET, description="What the provider's SDK gave after the confirmation, where it gives any."
+    )
+    idempotency_key: str = strawberry.field(description=KEY_REQUIRED)
+
+
+@strawberry.type(
+    description="The charge with its order, or why it was refused. A decline is no refusal: the charge is DECLINED."
+)
+class ChargePayload:
+    charge: Charge | None = strawberry.field(
+        default=None, description="The charge as it now is; null also when there was nothing to pay."
+    )
+    order: LazyOrder | None = strawberry.field(default=None, description="The order as it now is.")
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it was done.")
+
+
+@strawberry.type
+class ChargeMutation:
+    @strawberry.mutation(
+        description="Take what is due of an order. Answers within 15 seconds; a charge that takes longer is PENDING "
+        "and goes on by itself."
+    )
+    async def order_charge(self, info: Info, input: OrderChargeInput) -> ChargePayload | None:
+        principal = info.context.principal
+        try:
+            charged = await info.context.services.charges.charge_order(
+                principal,
+                ChargeOrder(
+                    order_id=input.order_id,
+                    payment_method_id=given(input.payment_method_id),
+                    initiator=input.initiator,
+                    return_url=given(input.return_url),
+                    version=given(input.version),
+                    request=required_request_of(principal, "orderCharge", input.idempotency_key, input),
+                ),
+            )
+        except PaydeskError as error:
+            return ChargePayload(user_errors=[user_error(error)])
+        return await _payload(info, charged)
+
+    @strawberry.mutation(description="After the customer confirmed or refused: learn what became of the charge.")
+    async def charge_continue(self, info: Info, input: ChargeContinueInput) -> ChargePayload | None:
+        principal = info.context.principal
+        try:
+            charged = await info.context.services.charges.continue_charge(
+                principal,
+                ContinueCharge(
+                    charge_id=input.charge_id,
+                    token=given(input.token),
+                    request=required_request_of(principal, "chargeContinue", input.idempotency_key, input),
+                ),
+            )
+        except PaydeskError as error:
+            return ChargePayload(user_errors=[user_error(error)])
+        return await _payload(info, charged)
+
+
+async def _payload(info: Info, charged: Charged) -> ChargePayload:
+    info.context.changed()
+    loaders = info.context.loaders
+    charge = await loaders.charges.load(charged.charge_id) if charged.charge_id else None
+    return ChargePayload(
+        charge=cast("Charge | None", charge),
+        order=cast("Order | None", await loaders.orders.load(charged.order_id)),
+    )

@@ -1,0 +1,59 @@
+"""What every resolver is given: who asks, the services, the reads and this request's batches."""
+
+from dataclasses import dataclass
+
+from strawberry.types import Info as StrawberryInfo
+
+from domain.deployment import Deployment, Providers
+from domain.principals import Permission, Principal
+from domain.queries import Queries, Viewer
+from domain.services.charges import ChargeService
+from domain.services.customers import CustomerService
+from domain.services.orders import OrderService
+from domain.services.payment_methods import PaymentMethodService
+from domain.services.products import ProductService
+from domain.services.refunds import RefundService
+from schema.loaders import Loaders
+from schema.masking import ExposedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The use cases that the schema offers; `server.py` builds them."""
+
+    customers: CustomerService
+    products: ProductService
+    payment_methods: PaymentMethodService
+    orders: OrderService
+    charges: ChargeService
+    refunds: RefundService
+    queries: Queries
+    providers: Providers
+    deployment: Deployment
+
+
+class Context:
+    """One for each request; batches start empty, so nothing that one principal read is seen by another."""
+
+    def __init__(self, services: Services, principal: Principal) -> None:
+        self.services = services
+        self.principal = principal
+        self.viewer = Viewer.of(principal)
+        self.loaders = Loaders(services.queries, self.viewer)
+
+    def require(self, permission: Permission) -> None:
+        """For reads. Who may not read at all is told so; what belongs to somebody else is missing."""
+        if self.principal.may(permission):
+            return
+        if self.principal.name == "anonymous":
+            raise ExposedError(
+                "Sign in first: send a key or token in the Authorization header.", code="UNAUTHENTICATED"
+            )
+        raise ExposedError("You may not read this.", code="PERMISSION_DENIED")
+
+    def changed(self) -> None:
+        """After a mutation: forget what was read before it."""
+        self.loaders = Loaders(self.services.queries, self.viewer)
+
+
+Info = StrawberryInfo[Context, None]

@@ -1,0 +1,334 @@
+"""Customers."""
+
+from datetime import datetime
+from typing import Annotated, cast
+
+import strawberry
+
+from domain import customers as domain
+from domain.customers import CustomerChanges
+from domain.errors import PaydeskError
+from domain.principals import Permission
+from domain.queries import ChargeFilter, ChargeSort, CustomerFilter, OrderFilter, OrderSort, PaymentMethodFilter, Sort
+from domain.services.customers import CreateCustomer
+from domain.services.payment_methods import CreateCustomerWithPaymentMethod
+from schema.charges import Charge, ChargesFilter, ChargesSort
+from schema.context import Info
+from schema.errors import UserError, user_error
+from schema.inputs import KEY_OPTIONAL, request_of, sent_fields
+from schema.listing import BY_ID, CHARGES, ORDERS, SortArgument, TimeSpan, connection, span
+from schema.orders import Order, OrdersFilter, OrdersSort
+from schema.pagination import After, Before, Connection, First, Last, given
+from schema.payment_methods import RETURN_URL, TOKEN, PaymentMethod, PaymentMethodFilterInput
+from schema.scalars import URL, Metadata
+from schema.timeline import HasTimeline
+
+_COUNTRY = "ISO 3166-1, two capital letters, such as `DE`."
+
+
+@strawberry.type(description="A postal address.")
+class Address:
+    line1: str = strawberry.field(description="Street and number.")
+    line2: str | None = strawberry.field(description="What else leads to the door.")
+    city: str = strawberry.field(description="City or town.")
+    region: str | None = strawberry.field(description="State, province or county.")
+    postal_code: str | None = strawberry.field(description="Postal code.")
+    country: str = strawberry.field(description=_COUNTRY)
+
+
+@strawberry.type(description="The customer as one provider account knows them.")
+class ProviderAccount:
+    account: str = strawberry.field(description="Which of the deployment's provider accounts.")
+    created_at: datetime = strawberry.field(description="Since when.")
+
+    @strawberry.field(description="The provider's id of the customer.")
+    def provider_ref(root: strawberry.Parent[domain.ProviderAccount]) -> str:
+        return root.customer_ref
+
+
+@strawberry.type(description="Somebody who buys.")
+class Customer(HasTimeline):
+    id: strawberry.ID = strawberry.field(description="Global id.")
+    external_id: str | None = strawberry.field(
+        description="The subject (`sub`) by which your identity provider knows them; unique."
+    )
+    email: str | None = strawberry.field(description="Where they are written to.")
+    name: str | None = strawberry.field(description="How they are called.")
+    billing_address: Address | None = strawberry.field(description="Where invoices go.")
+    shipping_address: Address | None = strawberry.field(description="Where goods go.")
+    metadata: Metadata = strawberry.field(description="Your own keys and values.")
+    created_at: datetime = strawberry.field(description="When the record was made.")
+    updated_at: datetime = strawberry.field(description="When it last changed.")
+
+    @classmethod
+    def is_type_of(cls, obj: object, _info: object) -> bool:
+        return isinstance(obj, domain.Customer)
+
+    @strawberry.field(description="What is charged when a payment names no other.")
+    async def default_payment_method(root: strawberry.Parent[domain.Customer], info: Info) -> PaymentMethod | None:
+        if root.default_payment_method_id is None:
+            return None
+        found = await info.context.loaders.payment_methods.load(root.default_payment_method_id)
+        return cast("PaymentMethod | None", found)
+
+    @strawberry.field(description="How providers know them; for servers and staff, empty for customers.")
+    async def provider_accounts(root: strawberry.Parent[domain.Customer], info: Info) -> list[ProviderAccount]:
+        if not info.context.viewer.sees_all:
+            return []
+        return cast("list[ProviderAccount]", await info.context.loaders.accounts_of_customer.load(root.id))
+
+    @strawberry.field(description="Cards, those that failed or were removed included.")
+    async def payment_methods(
+        root: strawberry.Parent[domain.Customer],
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        filter: Annotated[
+            PaymentMethodFilterInput | None, strawberry.argument(description="Which ones; all by default.")
+        ] = strawberry.UNSET,
+        sort: SortArgument = Sort.NEWEST,
+    ) -> Connection[PaymentMethod]:
+        where = filter.to_domain() if filter else PaymentMethodFilter()
+        return await connection(
+            BY_ID,
+            lambda request: info.context.loaders.payment_methods_of_customer.load(root.id, request, where),
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            sort=sort,
+        )
+
+    @strawberry.field(description="What they bought, or are about to.")
+    async def orders(
+        root: strawberry.Parent[domain.Customer],
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        filter: OrdersFilter = strawberry.UNSET,
+        sort: OrdersSort = OrderSort.NEWEST,
+    ) -> Connection[Order]:
+        where = filter.to_domain() if filter else OrderFilter()
+        return await connection(
+            ORDERS,
+            lambda request: info.context.loaders.orders_of_customer.load(root.id, request, where),
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            sort=sort,
+        )
+
+    @strawberry.field(description="What was, or was to be, taken from them.")
+    async def charges(
+        root: strawberry.Parent[domain.Customer],
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        filter: ChargesFilter = strawberry.UNSET,
+        sort: ChargesSort = ChargeSort.NEWEST,
+    ) -> Connection[Charge]:
+        where = filter.to_domain() if filter else ChargeFilter()
+        return await connection(
+            CHARGES,
+            lambda request: info.context.loaders.charges_of_customer.load(root.id, request, where),
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            sort=sort,
+        )
+
+
+@strawberry.input(description="Which customers.")
+class CustomerFilterInput:
+    email: str | None = strawberry.field(
+        default=strawberry.UNSET, description="With this address, whatever the case of its letters."
+    )
+    external_id: str | None = strawberry.field(default=strawberry.UNSET, description="With this external id.")
+    created: TimeSpan | None = strawberry.field(default=strawberry.UNSET, description="Made in this span.")
+
+    def to_domain(self) -> CustomerFilter:
+        since, before = span(given(self.created))
+        return CustomerFilter(
+            email=given(self.email), external_id=given(self.external_id), created_from=since, created_before=before
+        )
+
+
+@strawberry.type
+class CustomerQuery:
+    @strawberry.field(description="The customer whose token this is; null for others, and while no record is made.")
+    async def me(self, info: Info) -> Customer | None:
+        customer_id = info.context.principal.customer_id
+        if customer_id is None:
+            return None
+        return cast("Customer | None", await info.context.loaders.customers.load(customer_id))
+
+    @strawberry.field(description="A customer by their id; null when there is none, or it is not you.")
+    async def customer(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="`cus_…`")]
+    ) -> Customer | None:
+        info.context.require(Permission.RECORDS_READ)
+        return cast("Customer | None", await info.context.loaders.customers.load(id))
+
+    @strawberry.field(description="Customers; a customer sees themselves alone.")
+    async def customers(
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        filter: Annotated[
+            CustomerFilterInput | None, strawberry.argument(description="Which customers; all by default.")
+        ] = strawberry.UNSET,
+        sort: SortArgument = Sort.NEWEST,
+    ) -> Connection[Customer] | None:
+        info.context.require(Permission.RECORDS_READ)
+        where = filter.to_domain() if filter else CustomerFilter()
+        queries, viewer = info.context.services.queries, info.context.viewer
+        return await connection(
+            BY_ID,
+            lambda request: queries.customers.page(request, where, viewer=viewer),
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            sort=sort,
+        )
+
+
+# --- mutations ------------------------------------------------------------------------------------------------------
+
+
+@strawberry.input(description="A postal address.")
+class AddressInput:
+    line1: str = strawberry.field(description="Street and number.")
+    line2: str | None = strawberry.field(default=strawberry.UNSET, description="What else leads to the door.")
+    city: str = strawberry.field(description="City or town.")
+    region: str | None = strawberry.field(default=strawberry.UNSET, description="State, province or county.")
+    postal_code: str | None = strawberry.field(default=strawberry.UNSET, description="Postal code.")
+    country: str = strawberry.field(description=_COUNTRY)
+
+    def to_domain(self) -> domain.Address:
+        return domain.Address(
+            line1=self.line1,
+            line2=given(self.line2),
+            city=self.city,
+            region=given(self.region),
+            postal_code=given(self.postal_code),
+            country=self.country,
+        )
+
+
+@strawberry.input(description="A new customer. Everything may be filled in later.")
+class CustomerCreateInput:
+    external_id: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The `sub` of their tokens; unique."
+    )
+    email: str | None = strawberry.field(default=strawberry.UNSET, description="Where they are written to.")
+    name: str | None = strawberry.field(default=strawberry.UNSET, description="How they are called.")
+    billing_address: AddressInput | None = strawberry.field(default=strawberry.UNSET, description="For invoices.")
+    shipping_address: AddressInput | None = strawberry.field(default=strawberry.UNSET, description="For goods.")
+    metadata: Metadata | None = strawberry.field(default=strawberry.UNSET, description="Your own keys and values.")
+    idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
+
+    def to_domain(self) -> CustomerChanges:
+        sent = sent_fields(
+            {
+                "external_id": self.external_id,
+                "email": self.email,
+                "name": self.name,
+                "billing_address": self.billing_address and self.billing_address.to_domain(),
+                "shipping_address": self.shipping_address and self.shipping_address.to_domain(),
+                "metadata": self.metadata,
+            }
+        )
+        return cast("CustomerChanges", sent)
+
+
+@strawberry.input(description="A new customer together with their card.")
+class CustomerCreateWithPaymentMethodInput(CustomerCreateInput):
+    token: str = strawberry.field(description=TOKEN)
+    return_url: URL | None = strawberry.field(default=strawberry.UNSET, description=RETURN_URL)
+
+
+@strawberry.input(description="A change of a customer. What is left out stays; null removes.")
+class CustomerUpdateInput(CustomerCreateInput):
+    customer_id: strawberry.ID = strawberry.field(description="Which customer.")
+
+
+@strawberry.type(description="The customer, or why it was refused.")
+class CustomerPayload:
+    customer: Customer | None = strawberry.field(default=None, description="The customer as they now are.")
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it was done.")
+
+
+@strawberry.type(description="The customer with their card, or why it was refused. A refused card is FAILED.")
+class CustomerCreateWithPaymentMethodPayload:
+    customer: Customer | None = strawberry.field(default=None, description="The customer, also when the card failed.")
+    payment_method: PaymentMethod | None = strawberry.field(default=None, description="The card as it now is.")
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it was done.")
+
+
+@strawberry.type
+class CustomerMutation:
+    @strawberry.mutation(description="Add a customer. For servers and staff.")
+    async def customer_create(self, info: Info, input: CustomerCreateInput) -> CustomerPayload | None:
+        principal = info.context.principal
+        try:
+            customer_id = await info.context.services.customers.create(
+                principal,
+                CreateCustomer(
+                    fields=input.to_domain(),
+                    request=request_of(principal, "customerCreate", input.idempotency_key, input),
+                ),
+            )
+        except PaydeskError as error:
+            return CustomerPayload(user_errors=[user_error(error)])
+        return await _payload(info, customer_id)
+
+    @strawberry.mutation(description="Change a customer. For servers and staff.")
+    async def customer_update(self, info: Info, input: CustomerUpdateInput) -> CustomerPayload | None:
+        try:
+            customer_id = await info.context.services.customers.update(
+                info.context.principal, input.customer_id, input.to_domain()
+            )
+        except PaydeskError as error:
+            return CustomerPayload(user_errors=[user_error(error)])
+        return await _payload(info, customer_id)
+
+    @strawberry.mutation(description="Add a customer and store their card, in one step. For servers and staff.")
+    async def customer_create_with_payment_method(
+        self, info: Info, input: CustomerCreateWithPaymentMethodInput
+    ) -> CustomerCreateWithPaymentMethodPayload | None:
+        principal = info.context.principal
+        try:
+            attached = await info.context.services.payment_methods.create_customer_with(
+                principal,
+                CreateCustomerWithPaymentMethod(
+                    fields=input.to_domain(),
+                    token=input.token,
+                    return_url=given(input.return_url),
+                    request=request_of(principal, "customerCreateWithPaymentMethod", input.idempotency_key, input),
+                ),
+            )
+        except PaydeskError as error:
+            return CustomerCreateWithPaymentMethodPayload(user_errors=[user_error(error)])
+        info.context.changed()
+        loaders = info.context.loaders
+        return CustomerCreateWithPaymentMethodPayload(
+            customer=cast("Customer | None", await loaders.customers.load(attached.customer_id)),
+            payment_method=cast("PaymentMethod | None", await loaders.payment_methods.load(attached.payment_method_id)),
+        )
+
+
+async def _payload(info: Info, customer_id: str) -> CustomerPayload:
+    info.context.changed()
+    return CustomerPayload(customer=cast("Customer | None", await info.context.loaders.customers.load(customer_id)))

@@ -1,0 +1,75 @@
+"""How refusals of the domain reach the client: as data in a mutation, with a code in a query."""
+
+import re
+
+import strawberry
+
+from domain.errors import ErrorCode, PaydeskError, PermissionDenied
+from domain.pages import CursorInvalid
+from schema.described import described_enum
+from schema.masking import ExposedError, MaskingFormatter
+
+UserErrorCode = described_enum(
+    ErrorCode,
+    name="UserErrorCode",
+    description="Why a mutation was refused. The list grows; treat a code that you do not know by its message.",
+    values={
+        ErrorCode.INVALID_INPUT: "A value is not one that this field takes; `path` says which.",
+        ErrorCode.AMOUNT_NOT_POSITIVE: "The amount has to be more than zero.",
+        ErrorCode.AMOUNT_NOT_REPRESENTABLE: "The amount is larger than 2^53 - 1 of the smallest unit.",
+        ErrorCode.CURRENCY_UNKNOWN: "This is no currency of ISO 4217.",
+        ErrorCode.CURRENCY_MISMATCH: "The amount is in another currency than what it belongs to.",
+        ErrorCode.CARD_NUMBER_REFUSED: "A text looks like a card number, which never goes through this API.",
+        ErrorCode.RETURN_URL_NOT_ALLOWED: "The deployment does not send customers to this address.",
+        ErrorCode.NOT_FOUND: "It does not exist, or it is not yours.",
+        ErrorCode.PERMISSION_DENIED: "This key or token may not do this.",
+        ErrorCode.EXTERNAL_ID_TAKEN: "Another record has this `externalId`.",
+        ErrorCode.IDEMPOTENCY_CONFLICT: "The `idempotencyKey` was used with other input.",
+        ErrorCode.STALE_VERSION: "The record changed since you read it.",
+        ErrorCode.DELETE_NOT_ALLOWED: "Billing records are never deleted; the message says what to do instead.",
+        ErrorCode.PRODUCT_ARCHIVED: "The product is no longer sold.",
+        ErrorCode.PRICE_ARCHIVED: "The price is no longer offered.",
+        ErrorCode.PRICE_NOT_ONE_TIME: "Orders take one-time prices only.",
+        ErrorCode.ORDER_NOT_OPEN: "Only an open order can change.",
+        ErrorCode.ORDER_EMPTY: "The order has no lines.",
+        ErrorCode.ORDER_NOT_PAYABLE: "The order is cancelled or expired.",
+        ErrorCode.ORDER_ALREADY_PAID: "The order is paid already.",
+        ErrorCode.ORDER_NOT_CANCELABLE: "The order is complete, ended, or has taken money.",
+        ErrorCode.CHARGE_IN_PROGRESS: "A payment of this order is under way; ask again when it has ended.",
+        ErrorCode.CHARGE_NOT_WAITING: "The charge does not wait for its customer.",
+        ErrorCode.CHARGE_NOT_REFUNDABLE: "The charge has taken no money.",
+        ErrorCode.REFUND_AMOUNT_TOO_HIGH: "More than is left of the charge; see `Charge.refundable`.",
+        ErrorCode.PAYMENT_METHOD_MISSING: "No payment method was named and the customer has no default.",
+        ErrorCode.PAYMENT_METHOD_NOT_USABLE: "The payment method is not active.",
+        ErrorCode.PAYMENT_METHOD_IN_USE: "A payment with this payment method is under way.",
+        ErrorCode.UNSUPPORTED_BY_PROVIDER: "The deployment's payment provider cannot do this.",
+        ErrorCode.PROVIDER_UNAVAILABLE: "The provider cannot be reached. Nothing happened; try again.",
+        ErrorCode.PROVIDER_REFUSED: "The provider refused, for a reason that trying again does not change.",
+    },
+)
+
+
+@strawberry.type(description="Why a mutation was refused: something that the caller can understand and mend.")
+class UserError:
+    code: ErrorCode = strawberry.field(description="For programs.")
+    message: str = strawberry.field(description="For people, in English.")
+    path: list[str] = strawberry.field(description="Leads to the field of the input at fault; empty when it is none.")
+
+
+def user_error(error: PaydeskError) -> UserError:
+    return UserError(code=error.code, message=error.message, path=[_camel(part) for part in error.path])
+
+
+def error_formatter() -> MaskingFormatter:
+    """Refusals that reach the top of a request are shown with their code."""
+    return MaskingFormatter(
+        {
+            PermissionDenied: lambda error: ExposedError(error.message, code=error.code),
+            PaydeskError: lambda error: ExposedError(error.message, code=error.code, argument=".".join(error.path)),
+            CursorInvalid: lambda _: ExposedError("This is not a cursor of this list.", code="BAD_USER_INPUT"),
+        }
+    )
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)

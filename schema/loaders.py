@@ -1,0 +1,102 @@
+"""Batches: everything that one level of a query asks for is read in one statement.
+
+Fifty orders ask for their fifty customers; the loader gathers the ids until the event loop turns, and asks once.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from strawberry.dataloader import DataLoader
+
+from domain.customers import ProviderAccount
+from domain.orders import OrderLine
+from domain.pages import PageRequest, Slice
+from domain.queries import (
+    Queries,
+    Reads,
+    Relation,
+    Viewer,
+)
+
+Record = TypeVar("Record")
+Filter = TypeVar("Filter")
+Item = TypeVar("Item")
+
+# A statement with more parents than this is split, so that one request cannot make it grow without end.
+LARGEST_BATCH = 1_000
+
+
+class ById(Generic[Record]):
+    """One record by its id, None when it does not exist or is not for these eyes."""
+
+    def __init__(self, reads: Reads[Record, Filter], viewer: Viewer) -> None:
+        async def load(ids: list[str]) -> list[Record | None]:
+            found = await reads.by_ids(ids, viewer=viewer)
+            return [found.get(record_id) for record_id in ids]
+
+        self._loader: DataLoader[str, Record | None] = DataLoader(load_fn=load, max_batch_size=LARGEST_BATCH)
+
+    async def load(self, record_id: str) -> Record | None:
+        return await self._loader.load(record_id)
+
+    async def load_many(self, record_ids: Sequence[str]) -> list[Record | None]:
+        return await self._loader.load_many(record_ids)
+
+
+class PagesOf(Generic[Record, Filter]):
+    """The page of a parent's list; parents that ask for the same page share a statement."""
+
+    def __init__(self, reads: Reads[Record, Filter], relation: Relation, viewer: Viewer) -> None:
+        async def load(keys: list[tuple[str, PageRequest, Filter]]) -> list[Slice[Record]]:
+            alike: dict[tuple[PageRequest, Filter], list[str]] = {}
+            for parent_id, request, where in keys:
+                alike.setdefault((request, where), []).append(parent_id)
+            pages: dict[tuple[str, PageRequest, Filter], Slice[Record]] = {}
+            for (request, where), parent_ids in alike.items():
+                found = await reads.pages_of(relation, parent_ids, request, where, viewer=viewer)
+                pages |= {(parent_id, request, where): found[parent_id] for parent_id in parent_ids}
+            return [pages[key] for key in keys]
+
+        self._loader: DataLoader[tuple[str, PageRequest, Filter], Slice[Record]] = DataLoader(
+            load_fn=load, max_batch_size=LARGEST_BATCH
+        )
+
+    async def load(self, parent_id: str, request: PageRequest, where: Filter) -> Slice[Record]:
+        return await self._loader.load((parent_id, request, where))
+
+
+class ListOf(Generic[Item]):
+    """All items of a parent whose number is bounded, such as the lines of an order."""
+
+    def __init__(self, read: Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[Item]]]]) -> None:
+        async def load(parent_ids: list[str]) -> list[Sequence[Item]]:
+            found = await read(parent_ids)
+            return [found.get(parent_id, ()) for parent_id in parent_ids]
+
+        self._loader: DataLoader[str, Sequence[Item]] = DataLoader(load_fn=load, max_batch_size=LARGEST_BATCH)
+
+    async def load(self, parent_id: str) -> Sequence[Item]:
+        return await self._loader.load(parent_id)
+
+
+class Loaders:
+    def __init__(self, queries: Queries, viewer: Viewer) -> None:
+        self.customers = ById(queries.customers, viewer)
+        self.products = ById(queries.products, viewer)
+        self.prices = ById(queries.prices, viewer)
+        self.orders = ById(queries.orders, viewer)
+        self.payment_methods = ById(queries.payment_methods, viewer)
+        self.charges = ById(queries.charges, viewer)
+        self.refunds = ById(queries.refunds, viewer)
+        self.events = ById(queries.events, viewer)
+
+        self.orders_of_customer = PagesOf(queries.orders, Relation.CUSTOMER, viewer)
+        self.charges_of_customer = PagesOf(queries.charges, Relation.CUSTOMER, viewer)
+        self.payment_methods_of_customer = PagesOf(queries.payment_methods, Relation.CUSTOMER, viewer)
+        self.prices_of_product = PagesOf(queries.prices, Relation.PRODUCT, viewer)
+        self.charges_of_order = PagesOf(queries.charges, Relation.ORDER, viewer)
+        self.refunds_of_charge = PagesOf(queries.refunds, Relation.CHARGE, viewer)
+        self.events_of = PagesOf(queries.events, Relation.SUBJECT, viewer)
+
+        self.lines_of_order: ListOf[OrderLine] = ListOf(queries.lines_of_orders)
+        self.accounts_of_customer: ListOf[ProviderAccount] = ListOf(queries.accounts_of_customers)

@@ -1,0 +1,92 @@
+"""Anything with an id, by its id; and what is said to those who would delete it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any, cast
+
+import strawberry
+
+from domain.errors import PaydeskError
+from domain.ids import IdPrefix, prefix_of
+from domain.principals import Permission
+from domain.services.records import refuse_delete
+from schema.context import Info
+from schema.errors import UserError, user_error
+from schema.loaders import ById
+from schema.masking import ExposedError
+from schema.node import Node
+
+MOST_IDS = 100
+
+_PUBLIC = (IdPrefix.PRODUCT, IdPrefix.PRICE)
+"""What a catalogue shows; everything else is a record of somebody."""
+
+
+@strawberry.type
+class NodeQuery:
+    @strawberry.field(description="Any record by its id; null when there is none, or it is not yours.")
+    async def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Any global id.")]
+    ) -> Node | None:
+        return cast("Node | None", (await _load(info, [id]))[0])
+
+    @strawberry.field(description="Records by their ids, in the same order, null for each that is missing.")
+    async def nodes(
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Global ids, 100 at most.")],
+    ) -> list[Node | None] | None:
+        if len(ids) > MOST_IDS:
+            raise ExposedError(f"At most {MOST_IDS} ids at once.", code="BAD_USER_INPUT", argument="ids")
+        return cast("list[Node | None]", await _load(info, ids))
+
+
+@strawberry.input(description="A record that somebody would like to be gone.")
+class RecordDeleteInput:
+    id: strawberry.ID = strawberry.field(description="Any global id.")
+
+
+@strawberry.type(description="Why the record stays.")
+class RecordDeletePayload:
+    user_errors: list[UserError] = strawberry.field(description="Never empty.")
+
+
+@strawberry.type
+class NodeMutation:
+    @strawberry.mutation(
+        description="Billing records are never deleted: always refused, with a sentence on what to do instead."
+    )
+    async def record_delete(self, info: Info, input: RecordDeleteInput) -> RecordDeletePayload | None:
+        try:
+            await refuse_delete(info.context.services.queries, info.context.principal, input.id)
+        except PaydeskError as error:
+            return RecordDeletePayload(user_errors=[user_error(error)])
+        raise AssertionError("a delete was not refused")
+
+
+async def _load(info: Info, ids: Sequence[str]) -> list[object | None]:
+    """The kinds are asked for side by side, each in one statement."""
+    return list(await asyncio.gather(*(_load_one(info, record_id) for record_id in ids)))
+
+
+async def _load_one(info: Info, record_id: str) -> object | None:
+    prefix = prefix_of(record_id)
+    loader = _loaders(info).get(prefix) if prefix else None
+    if loader is None or prefix is None:
+        return None
+    info.context.require(Permission.CATALOGUE_READ if prefix in _PUBLIC else Permission.RECORDS_READ)
+    return cast("object | None", await loader.load(record_id))
+
+
+def _loaders(info: Info) -> dict[IdPrefix, ById[Any]]:
+    loaders = info.context.loaders
+    return {
+        IdPrefix.CUSTOMER: loaders.customers,
+        IdPrefix.PRODUCT: loaders.products,
+        IdPrefix.PRICE: loaders.prices,
+        IdPrefix.ORDER: loaders.orders,
+        IdPrefix.PAYMENT_METHOD: loaders.payment_methods,
+        IdPrefix.CHARGE: loaders.charges,
+        IdPrefix.REFUND: loaders.refunds,
+        IdPrefix.EVENT: loaders.events,
+    }

@@ -1,0 +1,301 @@
+"""Products and their prices."""
+
+from datetime import datetime
+from typing import Annotated, cast
+
+import strawberry
+
+from domain import products as domain
+from domain.errors import PaydeskError
+from domain.principals import Permission
+from domain.products import IntervalUnit, PriceType, ProductChanges
+from domain.queries import PriceFilter, ProductFilter, ProductSort, Sort
+from domain.services.products import CreatePrice, CreateProduct
+from schema.context import Info
+from schema.described import described_enum
+from schema.errors import UserError, user_error
+from schema.inputs import KEY_OPTIONAL, request_of, sent_fields
+from schema.listing import BY_ID, PRODUCTS, SortArgument, connection
+from schema.money import Money, MoneyInput
+from schema.pagination import After, Before, Connection, First, Last, given
+from schema.scalars import Currency, Metadata
+from schema.timeline import HasTimeline
+
+described_enum(
+    PriceType,
+    description="How often a price is due.",
+    values={PriceType.ONE_TIME: "Once.", PriceType.RECURRING: "Again after every interval."},
+)
+described_enum(
+    IntervalUnit,
+    description="The unit of a recurring price's interval.",
+    values={
+        IntervalUnit.DAY: "Days.",
+        IntervalUnit.WEEK: "Weeks.",
+        IntervalUnit.MONTH: "Calendar months.",
+        IntervalUnit.YEAR: "Calendar years.",
+    },
+)
+
+_PRICE = "What a product costs. Amount, currency and interval never change: archive it and make another."
+
+
+@strawberry.type(description="How often a recurring price is due.")
+class PriceInterval:
+    unit: IntervalUnit = strawberry.field(description="Days, weeks, months or years.")
+    count: int = strawberry.field(description="How many of them: 3 months is once a quarter.")
+
+
+@strawberry.type(description=_PRICE)
+class Price(HasTimeline):
+    id: strawberry.ID = strawberry.field(description="Global id.")
+    nickname: str | None = strawberry.field(description="For staff; not shown to customers.")
+    type: PriceType = strawberry.field(description="Whether it is due once or again and again.")
+    interval: PriceInterval | None = strawberry.field(description="How often it is due; null for a one-time price.")
+    archived_at: datetime | None = strawberry.field(description="Since when it is no longer offered.")
+    created_at: datetime = strawberry.field(description="When it was made.")
+
+    @classmethod
+    def is_type_of(cls, obj: object, _info: object) -> bool:
+        return isinstance(obj, domain.Price)
+
+    @strawberry.field(description="For one unit.")
+    def amount(root: strawberry.Parent[domain.Price]) -> Money:
+        return cast("Money", root.unit_amount)
+
+    @strawberry.field(description="What is sold at this price.")
+    async def product(root: strawberry.Parent[domain.Price], info: Info) -> "Product | None":
+        return cast("Product | None", await info.context.loaders.products.load(root.product_id))
+
+
+@strawberry.input(description="Which prices.")
+class PriceFilterInput:
+    type: PriceType | None = strawberry.field(default=strawberry.UNSET, description="One-time or recurring.")
+    currency: Currency | None = strawberry.field(default=strawberry.UNSET, description="In this currency.")
+    archived: bool | None = strawberry.field(default=strawberry.UNSET, description="Archived ones, or the others.")
+
+    def to_domain(self) -> PriceFilter:
+        return PriceFilter(type=given(self.type), currency=given(self.currency), archived=given(self.archived))
+
+
+@strawberry.type(description="Something that is sold.")
+class Product(HasTimeline):
+    id: strawberry.ID = strawberry.field(description="Global id.")
+    name: str = strawberry.field(description="Copied onto the lines of orders.")
+    description: str | None = strawberry.field(description="For customers.")
+    metadata: Metadata = strawberry.field(description="Your own keys and values.")
+    archived_at: datetime | None = strawberry.field(description="Since when it is no longer sold.")
+    created_at: datetime = strawberry.field(description="When it was made.")
+    updated_at: datetime = strawberry.field(description="When it last changed.")
+
+    @classmethod
+    def is_type_of(cls, obj: object, _info: object) -> bool:
+        return isinstance(obj, domain.Product)
+
+    @strawberry.field(description="What it costs, in all its currencies and intervals.")
+    async def prices(
+        root: strawberry.Parent[domain.Product],
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        filter: Annotated[
+            PriceFilterInput | None, strawberry.argument(description="Which prices; all by default.")
+        ] = strawberry.UNSET,
+        sort: SortArgument = Sort.NEWEST,
+    ) -> Connection[Price]:
+        where = filter.to_domain() if filter else PriceFilter()
+        return await connection(
+            BY_ID,
+            lambda request: info.context.loaders.prices_of_product.load(root.id, request, where),
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            sort=sort,
+        )
+
+
+@strawberry.input(description="Which products.")
+class ProductFilterInput:
+    archived: bool | None = strawberry.field(default=strawberry.UNSET, description="Archived ones, or the others.")
+
+    def to_domain(self) -> ProductFilter:
+        return ProductFilter(archived=given(self.archived))
+
+
+@strawberry.type
+class ProductQuery:
+    @strawberry.field(description="A product by its id; null when there is none.")
+    async def product(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="`prod_…`")]
+    ) -> Product | None:
+        info.context.require(Permission.CATALOGUE_READ)
+        return cast("Product | None", await info.context.loaders.products.load(id))
+
+    @strawberry.field(description="The catalogue.")
+    async def products(
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        filter: Annotated[
+            ProductFilterInput | None, strawberry.argument(description="Which products; all by default.")
+        ] = strawberry.UNSET,
+        sort: Annotated[ProductSort, strawberry.argument(description="How the list is sorted.")] = ProductSort.NEWEST,
+    ) -> Connection[Product] | None:
+        info.context.require(Permission.CATALOGUE_READ)
+        where = filter.to_domain() if filter else ProductFilter()
+        queries, viewer = info.context.services.queries, info.context.viewer
+        return await connection(
+            PRODUCTS,
+            lambda request: queries.products.page(request, where, viewer=viewer),
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            sort=sort,
+        )
+
+    @strawberry.field(description="A price by its id; null when there is none.")
+    async def price(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="`price_…`")]
+    ) -> Price | None:
+        info.context.require(Permission.CATALOGUE_READ)
+        return cast("Price | None", await info.context.loaders.prices.load(id))
+
+
+# --- mutations ------------------------------------------------------------------------------------------------------
+
+
+@strawberry.input(description="A new product.")
+class ProductCreateInput:
+    name: str = strawberry.field(description="What customers see, up to 200 characters.")
+    description: str | None = strawberry.field(default=strawberry.UNSET, description="Up to 5,000 characters.")
+    metadata: Metadata | None = strawberry.field(default=strawberry.UNSET, description="Your own keys and values.")
+    idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
+
+
+@strawberry.input(description="A change of a product. What is left out stays as it is.")
+class ProductUpdateInput:
+    product_id: strawberry.ID = strawberry.field(description="Which product.")
+    name: str | None = strawberry.field(default=strawberry.UNSET, description="What customers see.")
+    description: str | None = strawberry.field(default=strawberry.UNSET, description="Null removes it.")
+    metadata: Metadata | None = strawberry.field(
+        default=strawberry.UNSET, description="Replaces all keys and values; null removes them."
+    )
+
+
+@strawberry.input(description="A product that is sold no longer.")
+class ProductArchiveInput:
+    product_id: strawberry.ID = strawberry.field(description="Which product.")
+
+
+@strawberry.type(description="The product, or why it was refused.")
+class ProductPayload:
+    product: Product | None = strawberry.field(default=None, description="The product as it now is.")
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it was done.")
+
+
+@strawberry.input(description="How often a recurring price is due.")
+class PriceIntervalInput:
+    unit: IntervalUnit = strawberry.field(description="Days, weeks, months or years.")
+    count: int = strawberry.field(default=1, description="How many of them; three years at most in all.")
+
+
+@strawberry.input(description="A new price of a product.")
+class PriceCreateInput:
+    product_id: strawberry.ID = strawberry.field(description="What is sold.")
+    amount: MoneyInput = strawberry.field(description="For one unit; zero for what is free.")
+    interval: PriceIntervalInput | None = strawberry.field(
+        default=strawberry.UNSET, description="Makes the price recurring; left out, it is due once."
+    )
+    nickname: str | None = strawberry.field(default=strawberry.UNSET, description="For staff.")
+    idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
+
+
+@strawberry.input(description="A price that is offered no longer.")
+class PriceArchiveInput:
+    price_id: strawberry.ID = strawberry.field(description="Which price.")
+
+
+@strawberry.type(description="The price, or why it was refused.")
+class PricePayload:
+    price: Price | None = strawberry.field(default=None, description="The price as it now is.")
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it was done.")
+
+
+@strawberry.type
+class ProductMutation:
+    @strawberry.mutation(description="Add a product to the catalogue.")
+    async def product_create(self, info: Info, input: ProductCreateInput) -> ProductPayload | None:
+        sent = sent_fields({"name": input.name, "description": input.description, "metadata": input.metadata})
+        try:
+            product_id = await info.context.services.products.create(
+                info.context.principal,
+                CreateProduct(
+                    fields=cast("ProductChanges", sent),
+                    request=request_of(info.context.principal, "productCreate", input.idempotency_key, input),
+                ),
+            )
+        except PaydeskError as error:
+            return ProductPayload(user_errors=[user_error(error)])
+        return await _product_payload(info, product_id)
+
+    @strawberry.mutation(description="Change a product. Orders that have it keep the name that it had.")
+    async def product_update(self, info: Info, input: ProductUpdateInput) -> ProductPayload | None:
+        sent = sent_fields({"name": input.name, "description": input.description, "metadata": input.metadata})
+        try:
+            product_id = await info.context.services.products.update(
+                info.context.principal, input.product_id, cast("ProductChanges", sent)
+            )
+        except PaydeskError as error:
+            return ProductPayload(user_errors=[user_error(error)])
+        return await _product_payload(info, product_id)
+
+    @strawberry.mutation(description="Stop selling a product and all its prices. Products are never deleted.")
+    async def product_archive(self, info: Info, input: ProductArchiveInput) -> ProductPayload | None:
+        try:
+            product_id = await info.context.services.products.archive(info.context.principal, input.product_id)
+        except PaydeskError as error:
+            return ProductPayload(user_errors=[user_error(error)])
+        return await _product_payload(info, product_id)
+
+    @strawberry.mutation(description="Add a price to a product.")
+    async def price_create(self, info: Info, input: PriceCreateInput) -> PricePayload | None:
+        interval = given(input.interval)
+        try:
+            price_id = await info.context.services.products.create_price(
+                info.context.principal,
+                CreatePrice(
+                    product_id=input.product_id,
+                    amount=input.amount.to_domain("amount"),
+                    interval=domain.Interval(interval.unit, interval.count) if interval else None,
+                    nickname=given(input.nickname),
+                    request=request_of(info.context.principal, "priceCreate", input.idempotency_key, input),
+                ),
+            )
+        except PaydeskError as error:
+            return PricePayload(user_errors=[user_error(error)])
+        return await _price_payload(info, price_id)
+
+    @strawberry.mutation(description="Stop offering a price. Prices are never deleted.")
+    async def price_archive(self, info: Info, input: PriceArchiveInput) -> PricePayload | None:
+        try:
+            price_id = await info.context.services.products.archive_price(info.context.principal, input.price_id)
+        except PaydeskError as error:
+            return PricePayload(user_errors=[user_error(error)])
+        return await _price_payload(info, price_id)
+
+
+async def _product_payload(info: Info, product_id: str) -> ProductPayload:
+    info.context.changed()
+    return ProductPayload(product=cast("Product | None", await info.context.loaders.products.load(product_id)))
+
+
+async def _price_payload(info: Info, price_id: str) -> PricePayload:
+    info.context.changed()
+    return PricePayload(price=cast("Price | None", await info.context.loaders.prices.load(price_id)))

@@ -1,0 +1,195 @@
+"""Refunds."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, cast
+
+import strawberry
+
+from domain import refunds as domain
+from domain.charges import FailureCode
+from domain.errors import PaydeskError
+from domain.principals import Permission
+from domain.provider import ExecutedAs
+from domain.queries import RefundFilter, Sort
+from domain.refunds import RefundReason, RefundState
+from domain.services.refunds import RefundCharge
+from schema.context import Info
+from schema.described import described_enum
+from schema.errors import UserError, user_error
+from schema.inputs import KEY_REQUIRED, required_request_of
+from schema.listing import BY_ID, SortArgument, TimeSpan, connection, span, words
+from schema.money import Money, MoneyInput
+from schema.pagination import After, Before, Connection, First, Last, given
+from schema.timeline import HasTimeline
+
+if TYPE_CHECKING:
+    from schema.charges import Charge
+    from schema.orders import Order
+
+LazyCharge = Annotated["Charge", strawberry.lazy("schema.charges")]
+LazyOrder = Annotated["Order", strawberry.lazy("schema.orders")]
+
+described_enum(
+    RefundState,
+    description="What became of a refund.",
+    values={
+        RefundState.PENDING: "Under way.",
+        RefundState.REQUIRES_ACTION: "The customer has to do something to receive it.",
+        RefundState.SUCCEEDED: "The money went back.",
+        RefundState.FAILED: "It did not; the amount can be refunded again.",
+        RefundState.CANCELED: "It was called off before the money moved.",
+        RefundState.UNKNOWN: "The provider's answer was lost; the gateway is finding out. See `nextCheckAt`.",
+    },
+)
+described_enum(
+    RefundReason,
+    description="Why money is given back.",
+    values={
+        RefundReason.REQUESTED_BY_CUSTOMER: "The customer asked for it.",
+        RefundReason.DUPLICATE: "It was paid twice.",
+        RefundReason.FRAUDULENT: "The payment was not the cardholder's.",
+        RefundReason.OTHER: "Another reason; see the note.",
+    },
+)
+described_enum(
+    ExecutedAs,
+    description="What the provider did.",
+    values={
+        ExecutedAs.REFUND: "It sent the money back.",
+        ExecutedAs.VOID: "It dropped a payment that was not settled yet: nothing appears on the statement.",
+    },
+)
+described_enum(
+    FailureCode,
+    description="Why a charge or refund failed for a reason that is not the bank's.",
+    values={
+        FailureCode.PROVIDER_UNAVAILABLE: "The provider could not be reached; nothing happened there. Try again.",
+        FailureCode.PROVIDER_REFUSED: "The provider refused; the same request would be refused again.",
+        FailureCode.NOT_APPLIED: "The answer was lost, and the provider has since shown that nothing happened.",
+    },
+)
+
+
+@strawberry.type(description="Money on its way back, always through the provider that took it.")
+class Refund(HasTimeline):
+    id: strawberry.ID = strawberry.field(description="Global id.")
+    state: RefundState = strawberry.field(description="What became of it.")
+    amount: Money = strawberry.field(description="How much goes back.")
+    reason: RefundReason | None = strawberry.field(description="Why.")
+    executed_as: ExecutedAs = strawberry.field(description="What the provider did, or is doing.")
+    failure_code: FailureCode | None = strawberry.field(description="Why it failed.")
+    next_check_at: datetime | None = strawberry.field(description="When an unknown outcome is looked into again.")
+    created_at: datetime = strawberry.field(description="When it was requested.")
+    updated_at: datetime = strawberry.field(description="When it last changed.")
+
+    @classmethod
+    def is_type_of(cls, obj: object, _info: object) -> bool:
+        return isinstance(obj, domain.Refund)
+
+    @strawberry.field(description="A note of whoever requested it; for servers and staff, null for customers.")
+    def note(root: strawberry.Parent[domain.Refund], info: Info) -> str | None:
+        return root.note if info.context.viewer.sees_all else None
+
+    @strawberry.field(description="What is being refunded.")
+    async def charge(root: strawberry.Parent[domain.Refund], info: Info) -> LazyCharge | None:
+        return cast("Charge | None", await info.context.loaders.charges.load(root.charge_id))
+
+
+@strawberry.input(description="Which refunds.")
+class RefundFilterInput:
+    states: list[RefundState] | None = strawberry.field(default=strawberry.UNSET, description="Only in these states.")
+    created: TimeSpan | None = strawberry.field(default=strawberry.UNSET, description="Requested in this span.")
+
+    def to_domain(self) -> RefundFilter:
+        since, before = span(given(self.created))
+        return RefundFilter(states=words(self.states), created_from=since, created_before=before)
+
+
+RefundsFilter = Annotated[RefundFilterInput | None, strawberry.argument(description="Which refunds; all by default.")]
+
+
+@strawberry.type
+class RefundQuery:
+    @strawberry.field(description="A refund by its id; null when there is none, or it is not yours.")
+    async def refund(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="`ref_…`")]
+    ) -> Refund | None:
+        info.context.require(Permission.RECORDS_READ)
+        return cast("Refund | None", await info.context.loaders.refunds.load(id))
+
+    @strawberry.field(description="Refunds; a customer sees their own.")
+    async def refunds(
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        filter: RefundsFilter = strawberry.UNSET,
+        sort: SortArgument = Sort.NEWEST,
+    ) -> Connection[Refund] | None:
+        info.context.require(Permission.RECORDS_READ)
+        where = filter.to_domain() if filter else RefundFilter()
+        queries, viewer = info.context.services.queries, info.context.viewer
+        return await connection(
+            BY_ID,
+            lambda request: queries.refunds.page(request, where, viewer=viewer),
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            sort=sort,
+        )
+
+
+# --- mutations ------------------------------------------------------------------------------------------------------
+
+
+@strawberry.input(description="Money to give back.")
+class ChargeRefundInput:
+    charge_id: strawberry.ID = strawberry.field(description="Which charge.")
+    amount: MoneyInput | None = strawberry.field(
+        default=strawberry.UNSET, description="How much; left out, all that is left."
+    )
+    reason: RefundReason | None = strawberry.field(default=strawberry.UNSET, description="Why.")
+    note: str | None = strawberry.field(default=strawberry.UNSET, description="For staff, up to 500 characters.")
+    idempotency_key: str = strawberry.field(description=KEY_REQUIRED)
+
+
+@strawberry.type(description="The refund, or why it was refused.")
+class ChargeRefundPayload:
+    refund: Refund | None = strawberry.field(default=None, description="The refund as it now is.")
+    charge: LazyCharge | None = strawberry.field(default=None, description="The charge as it now is.")
+    order: LazyOrder | None = strawberry.field(default=None, description="The order as it now is.")
+    user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it was done.")
+
+
+@strawberry.type
+class RefundMutation:
+    @strawberry.mutation(
+        description="Give money back: all of it or a part, as often as there is something left. For servers and staff."
+    )
+    async def charge_refund(self, info: Info, input: ChargeRefundInput) -> ChargeRefundPayload | None:
+        principal = info.context.principal
+        amount = given(input.amount)
+        try:
+            refunded = await info.context.services.refunds.refund_charge(
+                principal,
+                RefundCharge(
+                    charge_id=input.charge_id,
+                    amount=amount.to_domain("amount") if amount else None,
+                    reason=given(input.reason),
+                    note=given(input.note),
+                    request=required_request_of(principal, "chargeRefund", input.idempotency_key, input),
+                ),
+            )
+        except PaydeskError as error:
+            return ChargeRefundPayload(user_errors=[user_error(error)])
+        info.context.changed()
+        loaders = info.context.loaders
+        charge = await loaders.charges.load(refunded.charge_id)
+        return ChargeRefundPayload(
+            refund=cast("Refund | None", await loaders.refunds.load(refunded.refund_id)),
+            charge=cast("Charge | None", charge),
+            order=cast("Order | None", await loaders.orders.load(charge.order_id) if charge else None),
+        )

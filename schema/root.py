@@ -1,0 +1,40 @@
+"""The schema: every noun's queries and mutations under one root."""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from schema.charges import ChargeMutation, ChargeQuery
+from schema.customers import CustomerMutation, CustomerQuery
+from schema.nodes import NodeMutation, NodeQuery
+from schema.orders import OrderMutation, OrderQuery
+from schema.payment_methods import PaymentMethodMutation
+from schema.products import ProductMutation, ProductQuery
+from schema.provider import ProviderQuery
+from schema.refunds import RefundMutation, RefundQuery
+from schema.scalars import SCALARS
+from schema.timeline import Event
+
+
+@strawberry.type(description="Reading. Lists are connections, newest first; what is not yours reads as missing.")
+class Query(NodeQuery, CustomerQuery, ProductQuery, OrderQuery, ChargeQuery, RefundQuery, ProviderQuery):
+    pass
+
+
+@strawberry.type(
+    description="Changing. Each takes one `input` and answers with the changed record and `userErrors`, "
+    "which are empty when it was done."
+)
+class Mutation(
+    CustomerMutation,
+    PaymentMethodMutation,
+    ProductMutation,
+    OrderMutation,
+    ChargeMutation,
+    RefundMutation,
+    NodeMutation,
+):
+    pass
+
+
+def build_schema() -> strawberry.Schema:
+    return strawberry.Schema(query=Query, mutation=Mutation, types=[Event], config=StrawberryConfig(scalar_map=SCALARS))

@@ -1,0 +1,144 @@
+"""The story of a record: what happened, when, and who or what did it."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Protocol
+
+import strawberry
+
+from domain.events import Event as DomainEvent
+from domain.events import EventKind
+from domain.money import Money
+from domain.queries import EventFilter, Sort
+from schema.context import Info
+from schema.described import described_enum
+from schema.listing import BY_ID, SortArgument, connection, words
+from schema.money import format_money
+from schema.node import Node
+from schema.pagination import After, Before, Connection, First, Last
+from schema.scalars import Metadata
+
+_SENTENCES: dict[EventKind, str] = {
+    EventKind.CUSTOMER_CREATED: "The customer was created.",
+    EventKind.CUSTOMER_UPDATED: "The customer was changed.",
+    EventKind.PRODUCT_CREATED: "The product was created.",
+    EventKind.PRODUCT_UPDATED: "The product was changed.",
+    EventKind.PRODUCT_ARCHIVED: "The product was archived.",
+    EventKind.PRICE_CREATED: "The price was created.",
+    EventKind.PRICE_ARCHIVED: "The price was archived.",
+    EventKind.PAYMENT_METHOD_REQUESTED: "A payment method was handed to the provider.",
+    EventKind.PAYMENT_METHOD_ATTACHED: "The payment method was attached.",
+    EventKind.PAYMENT_METHOD_REQUIRES_ACTION: "The payment method waits for its owner's confirmation.",
+    EventKind.PAYMENT_METHOD_FAILED: "The payment method was refused.",
+    EventKind.PAYMENT_METHOD_DETACHED: "The payment method was detached.",
+    EventKind.ORDER_CREATED: "The order was created.",
+    EventKind.ORDER_LINE_ADDED: "A line was added.",
+    EventKind.ORDER_LINE_UPDATED: "The quantity of a line was changed.",
+    EventKind.ORDER_LINE_REMOVED: "A line was removed.",
+    EventKind.ORDER_PLACED: "The order was placed.",
+    EventKind.ORDER_COMPLETED: "The order is complete.",
+    EventKind.ORDER_CANCELED: "The order was cancelled.",
+    EventKind.ORDER_EXPIRED: "The order expired unpaid.",
+    EventKind.CHARGE_CREATED: "A charge was requested.",
+    EventKind.CHARGE_REQUIRES_ACTION: "The charge waits for the customer's confirmation.",
+    EventKind.CHARGE_AUTHORIZED: "The amount was authorized.",
+    EventKind.CHARGE_SUCCEEDED: "The charge succeeded.",
+    EventKind.CHARGE_DECLINED: "The charge was declined.",
+    EventKind.CHARGE_FAILED: "The charge failed.",
+    EventKind.CHARGE_VOIDED: "The charge was voided.",
+    EventKind.CHARGE_EXPIRED: "The charge expired: the customer did not confirm it in time.",
+    EventKind.CHARGE_UNKNOWN: "The provider's answer was lost; the gateway is finding out what happened.",
+    EventKind.CHARGE_REVIEW_OPENED: "The charge needs a person's attention.",
+    EventKind.REFUND_REQUESTED: "A refund was requested.",
+    EventKind.REFUND_SUCCEEDED: "The refund succeeded.",
+    EventKind.REFUND_FAILED: "The refund failed.",
+    EventKind.REFUND_UNKNOWN: "The provider's answer to the refund was lost; the gateway is finding out.",
+    EventKind.DEFAULT_ACCOUNT_CHANGED: "New payments go through another provider account.",
+}
+
+described_enum(
+    EventKind,
+    description="What happened. The list grows; show the `summary` of one that you do not know.",
+    values=_SENTENCES,
+)
+
+
+@strawberry.type(description="Something that happened to a record. Never changed, never removed.")
+class Event(Node):
+    id: strawberry.ID = strawberry.field(description="Sortable by time.")
+    kind: EventKind = strawberry.field(description="What happened, for programs.")
+    actor: str = strawberry.field(
+        description="Who or what: `key:…` a server, `staff:…`, `customer:…`, `provider:…`, `webhook:…`, or `system:…`."
+    )
+
+    @classmethod
+    def is_type_of(cls, obj: object, _info: object) -> bool:
+        return isinstance(obj, DomainEvent)
+
+    @strawberry.field(description="When it happened.")
+    def at(root: strawberry.Parent[DomainEvent]) -> datetime:
+        return root.created_at
+
+    @strawberry.field(description="What happened, in a sentence for people, in English.")
+    def summary(root: strawberry.Parent[DomainEvent]) -> str:
+        return summary_of(root)
+
+    @strawberry.field(description="Details of the change, as text: amounts in minor units, codes, counts.")
+    def data(root: strawberry.Parent[DomainEvent]) -> Metadata:
+        return Metadata({name: _text(value) for name, value in root.data.items()})
+
+    @strawberry.field(description="The records concerned, the one that changed first; those that you may see.")
+    def subject_ids(root: strawberry.Parent[DomainEvent]) -> list[strawberry.ID]:
+        return [strawberry.ID(subject_id) for subject_id in root.subject_ids]
+
+
+@strawberry.input(description="Which events.")
+class EventFilterInput:
+    kinds: list[EventKind] | None = strawberry.field(default=strawberry.UNSET, description="Only of these kinds.")
+
+
+TimelineFilter = Annotated[EventFilterInput | None, strawberry.argument(description="Which events; all by default.")]
+
+
+class HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+@strawberry.interface(description="A record that tells its own story.")
+class HasTimeline(Node):
+    id: strawberry.ID = strawberry.field(description="Global id.")
+
+    @strawberry.field(description="What happened to this record and to what hangs from it, the latest first.")
+    async def timeline(
+        root: strawberry.Parent[HasId],
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        filter: TimelineFilter = strawberry.UNSET,
+        sort: SortArgument = Sort.NEWEST,
+    ) -> Connection[Event]:
+        where = EventFilter(kinds=words(filter.kinds if filter else None))
+        return await connection(
+            BY_ID,
+            lambda request: info.context.loaders.events_of.load(root.id, request, where),
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            sort=sort,
+        )
+
+
+def summary_of(event: DomainEvent) -> str:
+    amount, currency = event.data.get("amount"), event.data.get("currency")
+    sentence = _SENTENCES[event.kind]
+    if not isinstance(amount, int) or not isinstance(currency, str):
+        return sentence
+    return f"{sentence.rstrip('.')} ({format_money(Money(amount, currency), 'en')})."
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,599 @@
+"""Paydesk: the composition root, and the thin commands of `paydesk`.
+
+This is the one place that knows every floor. It builds the object graph by hand, from the store up: store → providers →
+services → Starlette application.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __package__:
+    # Installed, the folders lie inside the package `paydesk`, but import one another by their own names.
+    sys.path.insert(0, str(Path(__file__).parent))
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import secrets
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+
+from adapters.access import Access, CredentialsRejected
+from adapters.demo import fill_demo_shop
+from adapters.fake import Bank, FakeProvider, WebhookSender, fake_bank_app, fake_routes
+from adapters.http import RequestLog, health_routes, webhook_routes
+from adapters.logs import configure_logs
+from adapters.settings import Settings, SettingsWrong, load_settings
+from adapters.tokens import JwksVerifier, SecretVerifier, Verifier
+from adapters.worker import Worker
+from domain.clock import SystemClock
+from domain.deployment import Providers
+from domain.detached import Detached
+from domain.errors import PaydeskError
+from domain.principals import Permission, StaffRole
+from domain.services.api_keys import ApiKeyService
+from domain.services.background import Background
+from domain.services.charges import ChargeService
+from domain.services.customers import CustomerService
+from domain.services.orders import OrderService
+from domain.services.payment_methods import PaymentMethodService
+from domain.services.products import ProductService
+from domain.services.refunds import RefundService
+from domain.services.resolver import Resolver
+from domain.services.settlement import Settlement
+from domain.services.teller import Teller
+from domain.services.webhooks import WebhookService
+from domain.store import Store
+from persistence.database import Database, DatabaseUnavailable
+from persistence.jobs import TortoiseJobQueue
+from persistence.migrate import migrate, pending
+from persistence.queries import TortoiseQueries
+from persistence.store import TortoiseStore
+from schema.context import Context, Services
+from schema.errors import error_formatter
+from schema.graphiql import ASSETS_PATH, graphiql_assets, graphiql_page
+from schema.http.request_id import request_id, request_id_of
+from schema.masking import Unauthenticated
+from schema.root import build_schema
+from schema.view import GraphQLView
+
+DEVELOPMENT_ISSUER = "paydesk-development"
+GRAPHIQL_TOKEN_SECONDS = 3600
+
+_log = logging.getLogger("paydesk")
+
+
+# --- the object graph -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """Everything that runs, built once."""
+
+    settings: Settings
+    database: Database
+    store: Store
+    services: Services
+    api_keys: ApiKeyService
+    webhooks: WebhookService
+    access: Access
+    verifier: Verifier | None
+    worker: Worker
+    detached: Detached
+    bank: Bank | None
+    """The fake provider's, where it runs in this process."""
+
+
+@contextlib.asynccontextmanager
+async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    database = await Database.open(settings.database_url)
+    try:
+        if settings.is_development:
+            await migrate(database)
+        clock = SystemClock()
+        store = TortoiseStore(database)
+        deployment = settings.deployment()
+        bank, providers = _providers(settings)
+        detached = Detached()
+        teller = Teller(providers=providers, deployment=deployment)
+        settlement = Settlement(clock=clock, deployment=deployment)
+        customers = CustomerService(store=store, clock=clock, deployment=deployment)
+        payment_methods = PaymentMethodService(
+            store=store,
+            providers=providers,
+            teller=teller,
+            customers=customers,
+            detached=detached,
+            clock=clock,
+            deployment=deployment,
+        )
+        charges = ChargeService(
+            store=store,
+            teller=teller,
+            settlement=settlement,
+            detached=detached,
+            clock=clock,
+            deployment=deployment,
+        )
+        orders = OrderService(store=store, charges=charges, clock=clock, deployment=deployment)
+        refunds = RefundService(
+            store=store, teller=teller, settlement=settlement, detached=detached, clock=clock, deployment=deployment
+        )
+        webhooks = WebhookService(
+            store=store,
+            providers=providers,
+            teller=teller,
+            settlement=settlement,
+            payment_methods=payment_methods,
+            clock=clock,
+        )
+        background = Background(
+            store=store,
+            charges=charges,
+            orders=orders,
+            payment_methods=payment_methods,
+            resolver=Resolver(store=store, teller=teller, settlement=settlement, clock=clock, deployment=deployment),
+            webhooks=webhooks,
+        )
+        api_keys = ApiKeyService(store=store, clock=clock)
+        verifier = await _verifier(settings, store)
+        yield Gateway(
+            settings=settings,
+            database=database,
+            store=store,
+            services=Services(
+                customers=customers,
+                products=ProductService(store=store, clock=clock, deployment=deployment),
+                payment_methods=payment_methods,
+                orders=orders,
+                charges=charges,
+                refunds=refunds,
+                queries=TortoiseQueries(database),
+                providers=providers,
+                deployment=deployment,
+            ),
+            api_keys=api_keys,
+            webhooks=webhooks,
+            access=Access(
+                store=store,
+                api_keys=api_keys,
+                verifier=verifier,
+                admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
+                public_catalogue=settings.public_catalogue,
+            ),
+            verifier=verifier,
+            worker=Worker(TortoiseJobQueue(database), background.run),
+            detached=detached,
+            bank=bank,
+        )
+        left = await detached.drain(grace_seconds=settings.shutdown_seconds)
+        if left:
+            _log.warning("%d payments were still under way; they are finished after the next start", left)
+        await providers.close()
+        if bank is not None:
+            bank.close()
+    finally:
+        await database.close()
+
+
+def _providers(settings: Settings) -> tuple[Bank | None, Providers]:
+    clock = SystemClock()
+    name = settings.provider_name
+    if settings.fake_url and settings.fake_api_key:
+        provider = FakeProvider.over_http(
+            settings.fake_url,
+            api_key=settings.fake_api_key.get_secret_value(),
+            clock=clock,
+            webhook_secrets=_webhook_secrets(settings) or [],
+            timeout_seconds=settings.provider_timeout_seconds,
+        )
+        return None, Providers({name: provider}, default=name)
+    bank = _bank(settings, public_url=settings.address)
+    provider = FakeProvider.in_process(
+        bank,
+        clock=clock,
+        webhook_secrets=_webhook_secrets(settings),
+        timeout_seconds=settings.provider_timeout_seconds,
+    )
+    return bank, Providers({name: provider}, default=name)
+
+
+def _bank(settings: Settings, *, public_url: str) -> Bank:
+    return Bank(
+        settings.fake_books,
+        clock=SystemClock(),
+        public_url=public_url,
+        challenge_seconds=settings.fake_challenge_seconds,
+        script=settings.fake_script,
+        seed=settings.fake_seed,
+    )
+
+
+def _webhook_secrets(settings: Settings) -> list[str] | None:
+    return [secret.get_secret_value() for secret in settings.fake_webhook_secret] or None
+
+
+async def _verifier(settings: Settings, store: Store) -> Verifier | None:
+    if settings.jwks_url and settings.jwt_issuer:
+        return JwksVerifier(url=settings.jwks_url, issuer=settings.jwt_issuer)
+    if settings.jwt_secret and settings.jwt_issuer:
+        return SecretVerifier(secret=settings.jwt_secret.get_secret_value(), issuer=settings.jwt_issuer)
+    if settings.is_development:
+        return SecretVerifier(secret=await _development_secret(store), issuer=DEVELOPMENT_ISSUER)
+    return None
+
+
+async def _development_secret(store: Store) -> str:
+    """Made at the first start and kept, so that `paydesk token` and a running gateway agree."""
+    async with store.transaction() as tx:
+        secret = await tx.facts.get("development_jwt_secret")
+        if secret is None:
+            secret = secrets.token_hex(32)
+            await tx.facts.put("development_jwt_secret", secret)
+        return secret
+
+
+# --- the application ------------------------------------------------------------------------------------------------
+
+
+def application(running: Gateway) -> Starlette:
+    settings = running.settings
+    routes: list[Route | Mount] = [
+        Route("/graphql", _graphql(running)),
+        *webhook_routes(running.webhooks),
+        *health_routes(lambda: _lacks(running)),
+    ]
+    if settings.serves_graphiql:
+        routes.append(Mount(ASSETS_PATH, graphiql_assets()))
+        routes.append(Route("/", lambda _request: RedirectResponse("/graphql"), methods=["GET"]))
+    if running.bank is not None:
+        routes.extend(fake_routes(running.bank))
+    middleware = [Middleware(RequestLog, request_id_of=request_id_of, bind=_bind_request_id)]
+    if settings.is_development:
+        # A page on the internet may give its own name our address (DNS rebinding); the token is not for it.
+        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"]))
+    return Starlette(routes=routes, middleware=middleware)
+
+
+def _bind_request_id(value: str) -> None:
+    request_id.set(value)
+
+
+def _graphql(running: Gateway) -> GraphQLView:
+    async def context(request: Request) -> Context:
+        try:
+            principal = await running.access.principal_of(request.headers.get("authorization"))
+        except CredentialsRejected:
+            raise Unauthenticated from None
+        return Context(running.services, principal)
+
+    async def graphiql(_request: Request) -> Response:
+        return graphiql_page(endpoint="/graphql", token=_graphiql_token(running))
+
+    return GraphQLView(
+        build_schema(),
+        context=context,
+        graphiql=graphiql if running.settings.serves_graphiql else None,
+        introspection=running.settings.serves_introspection,
+        debug_suggestions=running.settings.is_development,
+        error_formatter=error_formatter(),
+    )
+
+
+def _graphiql_token(running: Gateway) -> str | None:
+    """In development only: whoever can open the page is at the machine."""
+    if not running.settings.is_development or not isinstance(running.verifier, SecretVerifier):
+        return None
+    return running.verifier.sign("developer", role=StaffRole.ADMIN, lifetime_seconds=GRAPHIQL_TOKEN_SECONDS)
+
+
+async def _lacks(running: Gateway) -> list[str]:
+    try:
+        waiting = await pending(running.database)
+    except Exception:
+        _log.exception("the database does not answer")
+        return ["the database does not answer"]
+    return [f"migrations to run: {', '.join(waiting)} (paydesk migrate)"] if waiting else []
+
+
+# --- running --------------------------------------------------------------------------------------------------------
+
+
+async def serve(settings: Settings) -> None:
+    async with gateway(settings) as running:
+        if missing := await _lacks(running):
+            raise SettingsWrong([f"The gateway is not ready: {'; '.join(missing)}."])
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application(running),
+                host=settings.host,
+                port=settings.port,
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=int(settings.shutdown_seconds),
+            )
+        )
+        stop = asyncio.Event()
+        beside = [_beside(running.worker.work(stop), "worker")] if settings.worker else []
+        if running.bank is not None:
+            sender = WebhookSender(running.bank, url=f"{_own_address(settings)}/webhooks/fake", clock=SystemClock())
+            beside.append(_beside(sender.run(), "webhooks of the fake provider"))
+        if settings.serves_graphiql:
+            typer.echo(f"GraphiQL: {settings.address}/graphql")
+        try:
+            await server.serve()
+        finally:
+            stop.set()
+            await _end(beside, settings.shutdown_seconds)
+
+
+async def work(settings: Settings) -> None:
+    async with gateway(settings) as running:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for signal_name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signal_name, stop.set)
+        await running.worker.work(stop)
+
+
+def _own_address(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def _beside(work_: Any, name: str) -> asyncio.Task[None]:
+    return asyncio.get_running_loop().create_task(work_, name=name, context=contextvars.Context())
+
+
+async def _end(tasks: list[asyncio.Task[None]], grace_seconds: float) -> None:
+    """The worker finishes what it has begun; the webhook sender is simply ended, for its deliveries are kept."""
+    for task in tasks:
+        if task.get_name() != "worker":
+            task.cancel()
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=grace_seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+cli = typer.Typer(
+    name="paydesk",
+    help="A billing gateway with one GraphQL API over any payment provider.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+keys = typer.Typer(help="Server keys: made, listed, revoked.", no_args_is_help=True)
+cli.add_typer(keys, name="keys")
+
+
+@cli.command("serve")
+def serve_command() -> None:
+    """Run the gateway, with its worker unless PAYDESK_WORKER=false."""
+    _run(serve)
+
+
+@cli.command("worker")
+def worker_command() -> None:
+    """Do the jobs alone, without the API; as many processes as wanted on PostgreSQL."""
+    _run(work)
+
+
+@cli.command("migrate")
+def migrate_command() -> None:
+    """Bring the database up to this version. Safe to run from several replicas at once."""
+
+    async def bring_up(settings: Settings) -> None:
+        async with _database(settings) as database:
+            done = await migrate(database)
+        typer.echo(f"Migrated: {', '.join(done)}." if done else "Nothing to migrate.")
+
+    _run(bring_up)
+
+
+@cli.command("demo")
+def demo_command() -> None:
+    """Fill a believable shop. Can be repeated; refused with a provider that moves real money."""
+
+    async def fill(settings: Settings) -> None:
+        if settings.provider_name != "fake":
+            raise SettingsWrong(["The demo shop is for the fake provider only."])
+        async with gateway(settings) as running:
+            if missing := await _lacks(running):
+                raise SettingsWrong(missing)
+            typer.echo(await fill_demo_shop(running.services))
+
+    _run(fill)
+
+
+@cli.command("schema")
+def schema_command() -> None:
+    """Print the GraphQL schema as SDL."""
+    typer.echo(build_schema().as_str())
+
+
+@cli.command("token")
+def token_command(
+    subject: Annotated[str, typer.Argument(help="Who: a name for staff, the externalId for a customer.")],
+    role: Annotated[StaffRole | None, typer.Option(help="Makes it staff; without, it is a customer.")] = None,
+    hours: Annotated[float, typer.Option(min=0.01, max=24, help="How long it is good.")] = 1.0,
+) -> None:
+    """Print a token, for development; elsewhere tokens come from the identity provider."""
+
+    async def sign(settings: Settings) -> None:
+        if settings.is_production:
+            raise SettingsWrong(["In production tokens come from the identity provider."])
+        async with _database(settings) as database:
+            if settings.is_development:
+                await migrate(database)
+            verifier = await _verifier(settings, TortoiseStore(database))
+        if not isinstance(verifier, SecretVerifier):
+            raise SettingsWrong(["PAYDESK_JWT_SECRET and PAYDESK_JWT_ISSUER have to be set to sign tokens."])
+        typer.echo(verifier.sign(subject, role=role, lifetime_seconds=int(hours * 3600)))
+
+    _run(sign)
+
+
+@keys.command("create")
+def keys_create_command(
+    name: Annotated[str, typer.Argument(help="What it is for, such as `shop backend`.")],
+    scope: Annotated[
+        list[Permission] | None, typer.Option(help="What it may do; can be given more than once. All by default.")
+    ] = None,
+) -> None:
+    """Make a server key and print it: it can be seen this once."""
+
+    async def create(settings: Settings) -> None:
+        async with _api_keys(settings) as api_keys:
+            key, secret = await api_keys.create(name, frozenset(scope or Permission))
+        typer.echo(f"{key.id}  {key.name}", err=True)
+        typer.echo(secret)
+
+    _run(create)
+
+
+@keys.command("list")
+def keys_list_command() -> None:
+    """List the server keys, without their secrets."""
+
+    async def show(settings: Settings) -> None:
+        async with _api_keys(settings) as api_keys:
+            for key in await api_keys.all():
+                state = "revoked" if key.revoked_at else "active"
+                used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
+                scopes = "all" if key.permissions == frozenset(Permission) else ", ".join(sorted(key.permissions))
+                typer.echo(f"{key.id}  {state:8}  {used:16}  {key.name}  ({scopes})")
+
+    _run(show)
+
+
+@keys.command("revoke")
+def keys_revoke_command(key_id: Annotated[str, typer.Argument(help="`key_…`, as `keys list` shows it.")]) -> None:
+    """Make a server key useless at once."""
+
+    async def revoke(settings: Settings) -> None:
+        async with _api_keys(settings) as api_keys:
+            key = await api_keys.revoke(key_id)
+        typer.echo(f"{key.id} is revoked.")
+
+    _run(revoke)
+
+
+@cli.command("check")
+def check_command() -> None:
+    """Test the configuration and the connections, and say what is wrong."""
+
+    async def check(settings: Settings) -> None:
+        wrong = []
+        typer.echo(f"environment  {settings.environment}")
+        async with gateway(settings) as running:
+            typer.echo(f"database     {running.database.address}")
+            wrong += await _lacks(running)
+            provider = running.services.providers.default
+            typer.echo(f"provider     {provider.name} ({'live' if provider.livemode else 'test'} mode)")
+            if problem := await provider.check():
+                wrong.append(f"the provider: {problem}")
+            if running.verifier is None and settings.admin_key is None and not await running.api_keys.all():
+                wrong.append("nobody can sign in: make a key (paydesk keys create), or set PAYDESK_JWT_SECRET")
+        for sentence in wrong:
+            typer.echo(f"wrong        {sentence}")
+        if wrong:
+            raise typer.Exit(1)
+        typer.echo("All is well.")
+
+    _run(check)
+
+
+@cli.command("fake-provider")
+def fake_provider_command(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where it listens, on 127.0.0.1.")] = 8001,
+) -> None:
+    """Run the fake provider as a bank of its own, for a gateway with PAYDESK_FAKE_URL."""
+
+    async def run_bank(settings: Settings) -> None:
+        if settings.is_production:
+            raise SettingsWrong(["The fake provider does not run in production."])
+        if settings.fake_api_key is None:
+            raise SettingsWrong(["PAYDESK_FAKE_API_KEY has to be set: the gateway shows it to the bank."])
+        bank = _bank(settings, public_url=f"http://127.0.0.1:{port}")
+        sender = (
+            WebhookSender(bank, url=settings.fake_webhook_url, clock=SystemClock(), secrets=_webhook_secrets(settings))
+            if settings.fake_webhook_url
+            else None
+        )
+        app = fake_bank_app(bank, api_key=settings.fake_api_key.get_secret_value(), webhooks=sender)
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=port, log_config=None, access_log=False, timeout_graceful_shutdown=3
+        )
+        try:
+            await uvicorn.Server(config).serve()
+        finally:
+            bank.close()
+
+    _run(run_bank)
+
+
+@contextlib.asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
+    database = await Database.open(settings.database_url)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@contextlib.asynccontextmanager
+async def _api_keys(settings: Settings) -> AsyncIterator[ApiKeyService]:
+    async with _database(settings) as database:
+        if settings.is_development:
+            await migrate(database)
+        yield ApiKeyService(store=TortoiseStore(database), clock=SystemClock())
+
+
+def _run(command: Callable[[Settings], Awaitable[None]]) -> None:
+    """Read the settings and run; what an operator got wrong is told in plain words, without a traceback."""
+    try:
+        settings = load_settings()
+        configure_logs(json=settings.logs_json, level=settings.log_level, request_id=request_id.get)
+        asyncio.run(_awaited(command(settings)))
+    except SettingsWrong as error:
+        for sentence in error.sentences:
+            typer.echo(f"paydesk: {sentence}", err=True)
+        raise typer.Exit(2) from None
+    except (DatabaseUnavailable, PaydeskError) as error:
+        typer.echo(f"paydesk: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+async def _awaited(work_: Awaitable[None]) -> None:
+    await work_
+
+
+def main() -> None:
+    cli()
+
+
+if __name__ == "__main__":
+    main()
