@@ -18,6 +18,8 @@ Row = Mapping[str, Any]
 Columns = dict[str, Any]
 T = TypeVar("T")
 
+_LARGEST_NUMBER = 2**63 - 1
+
 
 def money(row: Row, column: str) -> Money:
     return Money(row[column], row["currency"])
@@ -37,6 +39,30 @@ def optional(make: Callable[[Any], T], value: Any) -> T | None:
 def document(value: Any) -> Any:
     """A JSON column: text as the drivers give it, or read already. No column holds a bare JSON string."""
     return json_value(value) if isinstance(value, str | bytes) else value
+
+
+def storable(text: str | None) -> str | None:
+    """The text without what PostgreSQL cannot hold (NUL) and what is no text at all (half a surrogate pair)."""
+    return None if text is None else _storable(text)
+
+
+def foreign_document(value: Any) -> Any:
+    """What a provider told us, as JSON that both databases take: it has to be kept, however odd it is."""
+    if isinstance(value, str):
+        return _storable(value)
+    if isinstance(value, Mapping):
+        return {_storable(str(name)): foreign_document(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [foreign_document(each) for each in value]
+    if value is None or (isinstance(value, int | float) and abs(value) <= _LARGEST_NUMBER):
+        return value
+    return str(value)
+
+
+def _storable(text: str) -> str:
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def address_from(value: Any) -> Address:

@@ -13,6 +13,7 @@ from typing import Final
 
 from domain.ids import IdPrefix, new_id
 from domain.jobs import Job, JobKind
+from persistence.columns import storable
 from persistence.connections import Connection, Row
 from persistence.database import Database
 from persistence.records import job_from_row
@@ -88,7 +89,7 @@ class TortoiseJobQueue:
             job.id,
             job.claim,
             after_seconds,
-            _storable(error),
+            storable(error and error[:_LONGEST_ERROR]),
         )
 
     async def bury(self, job: Job, *, error: str) -> None:
@@ -97,7 +98,7 @@ class TortoiseJobQueue:
             " WHERE id = $1 AND claim = $2",
             job.id,
             job.claim,
-            _storable(error),
+            storable(error[:_LONGEST_ERROR]),
         )
 
     async def _is_any_due(self) -> bool:
@@ -141,9 +142,3 @@ _CLAIM: Final = {
         RETURNING id, kind, subject_id, tries, claim
     """,
 }
-
-
-def _storable(error: str | None) -> str | None:
-    if error is None:
-        return None
-    return error[:_LONGEST_ERROR].replace("\0", "").encode("utf-8", "replace").decode()

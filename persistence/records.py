@@ -10,7 +10,7 @@ from domain.operations import Operation, OperationKind, VoidPurpose
 from domain.principals import Permission
 from domain.provider import Outcome, WebhookSubject
 from domain.webhooks import DeliveryState, WebhookDelivery
-from persistence.columns import Columns, Row, document, money, optional
+from persistence.columns import Columns, Row, document, foreign_document, money, optional
 from persistence.sql import boolean, instant, optional_instant
 
 
@@ -48,7 +48,7 @@ def operation_to_row(operation: Operation) -> Columns:
         "tries": operation.tries,
         "empty_looks": operation.empty_looks,
         "outcome": operation.outcome,
-        "answer": optional(dict, operation.raw),
+        "answer": foreign_document(operation.raw),
         "finished_at": operation.finished_at,
         "created_at": operation.created_at,
     }
@@ -142,7 +142,7 @@ def webhook_delivery_to_row(delivery: WebhookDelivery) -> Columns:
         "subject_ref": delivery.subject_ref,
         "operation_id": delivery.operation_id,
         "livemode": delivery.livemode,
-        "payload": dict(delivery.payload),
+        "payload": foreign_document(delivery.payload),
         "state": delivery.state,
         "occurred_at": delivery.occurred_at,
         "received_at": delivery.received_at,

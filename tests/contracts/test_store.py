@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -152,6 +153,22 @@ async def test_a_webhook_an_api_key_and_a_fact_are_read_as_they_were_written(sto
         assert await tx.api_keys.get(key.id) == key == await tx.api_keys.find_by_hash(key.secret_hash)
         assert await tx.api_keys.all() == [key]
         assert await tx.facts.get("default_account") == "stripe"
+
+
+async def test_whatever_a_provider_says_can_be_kept(store: Store) -> None:
+    odd = {"a\0": ["\ud800", 2**80, float("inf"), Decimal("1.50"), (1, None, True)], "n": 1.5}
+    plain = {"a": ["?", str(2**80), "inf", "1.50", [1, None, True]], "n": 1.5}
+    charge = await a_stored_charge(store)
+    delivery, operation = replace(a_delivery(), payload=odd), replace(an_operation(charge), raw=odd)
+    async with store.transaction() as tx:
+        await tx.webhooks.insert_if_new(delivery)
+        await tx.operations.insert(operation)
+        await tx.charges.save(replace(charge, provider_message="No.\0\udfff"))
+
+    async with store.reading() as tx:
+        assert await tx.webhooks.get(delivery.id) == replace(delivery, payload=plain)
+        assert await tx.operations.get(operation.id) == replace(operation, raw=plain)
+        assert await tx.charges.get(charge.id) == replace(charge, provider_message="No.?")
 
 
 async def test_saving_writes_all_of_a_record(store: Store) -> None:
