@@ -45,6 +45,7 @@ from domain.deployment import Providers
 from domain.detached import Detached
 from domain.errors import PaydeskError
 from domain.principals import Permission, StaffRole
+from domain.services.accounts import note_default_account
 from domain.services.api_keys import ApiKeyService
 from domain.services.background import Background
 from domain.services.charges import ChargeService
@@ -317,6 +318,12 @@ async def serve(settings: Settings) -> None:
     async with gateway(settings) as running:
         if missing := await _lacks(running):
             raise SettingsWrong([f"The gateway is not ready: {'; '.join(missing)}."])
+        await note_default_account(
+            running.store,
+            running.services.providers,
+            clock=SystemClock(),
+            deployment=running.services.deployment,
+        )
         server = uvicorn.Server(
             uvicorn.Config(
                 application(running),

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import jwt
 
+from domain.texts import EXTERNAL_ID_LENGTH, is_storable
+
 AUDIENCE = "paydesk"
 ROLE_CLAIM = "paydesk_role"
 _LONGEST_TOKEN = 8_192
@@ -87,6 +89,9 @@ def _claims(token: str, *, key: Any, algorithms: list[str], issuer: str) -> Clai
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise TokenRejected(str(error)) from error
     role = claims.get(ROLE_CLAIM)
-    if not isinstance(claims["sub"], str) or not claims["sub"].strip() or not (role is None or isinstance(role, str)):
-        raise TokenRejected("sub and the role have to be texts")
-    return Claims(subject=claims["sub"], role=role, expires_at=int(claims["exp"]))
+    subject = claims["sub"]
+    if not isinstance(subject, str) or not subject.strip() or len(subject) > EXTERNAL_ID_LENGTH:
+        raise TokenRejected("sub has to be a text that an externalId could be")
+    if not is_storable(subject) or not (role is None or isinstance(role, str)):
+        raise TokenRejected("sub and the role have to be printable texts")
+    return Claims(subject=subject, role=role, expires_at=int(claims["exp"]))

@@ -27,9 +27,10 @@ class KeyedRequest:
     fingerprint: str
 
     def __post_init__(self) -> None:
-        if not self.key.strip() or len(self.key) > LONGEST_KEY:
+        # What cannot be printed cannot be stored everywhere either: PostgreSQL takes no NUL, UTF-8 no lone surrogate.
+        if not self.key.strip() or len(self.key) > LONGEST_KEY or not self.key.isprintable():
             raise InvalidInput(
-                f"An idempotencyKey has 1 to {LONGEST_KEY} characters.",
+                f"An idempotencyKey has 1 to {LONGEST_KEY} printable characters.",
                 path=("idempotencyKey",),
             )
 

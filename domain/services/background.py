@@ -2,8 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 
-from domain.charges import ChargeState
-from domain.errors import ChargeInProgress, OrderNotCancelable
 from domain.jobs import Again, Job, JobKind
 from domain.services.charges import ChargeService
 from domain.services.orders import OrderService
@@ -11,9 +9,6 @@ from domain.services.payment_methods import PaymentMethodService
 from domain.services.resolver import Resolver
 from domain.services.webhooks import WebhookService
 from domain.store import Store
-
-_LOOK_AGAIN_SECONDS = 60
-"""How soon an expiry is tried again that met a payment under way, or a provider that did not answer."""
 
 
 class Background:
@@ -52,24 +47,17 @@ class Background:
     async def _resolve_payment_method(self, job: Job) -> Again | None:
         return await self._payment_methods.resolve(job.subject_id, tries=job.tries)
 
-    async def _expire_charge(self, job: Job) -> Again | None:
-        try:
-            await self._charges.expire(job.subject_id)
-        except ChargeInProgress:
-            return Again(_LOOK_AGAIN_SECONDS)
-        async with self._store.reading() as tx:
-            charge = await tx.charges.get(job.subject_id)
-        waiting = charge is not None and charge.state is ChargeState.REQUIRES_ACTION
-        return Again(_LOOK_AGAIN_SECONDS) if waiting else None
+    async def _expire_charge(self, job: Job) -> None:
+        await self._wait(job, await self._charges.expire(job.subject_id))
 
-    async def _expire_order(self, job: Job) -> Again | None:
-        try:
-            await self._orders.expire(job.subject_id)
-        except ChargeInProgress:
-            return Again(_LOOK_AGAIN_SECONDS)
-        except OrderNotCancelable:
-            return None
-        return None
+    async def _expire_order(self, job: Job) -> None:
+        await self._wait(job, await self._orders.expire(job.subject_id))
+
+    async def _wait(self, job: Job, seconds: float | None) -> None:
+        """Scheduled anew, and not as a further try: waiting is no failure, however often it happens."""
+        if seconds is not None:
+            async with self._store.transaction() as tx:
+                await tx.jobs.schedule(job.kind, job.subject_id, after_seconds=seconds)
 
     async def _apply_webhook(self, job: Job) -> Again | None:
         return await self._webhooks.apply(job.subject_id, tries=job.tries)

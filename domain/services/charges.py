@@ -1,5 +1,6 @@
 """Charging an order: the three phases, and what the customer's part in them needs."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,6 +31,9 @@ from domain.services.orders import place
 from domain.services.settlement import Settlement, captured_of
 from domain.services.teller import Teller
 from domain.store import Store, Transaction, UniqueTaken
+
+LOOK_AGAIN_SECONDS = 60.0
+"""How soon an expiry is tried again that met a payment under way, or a provider that did not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,13 +199,24 @@ class ChargeService:
             )
         return await self._send(operation, actor=actor)
 
-    async def expire(self, charge_id: str) -> None:
-        """The customer's time to confirm is over."""
+    async def expire(self, charge_id: str) -> float | None:
+        """End a charge whose customer's time to confirm is over.
+
+        Returns after how many seconds to look again, None when there is nothing left to do.
+        """
+        waiting = await self._seconds_to_wait(charge_id)
+        if waiting is None or waiting > 0:
+            return waiting
+        with suppress(ChargeInProgress):
+            await self.end_waiting(charge_id, VoidPurpose.EXPIRE, actor="system:expiry")
+        return None if await self._seconds_to_wait(charge_id) is None else LOOK_AGAIN_SECONDS
+
+    async def _seconds_to_wait(self, charge_id: str) -> float | None:
         async with self._store.reading() as tx:
             charge = await tx.charges.get(charge_id)
-        if charge is None or charge.action_expires_at is None or charge.action_expires_at > self._clock.now():
-            return
-        await self.end_waiting(charge_id, VoidPurpose.EXPIRE, actor="system:expiry")
+        if charge is None or charge.action_expires_at is None:
+            return None
+        return max((charge.action_expires_at - self._clock.now()).total_seconds(), 0)
 
     # --- phases 2 and 3 ---------------------------------------------------------------------------------------------
 

@@ -38,6 +38,8 @@ class CustomerService:
                     return made
                 await insert(tx, customer, actor=principal.name, now=now)
         except UniqueTaken as taken:
+            if taken.constraint != "customers_external_id":
+                raise
             raise ExternalIdTaken("customer", path=("externalId",)) from taken
         return customer.id
 
@@ -75,6 +77,8 @@ class CustomerService:
                     )
                 )
         except UniqueTaken as taken:
+            if taken.constraint != "customers_external_id":
+                raise
             raise ExternalIdTaken("customer", path=("externalId",)) from taken
         return customer_id
 

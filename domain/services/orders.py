@@ -14,6 +14,7 @@ from domain.errors import (
     ExternalIdTaken,
     InvalidInput,
     NotFound,
+    OrderNotCancelable,
     PermissionDenied,
     ProductArchived,
 )
@@ -55,6 +56,10 @@ class CreateOrder:
     metadata: Mapping[str, str] | None
     expires_at: datetime | None
     request: KeyedRequest | None
+
+
+LOOK_AGAIN_SECONDS = 60.0
+"""How soon an expiry is tried again that met a payment under way."""
 
 
 class Voids(Protocol):
@@ -117,6 +122,8 @@ class OrderService:
                 if order.expires_at:
                     await _watch_expiry(tx, order, now=now)
         except UniqueTaken as taken:
+            if taken.constraint != "orders_external_id":
+                raise
             raise ExternalIdTaken("order", path=("externalId",)) from taken
         return order_id
 
@@ -208,15 +215,25 @@ class OrderService:
         principal.require(Permission.ORDERS_WRITE)
         return await self._end(principal, order_id, version=version, expired=False)
 
-    async def expire(self, order_id: str) -> None:
-        """The deadline has passed; an order that was paid or cancelled in time stays as it is."""
+    async def expire(self, order_id: str) -> float | None:
+        """End an order whose deadline has passed; one that was paid or ended in time stays as it is.
+
+        Returns after how many seconds to look again, None when there is nothing left to do.
+        """
         async with self._store.reading() as tx:
             order = await tx.orders.get(order_id)
-        if order is None or order.state not in (OrderState.OPEN, OrderState.PLACED):
-            return
-        if order.expires_at is None or order.expires_at > self._clock.now():
-            return
-        await self._end(system("expiry"), order_id, version=None, expired=True)
+        if order is None or order.expires_at is None or order.state not in (OrderState.OPEN, OrderState.PLACED):
+            return None
+        left = (order.expires_at - self._clock.now()).total_seconds()
+        if left > 0:
+            return left
+        try:
+            await self._end(system("expiry"), order_id, version=None, expired=True)
+        except ChargeInProgress:
+            return LOOK_AGAIN_SECONDS
+        except OrderNotCancelable:
+            return None
+        return None
 
     async def _end(self, principal: Principal, order_id: str, *, version: int | None, expired: bool) -> str:
         if waiting := await self._charge_to_end(principal, order_id, version=version):

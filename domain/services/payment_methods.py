@@ -129,6 +129,8 @@ class PaymentMethodService:
                 await insert(tx, customer, actor=principal.name, now=now)
                 await self._request(tx, method, actor=principal.name, now=now)
         except UniqueTaken as taken:
+            if taken.constraint != "customers_external_id":
+                raise
             raise ExternalIdTaken("customer", path=("externalId",)) from taken
         await self._ask_and_wait(customer, method, return_url=command.return_url)
         return Attached(customer_id=customer.id, payment_method_id=method.id)
@@ -273,6 +275,18 @@ class PaymentMethodService:
         return result.customer_ref
 
     async def _settle(self, payment_method_id: str, result: PaymentMethodResult, *, actor: str) -> PaymentMethod:
+        try:
+            return await self._book(payment_method_id, result, actor=actor)
+        except UniqueTaken as taken:
+            if taken.constraint != "payment_methods_ref":
+                raise
+            # Providers answer a token that they know already with the card that they made of it.
+            twice = Refusal(message="the card is stored already", provider_code="already_attached")
+            return await self._book(
+                payment_method_id, PaymentMethodResult(outcome=Outcome.FAILED, refusal=twice), actor=actor
+            )
+
+    async def _book(self, payment_method_id: str, result: PaymentMethodResult, *, actor: str) -> PaymentMethod:
         async with self._store.transaction() as tx:
             known = await tx.payment_methods.get(payment_method_id)
             customer = await tx.customers.get_for_update(known.customer_id) if known else None

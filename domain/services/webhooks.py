@@ -18,7 +18,9 @@ _UNKNOWN_OBJECT_SECONDS = (2, 5, 15, 60, 300, 1800)
 """A webhook may overtake the commit of the answer that it tells of, which takes seconds; half an hour covers a worker
 that was down. What is still unknown then was made by somebody else on the same account."""
 
-_FETCH_AGAIN_SECONDS = 15
+
+class NothingHeard(Exception):
+    """The provider told us to look, and then did not answer: a failed try, repeated with back-off."""
 
 
 class UnknownAccount(Exception):
@@ -92,15 +94,13 @@ class WebhookService:
         if delivery.livemode is not self._teller.provider(delivery.account).livemode:
             return DeliveryState.PARKED
         applied = await self._apply(delivery, delivery.subject_ref)
-        if isinstance(applied, Again):
-            return applied
         if applied:
             return DeliveryState.APPLIED
         if tries <= len(_UNKNOWN_OBJECT_SECONDS):
             return Again(_UNKNOWN_OBJECT_SECONDS[tries - 1])
         return DeliveryState.PARKED
 
-    async def _apply(self, delivery: WebhookDelivery, ref: str) -> bool | Again:
+    async def _apply(self, delivery: WebhookDelivery, ref: str) -> bool:
         """True when it was applied, False when the object is none of ours (yet)."""
         actor = f"webhook:{delivery.id}"
         match delivery.subject:
@@ -113,7 +113,7 @@ class WebhookService:
             case WebhookSubject.OTHER:
                 raise AssertionError("was ignored before")
 
-    async def _apply_charge(self, delivery: WebhookDelivery, ref: str, *, actor: str) -> bool | Again:
+    async def _apply_charge(self, delivery: WebhookDelivery, ref: str, *, actor: str) -> bool:
         async with self._store.reading() as tx:
             charge = await tx.charges.find_by_ref(delivery.account, ref)
             charge_id = charge.id if charge else None
@@ -126,15 +126,15 @@ class WebhookService:
             return False
         result = await self._teller.fetch_charge(delivery.account, ref)
         if result.outcome is Outcome.UNKNOWN:
-            return Again(_FETCH_AGAIN_SECONDS)
+            raise NothingHeard(ref)
         async with self._store.transaction() as tx:
             await self._settlement.settle_charge(tx, charge_id, result, actor=actor)
         return True
 
-    async def _apply_refund(self, delivery: WebhookDelivery, ref: str, *, actor: str) -> bool | Again:
+    async def _apply_refund(self, delivery: WebhookDelivery, ref: str, *, actor: str) -> bool:
         result = await self._teller.fetch_refund(delivery.account, ref)
         if result.outcome is Outcome.UNKNOWN:
-            return Again(_FETCH_AGAIN_SECONDS)
+            raise NothingHeard(ref)
         operation_id = result.operation_id or delivery.operation_id
         async with self._store.transaction() as tx:
             operation = await tx.operations.get(operation_id) if operation_id else None
