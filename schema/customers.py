@@ -227,8 +227,8 @@ class AddressInput:
         )
 
 
-@strawberry.input(description="A new customer. Everything may be filled in later.")
-class CustomerCreateInput:
+@strawberry.input(description="What can be said of a customer.")
+class CustomerFields:
     external_id: str | None = strawberry.field(
         default=strawberry.UNSET, description="The `sub` of their tokens; unique."
     )
@@ -237,7 +237,6 @@ class CustomerCreateInput:
     billing_address: AddressInput | None = strawberry.field(default=strawberry.UNSET, description="For invoices.")
     shipping_address: AddressInput | None = strawberry.field(default=strawberry.UNSET, description="For goods.")
     metadata: Metadata | None = strawberry.field(default=strawberry.UNSET, description="Your own keys and values.")
-    idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
 
     def to_domain(self) -> CustomerChanges:
         sent = sent_fields(
@@ -253,6 +252,11 @@ class CustomerCreateInput:
         return cast("CustomerChanges", sent)
 
 
+@strawberry.input(description="A new customer. Everything may be filled in later.")
+class CustomerCreateInput(CustomerFields):
+    idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
+
+
 @strawberry.input(description="A new customer together with their card.")
 class CustomerCreateWithPaymentMethodInput(CustomerCreateInput):
     token: str = strawberry.field(description=TOKEN)
@@ -260,7 +264,7 @@ class CustomerCreateWithPaymentMethodInput(CustomerCreateInput):
 
 
 @strawberry.input(description="A change of a customer. What is left out stays; null removes.")
-class CustomerUpdateInput(CustomerCreateInput):
+class CustomerUpdateInput(CustomerFields):
     customer_id: strawberry.ID = strawberry.field(description="Which customer.")
 
 
