@@ -1,7 +1,5 @@
 """How refusals of the domain reach the client: as data in a mutation, with a code in a query."""
 
-import re
-
 import strawberry
 
 from domain.errors import ErrorCode, PaydeskError, PermissionDenied
@@ -57,7 +55,7 @@ class UserError:
 
 
 def user_error(error: PaydeskError) -> UserError:
-    return UserError(code=error.code, message=error.message, path=[_camel(part) for part in error.path])
+    return UserError(code=error.code, message=error.message, path=list(error.path))
 
 
 def error_formatter() -> MaskingFormatter:
@@ -69,7 +67,3 @@ def error_formatter() -> MaskingFormatter:
             CursorInvalid: lambda _: ExposedError("This is not a cursor of this list.", code="BAD_USER_INPUT"),
         }
     )
-
-
-def _camel(name: str) -> str:
-    return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,8 +15,11 @@ from starlette.requests import Request
 from starlette.routing import Route
 from strawberry.schema.config import StrawberryConfig
 
+from persistence.sql import Dialect
 from schema.scalars import SCALARS
 from schema.view import GraphQLView, Unauthenticated
+from tests.databases import NewDatabaseUrl
+from tests.schema.gateway import Shop, open_shop, settings_for
 from tests.schema.toys import Mutation, Query, Subscription, launched
 
 MODERN = "application/graphql-response+json"
@@ -92,3 +96,17 @@ async def served() -> AsyncIterator[str]:
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
     await serving
+
+
+@pytest.fixture
+async def shop(tmp_path: Path, new_database_url: NewDatabaseUrl) -> AsyncIterator[Shop]:
+    """A whole gateway on an empty SQLite, for what the nouns do."""
+    async with open_shop(settings_for(tmp_path, new_database_url(Dialect.SQLITE))) as shop:
+        yield shop
+
+
+@pytest.fixture
+async def shop_on_both(tmp_path: Path, database_url: str) -> AsyncIterator[Shop]:
+    """The same on SQLite and on PostgreSQL, for what their differences could reach."""
+    async with open_shop(settings_for(tmp_path, database_url)) as shop:
+        yield shop
