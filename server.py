@@ -93,6 +93,7 @@ class Gateway:
     webhooks: WebhookService
     access: Access
     verifier: Verifier | None
+    background: Background
     worker: Worker
     detached: Detached
     bank: Bank | None
@@ -149,6 +150,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             payment_methods=payment_methods,
             resolver=Resolver(store=store, teller=teller, settlement=settlement, clock=clock, deployment=deployment),
             webhooks=webhooks,
+            clock=clock,
         )
         api_keys = ApiKeyService(store=store, clock=clock)
         verifier = await _verifier(settings, store)
@@ -177,6 +179,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                 public_catalogue=settings.public_catalogue,
             ),
             verifier=verifier,
+            background=background,
             worker=Worker(TortoiseJobQueue(database), background.run),
             detached=detached,
             bank=bank,
@@ -324,6 +327,7 @@ async def serve(settings: Settings) -> None:
             clock=SystemClock(),
             deployment=running.services.deployment,
         )
+        await running.background.begin()
         server = uvicorn.Server(
             uvicorn.Config(
                 application(running),
@@ -357,6 +361,7 @@ async def work(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for signal_name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(signal_name, stop.set)
+        await running.background.begin()
         await running.worker.work(stop)
 
 

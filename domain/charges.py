@@ -5,7 +5,9 @@ the webhook and the resolver, so these may come in any order, twice or never:
 
     waiting (PENDING, REQUIRES_ACTION, UNKNOWN) → AUTHORIZED → ended (DECLINED, FAILED, VOIDED, EXPIRED) → SUCCEEDED
 
-SUCCEEDED stands last because money that arrives after all is always booked. An older picture never undoes a newer one.
+SUCCEEDED stands last because money that arrives after all is always booked. An older picture never undoes a newer one,
+and of two ends that contradict each other the better founded stays: the bank's own no before what we or the provider
+cleaned up afterwards, and that before a failure which may only have been ours.
 """
 
 from dataclasses import dataclass, replace
@@ -43,12 +45,14 @@ _RANK: dict[ChargeState, int] = {
     ChargeState.REQUIRES_ACTION: 0,
     ChargeState.UNKNOWN: 0,
     ChargeState.AUTHORIZED: 1,
-    ChargeState.DECLINED: 2,
     ChargeState.FAILED: 2,
-    ChargeState.VOIDED: 2,
-    ChargeState.EXPIRED: 2,
-    ChargeState.SUCCEEDED: 3,
+    ChargeState.VOIDED: 3,
+    # Above VOIDED, since a provider goes on calling voided what we voided because its time was over.
+    ChargeState.EXPIRED: 4,
+    ChargeState.DECLINED: 5,
+    ChargeState.SUCCEEDED: 6,
 }
+"""A total order of what is settled, so that evidence may come in any order; the waiting states go to and fro."""
 
 _STATE_AFTER: dict[Outcome, ChargeState] = {
     Outcome.SUCCEEDED: ChargeState.SUCCEEDED,
@@ -58,6 +62,7 @@ _STATE_AFTER: dict[Outcome, ChargeState] = {
     Outcome.DECLINED: ChargeState.DECLINED,
     Outcome.FAILED: ChargeState.FAILED,
     Outcome.VOIDED: ChargeState.VOIDED,
+    Outcome.EXPIRED: ChargeState.EXPIRED,
     Outcome.NOT_SENT: ChargeState.FAILED,
     Outcome.UNKNOWN: ChargeState.UNKNOWN,
 }
@@ -151,25 +156,25 @@ class Charge:
     # --- what happens -----------------------------------------------------------------------------------------------
 
     def after(self, result: ChargeResult, *, now: datetime) -> "Charge":
-        """The charge once this evidence is known."""
+        """The charge once this evidence is known; evidence that tells nothing new changes nothing.
+
+        The money that a result names is booked whatever its outcome. A success that names none took what was asked for,
+        unless a success has told of an amount before.
+        """
         state = _STATE_AFTER[result.outcome]
-        if _RANK[state] < _RANK[self.state] or self.state is ChargeState.SUCCEEDED:
-            return self._with_captured(result.captured, now=now)
-        if state is ChargeState.UNKNOWN and _RANK[self.state] > 0:
+        charge, captured = self, result.captured
+        if self.state is not ChargeState.SUCCEEDED and _RANK[state] >= _RANK[self.state]:
+            charge = self._moved_to(state, result)
+            if state is ChargeState.SUCCEEDED and captured is None:
+                captured = self.amount
+        charge = charge._with_captured(captured)
+        if charge == self:
             return self
-        charge = replace(
-            self,
-            state=state,
-            charge_ref=result.charge_ref or self.charge_ref,
-            authorized=_larger(self.authorized, result.authorized),
-            next_action=result.next_action if state is ChargeState.REQUIRES_ACTION else None,
-            action_expires_at=result.next_action.expires_at if result.next_action else None,
-            next_check_at=self.next_check_at if state is ChargeState.UNKNOWN else None,
-            updated_at=now,
-        )
-        if state is ChargeState.SUCCEEDED:
-            return charge._without_refusal()._with_captured(result.captured or self.amount, now=now)
-        return charge._with_refusal(result.outcome, result.refusal)
+        new_picture = charge.captured != self.captured or charge.state is not self.state
+        took = charge.captured.is_positive or charge.state is ChargeState.SUCCEEDED
+        if new_picture and took and charge.captured != charge.amount:
+            charge = charge.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
+        return replace(charge, updated_at=now)
 
     def waiting_until(self, deadline: datetime) -> "Charge":
         """The customer has until the provider's deadline or ours, whichever is earlier."""
@@ -209,11 +214,23 @@ class Charge:
             updated_at=now,
         )
 
-    def _with_captured(self, captured: Money | None, *, now: datetime) -> "Charge":
+    def _moved_to(self, state: ChargeState, result: ChargeResult) -> "Charge":
+        action = result.next_action if state is ChargeState.REQUIRES_ACTION else None
+        charge = replace(
+            self,
+            state=state,
+            charge_ref=result.charge_ref or self.charge_ref,
+            authorized=_larger(self.authorized, result.authorized),
+            next_action=action,
+            action_expires_at=action.expires_at if action else None,
+            next_check_at=self.next_check_at if state is ChargeState.UNKNOWN else None,
+        )
+        return charge._with_refusal(result.outcome, result.refusal if state is not ChargeState.SUCCEEDED else None)
+
+    def _with_captured(self, captured: Money | None) -> "Charge":
         if captured is None or captured <= self.captured:
             return self
-        charge = replace(self, captured=captured, authorized=_larger(self.authorized, captured), updated_at=now)
-        return charge if captured == self.amount else charge.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
+        return replace(self, captured=captured, authorized=_larger(self.authorized, captured))
 
     def _with_refusal(self, outcome: Outcome, refusal: Refusal | None) -> "Charge":
         return replace(
@@ -226,9 +243,6 @@ class Charge:
             provider_code=refusal.provider_code if refusal else None,
             provider_message=refusal.message if refusal else None,
         )
-
-    def _without_refusal(self) -> "Charge":
-        return self._with_refusal(Outcome.SUCCEEDED, None)
 
 
 _FAILURE_AFTER: dict[Outcome, FailureCode] = {

@@ -33,6 +33,14 @@ class DeclineAdvice(StrEnum):
     DO_NOT_RETRY = "DO_NOT_RETRY"
 
 
+_NOT_FOR_THE_HOLDER = frozenset({DeclineCode.FRAUD_SUSPECTED, DeclineCode.LOST_OR_STOLEN})
+
+
+def told_to_customer(code: DeclineCode | None) -> DeclineCode | None:
+    """What the person who holds the card may read: never that fraud or theft is suspected."""
+    return DeclineCode.GENERIC_DECLINE if code in _NOT_FOR_THE_HOLDER else code
+
+
 @dataclass(frozen=True, slots=True)
 class Decline:
     """What a decline means to the client: `message` for the customer, `advice` for the code."""

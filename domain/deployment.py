@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from domain.errors import ReturnUrlNotAllowed
-from domain.provider import PaymentProvider
+from domain.errors import ReturnUrlNotAllowed, UnsupportedByProvider
+from domain.provider import PaymentProvider, ProviderAction, Support
 from domain.texts import URL_LENGTH
 
 
@@ -30,17 +30,25 @@ class Deployment:
         return 2 * self.provider_timeout_seconds + 5
 
     def check_return_url(self, url: str | None, *path: str) -> None:
-        if url is None:
-            return
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        allowed = origin in self.return_urls or f"{parts.scheme}://" in self.return_urls
-        if self.return_to_this_machine and parts.scheme in ("http", "https"):
-            allowed = allowed or parts.hostname in ("localhost", "127.0.0.1", "::1")
-        # A name with credentials or white space can look like another host than the one it leads to.
-        disguised = "@" in parts.netloc or any(character.isspace() or character == "\\" for character in url)
-        if not allowed or disguised or len(url) > URL_LENGTH:
+        if url is not None and not self._may_return_to(url):
             raise ReturnUrlNotAllowed(path=path)
+
+    def _may_return_to(self, url: str) -> bool:
+        # Browsers drop control characters, white space and the turn of a slash; so they can hide where a link leads.
+        if len(url) > URL_LENGTH or not url.isprintable() or " " in url or "\\" in url:
+            return False
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # half an IPv6 address, or a host that turns into another one when it is normalised
+            return False
+        if "@" in parts.netloc:  # credentials can look like the host
+            return False
+        if self.return_to_this_machine and parts.scheme in ("http", "https") and parts.hostname in _THIS_MACHINE:
+            return True
+        return f"{parts.scheme}://{parts.netloc}" in self.return_urls or f"{parts.scheme}://" in self.return_urls
+
+
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 class Providers:
@@ -69,6 +77,13 @@ class Providers:
         if provider is None:
             raise AccountNotConfigured(account)
         return provider
+
+    def require_support(self, account: str, action: ProviderAction) -> None:
+        """Before anything is written down: UnsupportedByProvider for what the account has declared it cannot do."""
+        provider = self.require(account)
+        supports = {capability.action: capability.support for capability in provider.capabilities}
+        if supports.get(action, Support.UNSUPPORTED) is Support.UNSUPPORTED:
+            raise UnsupportedByProvider(action.lower().replace("_", " "), provider.name)
 
     async def close(self) -> None:
         for provider in self._accounts.values():

@@ -3,7 +3,7 @@
     PaydeskError                     code, message, path into the input
     ├── InvalidInput                 the value itself is wrong
     │   ├── AmountNotRepresentable, AmountNotPositive, CurrencyUnknown, CurrencyMismatch
-    │   ├── CardNumberRefused, TextTooLong, TextNotClean, EmailInvalid, …
+    │   └── CardNumberRefused, ReturnUrlNotAllowed, CursorInvalid
     ├── NotFound                     missing, or somebody else's: the same words for both
     ├── PermissionDenied             this principal may never do this
     ├── Conflict                     right in itself, but not now

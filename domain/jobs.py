@@ -14,6 +14,8 @@ class JobKind(StrEnum):
     EXPIRE_CHARGE = "EXPIRE_CHARGE"
     EXPIRE_ORDER = "EXPIRE_ORDER"
     APPLY_WEBHOOK = "APPLY_WEBHOOK"
+    FORGET_KEYS = "FORGET_KEYS"
+    """Client keys that are older than any client's retry; one job for the deployment, which schedules itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ _ANSWERS: dict[OperationKind, frozenset[Outcome]] = {
     OperationKind.CONTINUE: frozenset(Outcome) - {Outcome.PENDING, Outcome.UNKNOWN},
     # A charge that is still open shows that the void has not acted yet, not that it never will.
     OperationKind.VOID: frozenset(
-        {Outcome.VOIDED, Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.FAILED, Outcome.NOT_SENT}
+        {Outcome.VOIDED, Outcome.EXPIRED, Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.FAILED, Outcome.NOT_SENT}
     ),
     OperationKind.REFUND: frozenset(Outcome) - {Outcome.PENDING, Outcome.REQUIRES_ACTION, Outcome.UNKNOWN},
 }

@@ -24,8 +24,8 @@ _STATE_AFTER: dict[Outcome, PaymentMethodState] = {
     Outcome.REQUIRES_ACTION: PaymentMethodState.REQUIRES_ACTION,
     Outcome.DECLINED: PaymentMethodState.FAILED,
     Outcome.FAILED: PaymentMethodState.FAILED,
+    Outcome.EXPIRED: PaymentMethodState.FAILED,
     Outcome.NOT_SENT: PaymentMethodState.FAILED,
-    Outcome.UNKNOWN: PaymentMethodState.PENDING,
 }
 
 
@@ -54,8 +54,15 @@ class PaymentMethod:
             raise PaymentMethodNotUsable(self.state)
 
     def attached(self, result: PaymentMethodResult, *, now: datetime) -> "PaymentMethod":
-        """The method after the provider's answer; a final state is never left again by a repeated answer."""
+        """The method after the provider's answer; a final state is never left again by a repeated answer.
+
+        A lost answer tells nothing, and a repeat that never left tells nothing against an answer that came before it.
+        """
         if self.state not in (PaymentMethodState.PENDING, PaymentMethodState.REQUIRES_ACTION):
+            return self
+        if result.outcome is Outcome.UNKNOWN:
+            return self
+        if result.outcome is Outcome.NOT_SENT and self.state is not PaymentMethodState.PENDING:
             return self
         state = _STATE_AFTER[result.outcome]
         return replace(
@@ -64,7 +71,7 @@ class PaymentMethod:
             token=self.token if state is PaymentMethodState.PENDING else None,
             payment_method_ref=result.payment_method_ref or self.payment_method_ref,
             card=result.card or self.card,
-            next_action=result.next_action,
+            next_action=result.next_action if state is PaymentMethodState.REQUIRES_ACTION else None,
             decline_code=result.refusal.decline_code if result.refusal else None,
             failure_message=result.refusal.message if result.refusal else None,
             updated_at=now,

@@ -29,6 +29,8 @@ class Outcome(StrEnum):
     FAILED = "FAILED"
     """Refused for a reason that is ours or final: the same request will never succeed."""
     VOIDED = "VOIDED"
+    EXPIRED = "EXPIRED"
+    """Ended by the provider because the customer's time, or the hold on the card, ran out."""
     NOT_SENT = "NOT_SENT"
     """Certain that nothing happened: the connection was refused, the request never left."""
     UNKNOWN = "UNKNOWN"

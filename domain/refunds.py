@@ -30,6 +30,7 @@ WAITING_STATES = frozenset({RefundState.PENDING, RefundState.REQUIRES_ACTION, Re
 _STATE_AFTER: dict[Outcome, RefundState] = {
     Outcome.SUCCEEDED: RefundState.SUCCEEDED,
     Outcome.VOIDED: RefundState.SUCCEEDED,
+    Outcome.EXPIRED: RefundState.FAILED,
     Outcome.PENDING: RefundState.PENDING,
     Outcome.REQUIRES_ACTION: RefundState.REQUIRES_ACTION,
     Outcome.DECLINED: RefundState.FAILED,
@@ -41,6 +42,7 @@ _STATE_AFTER: dict[Outcome, RefundState] = {
 _FAILURE_AFTER: dict[Outcome, FailureCode] = {
     Outcome.DECLINED: FailureCode.PROVIDER_REFUSED,
     Outcome.FAILED: FailureCode.PROVIDER_REFUSED,
+    Outcome.EXPIRED: FailureCode.PROVIDER_REFUSED,
     Outcome.NOT_SENT: FailureCode.PROVIDER_UNAVAILABLE,
 }
 
@@ -79,7 +81,8 @@ class Refund:
             self,
             state=state,
             refund_ref=result.refund_ref or self.refund_ref,
-            executed_as=result.executed_as,
+            # A result that knows nothing carries the default, which must not displace a void that was seen.
+            executed_as=self.executed_as if state is RefundState.UNKNOWN else result.executed_as,
             failure_code=_FAILURE_AFTER.get(result.outcome),
             provider_code=result.refusal.provider_code if result.refusal else None,
             provider_message=result.refusal.message if result.refusal else None,

@@ -7,7 +7,7 @@ import strawberry
 
 from domain import charges as domain
 from domain.charges import ChargeState, FailureCode, ReviewReason
-from domain.declines import DeclineAdvice, DeclineCode
+from domain.declines import DeclineAdvice, DeclineCode, told_to_customer
 from domain.errors import PaydeskError
 from domain.principals import Permission
 from domain.provider import Initiator
@@ -88,7 +88,6 @@ class Charge(HasTimeline):
     account: str = strawberry.field(description="The provider account it was made at; refunds go back there.")
     next_action: NextAction | None = strawberry.field(description="What the customer has to do, if anything.")
     action_expires_at: datetime | None = strawberry.field(description="Until when the customer can do it.")
-    decline_code: DeclineCode | None = strawberry.field(description="Why the bank said no.")
     failure_code: FailureCode | None = strawberry.field(description="Why it failed.")
     next_check_at: datetime | None = strawberry.field(description="When an unknown outcome is looked into again.")
     review: Review | None = strawberry.field(description="Set when a person should look at it.")
@@ -98,6 +97,10 @@ class Charge(HasTimeline):
     @classmethod
     def is_type_of(cls, obj: object, _info: object) -> bool:
         return isinstance(obj, domain.Charge)
+
+    @strawberry.field(description="Why the bank said no. A customer never reads that fraud or theft is suspected.")
+    def decline_code(root: strawberry.Parent[domain.Charge], info: Info) -> DeclineCode | None:
+        return root.decline_code if info.context.viewer.sees_all else told_to_customer(root.decline_code)
 
     @strawberry.field(description="Why it was declined or failed, for the customer, in English.")
     def message(root: strawberry.Parent[domain.Charge]) -> str | None:

@@ -19,7 +19,7 @@ from schema.inputs import KEY_OPTIONAL, request_of, sent_fields
 from schema.listing import BY_ID, CHARGES, ORDERS, SortArgument, TimeSpan, connection, span
 from schema.orders import Order, OrdersFilter, OrdersSort
 from schema.pagination import After, Before, Connection, First, Last, given
-from schema.payment_methods import RETURN_URL, TOKEN, PaymentMethod, PaymentMethodFilterInput
+from schema.payment_methods import FROM_CARD_FORM, RETURN_URL, PaymentMethod, PaymentMethodFilterInput
 from schema.scalars import URL, Metadata
 from schema.timeline import HasTimeline
 
@@ -259,7 +259,7 @@ class CustomerCreateInput(CustomerFields):
 
 @strawberry.input(description="A new customer together with their card.")
 class CustomerCreateWithPaymentMethodInput(CustomerCreateInput):
-    token: str = strawberry.field(description=TOKEN)
+    token: str = strawberry.field(description=FROM_CARD_FORM)
     return_url: URL | None = strawberry.field(default=strawberry.UNSET, description=RETURN_URL)
 
 

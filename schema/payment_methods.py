@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import strawberry
 
 from domain import payment_methods as domain
-from domain.declines import DECLINES, DeclineCode
+from domain.declines import DECLINES, DeclineCode, told_to_customer
 from domain.errors import PaydeskError
 from domain.payment_methods import PaymentMethodState
 from domain.provider import CardBrand
@@ -59,7 +59,6 @@ class PaymentMethod(HasTimeline):
     state: PaymentMethodState = strawberry.field(description="What may be done with it.")
     card: Card | None = strawberry.field(description="What may be shown of the card, once it is known.")
     next_action: NextAction | None = strawberry.field(description="What its owner has to do, if anything.")
-    decline_code: DeclineCode | None = strawberry.field(description="Why the bank refused it.")
     account: str = strawberry.field(description="The provider account that keeps it.")
     created_at: datetime = strawberry.field(description="When it was handed over.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
@@ -67,6 +66,10 @@ class PaymentMethod(HasTimeline):
     @classmethod
     def is_type_of(cls, obj: object, _info: object) -> bool:
         return isinstance(obj, domain.PaymentMethod)
+
+    @strawberry.field(description="Why the bank refused it. A customer never reads that fraud or theft is suspected.")
+    def decline_code(root: strawberry.Parent[domain.PaymentMethod], info: Info) -> DeclineCode | None:
+        return root.decline_code if info.context.viewer.sees_all else told_to_customer(root.decline_code)
 
     @strawberry.field(description="Why it failed, for the customer.")
     def message(root: strawberry.Parent[domain.PaymentMethod]) -> str | None:
@@ -99,7 +102,7 @@ class PaymentMethodFilterInput:
 # --- mutations ------------------------------------------------------------------------------------------------------
 
 _CUSTOMER_ID = "Whose; left out by a customer, who means themselves."
-TOKEN = (  # a description, not a secret
+FROM_CARD_FORM = (
     "What the provider's card form gave to your client: never a card number. With the fake provider, "
     "`tok_visa` and its like, or a token of its tokenizer."
 )
@@ -131,7 +134,7 @@ class ClientSessionPayload:
 @strawberry.input(description="A card to store for a customer.")
 class PaymentMethodAttachInput:
     customer_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description=_CUSTOMER_ID)
-    token: str = strawberry.field(description=TOKEN)
+    token: str = strawberry.field(description=FROM_CARD_FORM)
     make_default: bool = strawberry.field(
         default=False, description="Charge it when a payment names none. A customer's first card becomes that anyway."
     )

@@ -5,6 +5,7 @@ from typing import cast
 import strawberry
 
 from domain import provider as domain
+from domain.principals import Permission
 from domain.provider import ProviderAction, Support
 from schema.context import Info
 from schema.described import described_enum
@@ -52,7 +53,8 @@ class PaymentProvider:
 
 @strawberry.type
 class ProviderQuery:
-    @strawberry.field(description="Who moves the money of new payments. Known to everybody who may sign in.")
+    @strawberry.field(description="Who moves the money of new payments.")
     def payment_provider(self, info: Info) -> PaymentProvider | None:
+        info.context.require(Permission.CATALOGUE_READ)
         provider: domain.PaymentProvider = info.context.services.providers.default
         return cast("PaymentProvider", provider)

@@ -6,6 +6,7 @@ from typing import Annotated, Protocol
 
 import strawberry
 
+from domain.declines import DeclineCode, told_to_customer
 from domain.events import Event as DomainEvent
 from domain.events import EventKind
 from domain.money import Money
@@ -67,9 +68,6 @@ described_enum(
 class Event(Node):
     id: strawberry.ID = strawberry.field(description="Sortable by time.")
     kind: EventKind = strawberry.field(description="What happened, for programs.")
-    actor: str = strawberry.field(
-        description="Who or what: `key:…` a server, `staff:…`, `customer:…`, `provider:…`, `webhook:…`, or `system:…`."
-    )
 
     @classmethod
     def is_type_of(cls, obj: object, _info: object) -> bool:
@@ -83,9 +81,19 @@ class Event(Node):
     def summary(root: strawberry.Parent[DomainEvent]) -> str:
         return summary_of(root)
 
+    @strawberry.field(
+        description="Who or what: `key:…` a server, `staff:…`, `customer:…`, `provider:…`, `webhook:…`, or `system:…`. "
+        "A customer reads the kind alone, such as `staff`."
+    )
+    def actor(root: strawberry.Parent[DomainEvent], info: Info) -> str:
+        return root.actor if info.context.viewer.sees_all else root.actor.partition(":")[0]
+
     @strawberry.field(description="Details of the change, as text: amounts in minor units, codes, counts.")
-    def data(root: strawberry.Parent[DomainEvent]) -> Metadata:
-        return Metadata({name: _text(value) for name, value in root.data.items()})
+    def data(root: strawberry.Parent[DomainEvent], info: Info) -> Metadata:
+        told = {name: _text(value) for name, value in root.data.items()}
+        if not info.context.viewer.sees_all and "declineCode" in told:
+            told["declineCode"] = told_to_customer(DeclineCode(told["declineCode"])) or ""
+        return Metadata(told)
 
     @strawberry.field(description="The records concerned, the one that changed first; those that you may see.")
     def subject_ids(root: strawberry.Parent[DomainEvent]) -> list[strawberry.ID]:

@@ -13,6 +13,7 @@ import orjson
 
 from adapters.fake.bank import Reply
 from adapters.fake.calls import exponent_of
+from adapters.fake.charges import ACTION_EXPIRED
 from adapters.fake.declines import meaning_of
 from domain.errors import AmountNotRepresentable, PaydeskError
 from domain.money import Money
@@ -132,7 +133,10 @@ _CHARGE_OUTCOMES = {
 
 def charge(body: dict[str, Any]) -> ChargeResult:
     found = body["charge"]
+    refusal = _refusal(found["refusal"], declined=found["state"] == "declined")
     outcome = _CHARGE_OUTCOMES[found["state"]]
+    if refusal is not None and refusal.provider_code == ACTION_EXPIRED:
+        outcome = Outcome.EXPIRED
     currency = _text(found["currency"])
     return ChargeResult(
         outcome=outcome,
@@ -141,7 +145,7 @@ def charge(body: dict[str, Any]) -> ChargeResult:
         authorized=money_of(found["authorized"], currency),
         captured=money_of(found["captured"], currency),
         next_action=_redirect(body["next_action"]) if outcome is Outcome.REQUIRES_ACTION else None,
-        refusal=_refusal(found["refusal"], declined=outcome is Outcome.DECLINED),
+        refusal=refusal,
         raw=found,
     )
 

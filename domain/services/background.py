@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+from domain.clock import Clock
+from domain.idempotency import KEY_LIFETIME
 from domain.jobs import Again, Job, JobKind
 from domain.services.charges import ChargeService
 from domain.services.orders import OrderService
@@ -9,6 +11,10 @@ from domain.services.payment_methods import PaymentMethodService
 from domain.services.resolver import Resolver
 from domain.services.webhooks import WebhookService
 from domain.store import Store
+
+_ALL = "all"
+_FORGET_EVERY_SECONDS = 3_600.0
+"""A key may live an hour longer than promised; the table stays as large as three days make it."""
 
 
 class Background:
@@ -21,8 +27,10 @@ class Background:
         payment_methods: PaymentMethodService,
         resolver: Resolver,
         webhooks: WebhookService,
+        clock: Clock,
     ) -> None:
         self._store = store
+        self._clock = clock
         self._charges = charges
         self._orders = orders
         self._payment_methods = payment_methods
@@ -34,7 +42,13 @@ class Background:
             JobKind.EXPIRE_CHARGE: self._expire_charge,
             JobKind.EXPIRE_ORDER: self._expire_order,
             JobKind.APPLY_WEBHOOK: self._apply_webhook,
+            JobKind.FORGET_KEYS: self._forget_keys,
         }
+
+    async def begin(self) -> None:
+        """What has to be going on in every deployment; called at each start, by every process."""
+        async with self._store.transaction() as tx:
+            await tx.jobs.schedule(JobKind.FORGET_KEYS, _ALL, after_seconds=0)
 
     async def run(self, job: Job) -> Again | None:
         """Do the work of one job; raises what the work raised, and the worker tries again later."""
@@ -61,3 +75,8 @@ class Background:
 
     async def _apply_webhook(self, job: Job) -> Again | None:
         return await self._webhooks.apply(job.subject_id, tries=job.tries)
+
+    async def _forget_keys(self, job: Job) -> None:
+        async with self._store.transaction() as tx:
+            await tx.keys.delete_older_than(self._clock.now() - KEY_LIFETIME)
+        await self._wait(job, _FORGET_EVERY_SECONDS)

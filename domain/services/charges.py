@@ -19,11 +19,11 @@ from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.money import Money
-from domain.operations import Operation, VoidPurpose
+from domain.operations import Operation, OperationKind, VoidPurpose
 from domain.orders import Order, OrderState
 from domain.payment_methods import PaymentMethod
 from domain.principals import Permission, Principal, system
-from domain.provider import ChargeRequest, ContinueRequest, Initiator, Outcome, VoidRequest
+from domain.provider import ChargeRequest, ContinueRequest, Initiator, Outcome, ProviderAction, VoidRequest
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, lock_order
 from domain.services.operations import write_down
@@ -116,6 +116,7 @@ class ChargeService:
                 await place(tx, order, actor=principal.name, now=now)
                 return Charged(order_id=order.id, charge_id=None)
             method = await _usable_method(tx, order, command.payment_method_id)
+            self._teller.require_support(method.account, ProviderAction.CHARGE)
             account = await tx.accounts.find(order.customer_id, method.account)
             if account is None or method.payment_method_ref is None:
                 raise LookupError(f"{method.id} is active but has no reference at {method.account}")
@@ -165,6 +166,7 @@ class ChargeService:
                 # A webhook was faster than the customer's way back: what was asked for has happened.
                 return Charged(order_id=charge.order_id, charge_id=charge.id)
             charge.check_waiting()
+            self._teller.require_support(charge.account, ProviderAction.CUSTOMER_ACTION)
             request = ContinueRequest(
                 operation_id=new_id(IdPrefix.OPERATION), charge_ref=_ref_of(charge), token=command.token
             )
@@ -188,6 +190,7 @@ class ChargeService:
                 return None
             if await tx.operations.unfinished_of_charge(charge.id):
                 raise ChargeInProgress(path=("orderId",))
+            self._teller.require_support(charge.account, ProviderAction.VOID)
             request = VoidRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=_ref_of(charge))
             operation = await write_down(
                 tx,
@@ -223,9 +226,9 @@ class ChargeService:
     async def _send(self, operation: Operation, *, actor: str) -> Outcome | None:
         """Phases 2 and 3, detached from the caller; the outcome, or None when it is not known in time."""
         task = self._detached.spawn(self._send_and_settle(operation, actor=actor), name=operation.id)
-        if await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds):
-            return task.result()
-        return None
+        ended = await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds)
+        # Whatever went wrong in there is logged. The money may have moved: the operation's job goes on with it.
+        return task.result() if ended and not task.cancelled() and task.exception() is None else None
 
     async def _send_and_settle(self, operation: Operation, *, actor: str) -> Outcome:
         result = await self._teller.send_charge(operation)
@@ -233,7 +236,17 @@ class ChargeService:
             await self._settlement.settle_charge(
                 tx, operation.charge_id, result, operation_id=operation.id, actor=actor
             )
+        if result.outcome is Outcome.FAILED and operation.kind is OperationKind.VOID:
+            await self._see_why(operation, actor=actor)
         return result.outcome
+
+    async def _see_why(self, operation: Operation, *, actor: str) -> None:
+        """A void that is refused says that the charge is not as we think: look at it."""
+        charge_ref = operation.request["charge_ref"]
+        picture = await self._teller.fetch_charge(operation.account, charge_ref)
+        if picture.outcome is not Outcome.UNKNOWN:
+            async with self._store.transaction() as tx:
+                await self._settlement.settle_charge(tx, operation.charge_id, picture, actor=actor)
 
 
 async def _check_nothing_under_way(tx: Transaction, order: Order) -> None:

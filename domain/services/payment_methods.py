@@ -1,6 +1,6 @@
 """Payment methods: the row first, then the provider, then what it answered."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.clock import Clock
@@ -27,6 +27,7 @@ from domain.provider import (
     CustomerRequest,
     Outcome,
     PaymentMethodResult,
+    ProviderAction,
     Refusal,
 )
 from domain.services.customers import CustomerService, insert
@@ -97,6 +98,7 @@ class PaymentMethodService:
         principal.require(Permission.PAYMENT_METHODS_WRITE)
         self._deployment.check_return_url(command.return_url, "returnUrl")
         token = _checked_token(command.token)
+        self._teller.require_support(self._providers.default_account, ProviderAction.ATTACH_PAYMENT_METHOD)
         customer_id = command.customer_id or principal.customer_id
         now = self._clock.now()
         async with self._store.transaction() as tx:
@@ -116,6 +118,7 @@ class PaymentMethodService:
         principal.require(Permission.PAYMENT_METHODS_WRITE)
         self._deployment.check_return_url(command.return_url, "returnUrl")
         token = _checked_token(command.token)
+        self._teller.require_support(self._providers.default_account, ProviderAction.ATTACH_PAYMENT_METHOD)
         now = self._clock.now()
         customer = self._customers.new(command.fields, now=now)
         method = self._new(customer, token, make_default=True, now=now)
@@ -142,7 +145,7 @@ class PaymentMethodService:
             customer = await tx.customers.get(method.customer_id) if method else None
         if method is None or customer is None or method.state is not PaymentMethodState.PENDING:
             return None
-        settled = await self._ask(customer, method, return_url=None)
+        settled = await self._ask(customer, method, return_url=None, again=True)
         if settled.state is not PaymentMethodState.PENDING:
             return None
         if tries < len(_TRY_AGAIN_SECONDS):
@@ -164,6 +167,7 @@ class PaymentMethodService:
             if await tx.charges.live_with_payment_method(method.id):
                 raise PaymentMethodInUse
         if method.payment_method_ref is not None:
+            self._teller.require_support(method.account, ProviderAction.DETACH_PAYMENT_METHOD)
             provider = self._teller.provider(method.account)
             result = await provider.detach_payment_method(payment_method_ref=method.payment_method_ref)
             if result.outcome is not Outcome.SUCCEEDED:
@@ -202,6 +206,7 @@ class PaymentMethodService:
         if customer is None or not principal.sees(customer.id):
             raise NotFound("customer", path=("customerId",))
         account = self._providers.default_account
+        self._teller.require_support(account, ProviderAction.CLIENT_SESSION)
         customer_ref = await self._customer_ref(customer, account)
         if isinstance(customer_ref, Refusal):
             raise ProviderRefused(customer_ref.message)
@@ -233,10 +238,12 @@ class PaymentMethodService:
 
     async def _ask_and_wait(self, customer: Customer, method: PaymentMethod, *, return_url: str | None) -> None:
         task = self._detached.spawn(self._ask(customer, method, return_url=return_url), name=method.id)
-        if await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds):
-            task.result()
+        # An error in there is logged, and the job of the payment method goes on with it.
+        await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds)
 
-    async def _ask(self, customer: Customer, method: PaymentMethod, *, return_url: str | None) -> PaymentMethod:
+    async def _ask(
+        self, customer: Customer, method: PaymentMethod, *, return_url: str | None, again: bool = False
+    ) -> PaymentMethod:
         customer_ref = await self._customer_ref(customer, method.account)
         if isinstance(customer_ref, Refusal):
             result = PaymentMethodResult(outcome=Outcome.FAILED, refusal=customer_ref)
@@ -250,6 +257,9 @@ class PaymentMethodService:
                 return_url=return_url,
             )
             result = await self._teller.provider(method.account).attach_payment_method(request)
+        if again and result.outcome is Outcome.NOT_SENT:
+            # A repeat that never left says nothing of the first request, which may have arrived.
+            result = replace(result, outcome=Outcome.UNKNOWN)
         return await self._settle(method.id, result, actor=f"provider:{method.account}")
 
     async def _customer_ref(self, customer: Customer, account: str) -> str | Refusal | None:

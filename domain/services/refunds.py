@@ -14,7 +14,7 @@ from domain.ids import IdPrefix, new_id
 from domain.money import Money
 from domain.operations import Operation
 from domain.principals import Permission, Principal
-from domain.provider import RefundRequest
+from domain.provider import ProviderAction, RefundRequest
 from domain.refunds import Refund, RefundReason
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, there
@@ -71,6 +71,10 @@ class RefundService:
                     expected=charge.amount.currency, actual=command.amount.currency, path=("amount", "currency")
                 )
             now = self._clock.now()
+            whole = command.amount is None or command.amount == charge.captured
+            self._teller.require_support(
+                charge.account, ProviderAction.REFUND if whole else ProviderAction.PARTIAL_REFUND
+            )
             amount = charge.refundable if command.amount is None else command.amount
             await tx.charges.save(charge.refund_requested(amount, now=now))
             refund = _new_refund(charge, command, amount=amount, note=note, now=now)
@@ -98,8 +102,8 @@ class RefundService:
                 )
             )
         task = self._detached.spawn(self._send_and_settle(operation, refund), name=operation.id)
-        if await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds):
-            task.result()
+        # An error in there is logged, and the job of the operation goes on with it.
+        await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds)
         return Refunded(charge_id=charge.id, refund_id=refund.id)
 
     async def _send_and_settle(self, operation: Operation, refund: Refund) -> None:

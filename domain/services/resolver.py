@@ -62,19 +62,25 @@ class Resolver:
     # --- charges ----------------------------------------------------------------------------------------------------
 
     async def _resolve_charge(self, operation: Operation, charge: Charge, look_up: LookUp) -> None:
-        found = await self._look_for_charge(operation, charge, look_up)
-        empty = found is None
-        if found is None:
-            if self._may_send(operation):
-                found = _as_replay(await self._teller.send_charge(operation))
-            elif self._proves_absence(operation):
-                await self._not_applied(operation)
-                return
-            else:
-                found = ChargeResult(outcome=Outcome.UNKNOWN)
+        picture = await self._look_for_charge(operation, charge, look_up)
+        if picture is not None:
+            evidence = picture
+        elif self._may_send(operation):
+            evidence = _as_replay(await self._teller.send_charge(operation))
+        elif self._proves_absence(operation):
+            await self._not_applied(operation)
+            return
+        else:
+            evidence = ChargeResult(outcome=Outcome.UNKNOWN)
         async with self._store.transaction() as tx:
             await self._settlement.settle_charge(
-                tx, operation.charge_id, found, operation_id=operation.id, look_was_empty=empty, actor=_ACTOR
+                tx,
+                operation.charge_id,
+                evidence,
+                operation_id=operation.id,
+                is_picture=picture is not None,
+                look_was_empty=picture is None,
+                actor=_ACTOR,
             )
 
     async def _look_for_charge(self, operation: Operation, charge: Charge, look_up: LookUp) -> ChargeResult | None:

@@ -60,24 +60,27 @@ class Settlement:
         result: ChargeResult,
         *,
         operation_id: str | None = None,
+        is_picture: bool = False,
         look_was_empty: bool | None = None,
         actor: str,
     ) -> Charge:
         """Apply what the provider says of a charge.
 
-        `operation_id` names the request that this answers; without it (a webhook) the evidence also answers the
-        request under way, where it is of the kind that can. `look_was_empty` counts a look of the resolver.
+        `operation_id` names the request that this answers. Without it, or with `is_picture`, the result shows the
+        charge as it was found (by a webhook or a look-up); it then also answers the request under way, where it is of
+        the kind that can. `look_was_empty` counts a look of the resolver.
         """
         order, before, operation = await _lock(tx, charge_id, operation_id)
         operation = _counted(operation, look_was_empty) if operation else None
         now = self._clock.now()
-        if operation is not None and not operation.tells_of_the_charge(result.outcome):
+        is_picture = is_picture or operation_id is None
+        if operation is not None and not is_picture and not operation.tells_of_the_charge(result.outcome):
             after = before
         else:
             after = before.after(result, now=now).waiting_until(before.created_at + self._deployment.action_lifetime)
         if operation is not None:
             after = _with_purpose(operation, before, after, now=now)
-            after = await self._look_after(tx, operation, result, after)
+            after = await self._look_after(tx, operation, result, after, owned=operation_id is not None)
         return await self._book(tx, order, before, after, actor=actor, now=now)
 
     async def charge_not_applied(self, tx: Transaction, charge_id: str, *, operation_id: str, actor: str) -> Charge:
@@ -90,7 +93,9 @@ class Settlement:
         after = before.not_applied(now=now) if before.is_live else before
         return await self._book(tx, order, before, after, actor=actor, now=now)
 
-    async def _look_after(self, tx: Transaction, operation: Operation, result: ChargeResult, charge: Charge) -> Charge:
+    async def _look_after(
+        self, tx: Transaction, operation: Operation, result: ChargeResult, charge: Charge, *, owned: bool
+    ) -> Charge:
         """Finish the operation, or see to it that somebody looks into it again."""
         if operation.is_finished:
             return charge
@@ -102,9 +107,12 @@ class Settlement:
                 # Nothing happened, so the client's key is free for another try.
                 await tx.keys.release(charge.id if operation.kind is OperationKind.CHARGE else operation.id)
             return charge
+        if not owned:
+            return charge  # a webhook that settles nothing: whoever holds the lease goes on
         wait = await _postpone(tx, learnt)
         charge = charge.checked_again_at(now + wait)
-        return charge.with_review(ReviewReason.UNRESOLVED, now=now) if learnt.tries >= REVIEW_AFTER_TRIES else charge
+        lost = result.outcome is Outcome.UNKNOWN and learnt.tries >= REVIEW_AFTER_TRIES
+        return charge.with_review(ReviewReason.UNRESOLVED, now=now) if lost else charge
 
     async def _book(
         self, tx: Transaction, order: Order, before: Charge, after: Charge, *, actor: str, now: datetime

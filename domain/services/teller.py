@@ -17,6 +17,7 @@ from domain.provider import (
     LookUp,
     Outcome,
     PaymentProvider,
+    ProviderAction,
     RefundRequest,
     RefundResult,
     Refusal,
@@ -35,6 +36,9 @@ class Teller:
     def __init__(self, *, providers: Providers, deployment: Deployment) -> None:
         self._providers = providers
         self._seconds = deployment.provider_timeout_seconds + _GRACE_SECONDS
+
+    def require_support(self, account: str, action: ProviderAction) -> None:
+        self._providers.require_support(account, action)
 
     def provider(self, account: str) -> PaymentProvider:
         return self._providers.require(account)

@@ -208,10 +208,10 @@ async def test_a_challenge_that_nobody_answers_ends_by_itself(shop: Shop) -> Non
 
     ended = await shop.provider.fetch_charge(charge_ref=charge.charge_ref)
 
-    assert ended.outcome is Outcome.FAILED
+    assert ended.outcome is Outcome.EXPIRED
     assert ended.refusal is not None
     assert ended.refusal.provider_code == "action_expired"
-    assert (await shop.void(charge)).outcome is Outcome.FAILED
+    assert (await shop.void(charge)).outcome is Outcome.EXPIRED
 
 
 async def test_a_return_url_that_leads_to_a_script_is_refused(quick_shop: Shop) -> None:
