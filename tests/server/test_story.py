@@ -130,8 +130,8 @@ async def refund_in_parts(api: Api, charge_id: str) -> None:
     assert codes(await give_back(1)) == ["REFUND_AMOUNT_TOO_HIGH"]
 
 
-async def begin_confirmation(api: Api, order_id: str, **values: object) -> Json:
-    charge: Json = (await api.pay(order_id, returnUrl=RETURN_URL, **values))["charge"]
+async def begin_confirmation(api: Api, order_id: str, card_id: str | None = None) -> Json:
+    charge: Json = (await api.pay(order_id, returnUrl=RETURN_URL, paymentMethodId=card_id))["charge"]
     assert charge["state"] == "REQUIRES_ACTION"
     assert charge["captured"] == {"minorUnits": 0}
     assert charge["order"] == {"id": order_id, "state": "PLACED", "paymentState": "UNPAID"}
@@ -144,7 +144,7 @@ async def finish_confirmation(api: Api, order_id: str) -> None:
     card = await api.do(
         "paymentMethodAttach", "paymentMethod", "id state", customerId=customer, token="tok_threeDSecureRequired"
     )
-    charge = await begin_confirmation(api, order_id, paymentMethodId=card["id"])
+    charge = await begin_confirmation(api, order_id, card["id"])
     async with httpx.AsyncClient(trust_env=False) as browser:
         page = await browser.get(charge["nextAction"]["url"])
         assert page.status_code == 200

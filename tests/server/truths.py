@@ -25,6 +25,17 @@ def truth_of(folder: Path) -> Truth:
         return bank.truth()
 
 
+async def charge_states(database_url: str) -> list[str]:
+    """As they are committed, oldest first."""
+    database = await Database.open(database_url)
+    try:
+        async with database.reader() as connection:
+            rows = await connection.fetch_all("SELECT state FROM charges ORDER BY created_at")
+    finally:
+        await database.close()
+    return [row["state"] for row in rows]
+
+
 async def assert_both_sides_agree(database_url: str, folder: Path) -> Truth:
     """Invariants I2 to I4: each charge and refund is the same there and here, and the ledger is what moved."""
     truth = truth_of(folder)
