@@ -14,6 +14,13 @@ from enum import StrEnum
 from domain.errors import NotFound, PermissionDenied
 
 
+class SignInRequired(Exception):
+    """Nobody is signed in. No user error: it is the client's program that has to send a key or token."""
+
+    def __init__(self) -> None:
+        super().__init__("Sign in first: send a key or token in the Authorization header.")
+
+
 class PrincipalKind(StrEnum):
     SERVER = "SERVER"
     STAFF = "STAFF"
@@ -105,8 +112,11 @@ class Principal:
         return permission in self.permissions
 
     def require(self, permission: Permission) -> None:
-        if not self.may(permission):
-            raise PermissionDenied
+        if self.may(permission):
+            return
+        if self.kind is PrincipalKind.ANONYMOUS:
+            raise SignInRequired
+        raise PermissionDenied
 
     def sees(self, customer_id: str) -> bool:
         return self.sees_all or (self.customer_id is not None and customer_id == self.customer_id)

@@ -42,7 +42,7 @@ class Context:
         self.loaders = Loaders(services.queries, self.viewer)
 
     def require(self, permission: Permission) -> None:
-        """For reads. Who may not read at all is told so; what belongs to somebody else is missing."""
+        """For reads: who may not read at all is told so; what belongs to somebody else is missing."""
         if self.principal.may(permission):
             return
         if self.principal.name == "anonymous":
