@@ -161,6 +161,8 @@ class Charge:
         The money that a result names is booked whatever its outcome. A success that names none took what was asked for,
         unless a success has told of an amount before.
         """
+        if result.outcome is Outcome.NOT_SENT and self.state in (ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED):
+            return self  # the provider has shown that it has the charge, whichever request did not reach it
         state = _STATE_AFTER[result.outcome]
         charge, captured = self, result.captured
         if self.state is not ChargeState.SUCCEEDED and _RANK[state] >= _RANK[self.state]:

@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,7 @@ def test_the_prefixes_are_a_registry_without_doubles() -> None:
 
 def test_the_ids_of_one_process_rise_strictly() -> None:
     made = [new_id(IdPrefix.EVENT) for _ in range(20_000)]
-    assert all(one < next_one for one, next_one in zip(made, made[1:], strict=False))
+    assert all(one < next_one for one, next_one in pairwise(made))
 
 
 def test_a_clock_that_is_set_back_does_not_take_the_ids_along() -> None:
