@@ -46,6 +46,9 @@ _DEADLOCK_DETECTED: Final = "40P01"
 _SESSION_ENDED: Final = frozenset({"57P01", "57P02", "57P03", "57P05"})
 _CONNECTION_CLASS: Final = "08"
 _ALREADY_CLOSED: Final = ("connection is closed", "connection has been released")
+# The server's last words arrived while nothing was asked. Until the end of the stream is read too, asyncpg takes them
+# for an operation and refuses the next with an error of its inner state; nothing has been sent then.
+_LAST_WORDS_READ: Final = "cannot switch to state"
 
 _SQLITE_CERTAIN: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CONSTRAINT})
 
@@ -85,6 +88,8 @@ def is_lost_connection(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         # Who comes after the loss was noticed is told so by asyncpg itself, in words only.
         return any(words in str(error) for words in _ALREADY_CLOSED)
+    if isinstance(error, asyncpg.InternalClientError):
+        return _LAST_WORDS_READ in str(error)
     return isinstance(error, ConnectionError)
 
 

@@ -74,13 +74,17 @@ class PostgresEngine:
 
     async def begin(self) -> PostgresConnection:
         """Holds a connection with an open transaction when it returns, and nothing when it raises."""
-        # After a restart of the server every pooled connection is dead, and BEGIN is where that shows.
-        for _ in range(self.address.pool_size):
+        # After a restart of the server every pooled connection is dead, and BEGIN is where that shows. The one after
+        # all of those is new.
+        for _ in range(self.address.pool_size + 1):
             raw = await self._acquire()
             try:
                 await finish(raw.execute(_BEGIN))
                 return PostgresConnection(raw)
             except BaseException as error:
+                if is_lost_connection(error):
+                    # The pool may not know yet, and would hand this one out again.
+                    _cut(raw)
                 await finish(self._undo(raw))
                 if not is_lost_connection(error):
                     raise

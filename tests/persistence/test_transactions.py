@@ -1,6 +1,8 @@
 import asyncio
 import sqlite3
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg  # type: ignore[import-untyped]
 import pytest
@@ -354,6 +356,7 @@ class TestTheOutcomeOfACommit:
             (asyncpg.StatementCompletionUnknownError, False, False),
             (asyncpg.AdminShutdownError, False, True),
             (asyncpg.ConnectionDoesNotExistError, False, True),
+            (asyncpg.InternalClientError, False, False),
             (asyncpg.DiskFullError, False, False),
             (ConnectionResetError, False, True),
             (TimeoutError, False, False),
@@ -375,17 +378,67 @@ async def test_a_restarted_server_costs_no_transaction(new_database_url: NewData
     url = new_database_url(Dialect.POSTGRES, app=SAMPLE)
     database = await Database.open(url, app=SAMPLE)
     await asyncio.gather(*(add_boxes(database, f"box{number}") for number in range(5)))
+    await kill_other_sessions(url)
+
+    await asyncio.gather(*(add_boxes(database, f"later{number}") for number in range(5)))
+
+    assert len(await names_of_boxes(database)) == 10
+    await database.close()
+
+
+async def test_last_words_of_a_server_cost_no_transaction(new_database_url: NewDatabaseUrl) -> None:
+    """Its error is there and the end of the stream is not: such a connection looks well and takes no statement."""
+    url = new_database_url(Dialect.POSTGRES, app=SAMPLE)
+    async with wire_that_hides_a_hang_up(url) as (wire_url, server_hung_up):
+        database = await Database.open(f"{wire_url}?pool_size=1", app=SAMPLE)
+        await add_boxes(database, "before")
+        await kill_other_sessions(url)
+        await server_hung_up.wait()
+
+        await add_boxes(database, "later")
+
+        assert await names_of_boxes(database) == ["before", "later"]
+        await database.close()
+
+
+@asynccontextmanager
+async def wire_that_hides_a_hang_up(url: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """The URL of a wire to the server that passes everything on but the first end of a stream, and tells of that."""
+    server = urlsplit(url)
+    server_hung_up = asyncio.Event()
+    ends: list[asyncio.StreamWriter] = []
+
+    async def pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while received := await source.read(65_536):
+            sink.write(received)
+
+    async def connect(from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_connection(server.hostname, server.port)
+        ends.extend((to_client, to_server))
+        upwards = asyncio.create_task(pass_on(from_client, to_server))
+        await pass_on(from_server, to_client)
+        if server_hung_up.is_set():
+            to_client.close()
+        server_hung_up.set()
+        await upwards
+
+    wire = await asyncio.start_server(connect, "127.0.0.1", 0)
+    port = wire.sockets[0].getsockname()[1]
+    try:
+        yield urlunsplit(server._replace(netloc=f"{server.username}@127.0.0.1:{port}")), server_hung_up
+    finally:
+        wire.close()
+        for end in ends:
+            end.close()
+
+
+async def kill_other_sessions(url: str) -> None:
     admin = await asyncpg.connect(url)
     await admin.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     await admin.close()
-
-    await asyncio.gather(*(add_boxes(database, f"later{number}") for number in range(5)))
-
-    assert len(await names_of_boxes(database)) == 10
-    await database.close()
 
 
 async def names_of_boxes_elsewhere(database: Database) -> list[str]:
