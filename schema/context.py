@@ -14,7 +14,6 @@ from domain.services.payment_methods import PaymentMethodService
 from domain.services.products import ProductService
 from domain.services.refunds import RefundService
 from schema.loaders import Loaders
-from schema.masking import ExposedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +42,7 @@ class Context:
 
     def require(self, permission: Permission) -> None:
         """For reads: who may not read at all is told so; what belongs to somebody else is missing."""
-        if self.principal.may(permission):
-            return
-        if self.principal.name == "anonymous":
-            raise ExposedError(
-                "Sign in first: send a key or token in the Authorization header.", code="UNAUTHENTICATED"
-            )
-        raise ExposedError("You may not read this.", code="PERMISSION_DENIED")
+        self.principal.require(permission)
 
     def changed(self) -> None:
         """After a mutation: forget what was read before it."""

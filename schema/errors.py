@@ -4,6 +4,7 @@ import strawberry
 
 from domain.errors import ErrorCode, PaydeskError, PermissionDenied
 from domain.pages import CursorInvalid
+from domain.principals import SignInRequired
 from schema.described import described_enum
 from schema.masking import ExposedError, MaskingFormatter
 
@@ -62,6 +63,7 @@ def error_formatter() -> MaskingFormatter:
     """Refusals that reach the top of a request are shown with their code."""
     return MaskingFormatter(
         {
+            SignInRequired: lambda error: ExposedError(str(error), code="UNAUTHENTICATED"),
             PermissionDenied: lambda error: ExposedError(error.message, code=error.code),
             PaydeskError: lambda error: ExposedError(error.message, code=error.code, argument=".".join(error.path)),
             CursorInvalid: lambda _: ExposedError("This is not a cursor of this list.", code="BAD_USER_INPUT"),
