@@ -341,7 +341,7 @@ async def serve(settings: Settings) -> None:
                 timeout_graceful_shutdown=int(settings.shutdown_seconds),
             )
         )
-        stop = asyncio.Event()
+        stop = _told_to_stop()
         beside = [_beside(running.worker.work(stop), "worker")] if settings.worker else []
         if running.bank is not None:
             sender = WebhookSender(running.bank, url=f"{_own_address(settings)}/webhooks/fake", clock=SystemClock())
@@ -357,12 +357,21 @@ async def serve(settings: Settings) -> None:
 
 async def work(settings: Settings) -> None:
     async with gateway(settings) as running:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for signal_name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(signal_name, stop.set)
+        stop = _told_to_stop()
         await running.background.begin()
         await running.worker.work(stop)
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Set by SIGINT and SIGTERM, which therefore do not end the process by themselves.
+
+    uvicorn raises the signal that ended it once more when it is done; by default that would be our end too, with
+    payments still under way.
+    """
+    stop = asyncio.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    return stop
 
 
 def _own_address(settings: Settings) -> str:
@@ -557,6 +566,7 @@ def fake_provider_command(
         config = uvicorn.Config(
             app, host="127.0.0.1", port=port, log_config=None, access_log=False, timeout_graceful_shutdown=3
         )
+        _told_to_stop()
         try:
             await uvicorn.Server(config).serve()
         finally:
