@@ -1,0 +1,269 @@
+"""The promises about money, checked from both sides: ours and the bank's (design: reliability).
+
+`check_invariants` may be called at any moment, also in the middle of a crash; `settled=True` adds what has to hold once
+all jobs have run and no customer is still to act.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.fake.truth import Truth
+from domain.charges import LIVE_STATES, ChargeState
+from domain.events import EventKind
+from domain.jobs import JobKind
+from domain.ledger import LedgerAccount
+from domain.orders import OrderState
+from domain.payment_methods import PaymentMethodState
+from domain.refunds import WAITING_STATES, RefundState
+from domain.webhooks import DeliveryState
+from persistence.database import Database
+
+Row = dict[str, Any]
+
+_TABLES = (
+    "orders",
+    "charges",
+    "operations",
+    "refunds",
+    "ledger_entries",
+    "events",
+    "event_subjects",
+    "idempotency_keys",
+    "jobs",
+    "payment_methods",
+    "webhook_deliveries",
+)
+_ONCE = {
+    EventKind.ORDER_CREATED,
+    EventKind.ORDER_PLACED,
+    EventKind.ORDER_COMPLETED,
+    EventKind.ORDER_CANCELED,
+    EventKind.ORDER_EXPIRED,
+    EventKind.CHARGE_CREATED,
+    EventKind.CHARGE_SUCCEEDED,
+    EventKind.CHARGE_DECLINED,
+    EventKind.CHARGE_VOIDED,
+    EventKind.CHARGE_EXPIRED,
+    EventKind.REFUND_REQUESTED,
+    EventKind.REFUND_SUCCEEDED,
+    EventKind.PAYMENT_METHOD_ATTACHED,
+    EventKind.PAYMENT_METHOD_DETACHED,
+}
+"""What happens once in the life of the object that the event names first."""
+
+
+async def check_invariants(database: Database, truth: Truth, *, settled: bool = False) -> None:
+    """Raises AssertionError with every promise that is broken."""
+    books = await _read(database)
+    problems = [*_money(books, truth), *_refunds(books, truth), *_ledger(books), *_orders(books), *_looked_after(books)]
+    problems += [*_told_once(books), *_keys(books)]
+    if settled:
+        problems += [*_settled(books, truth)]
+    assert not problems, "\n".join(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    tables: dict[str, Sequence[Row]]
+
+    def __getitem__(self, table: str) -> Sequence[Row]:
+        return self.tables[table]
+
+    def jobs(self, kind: JobKind) -> set[str]:
+        """The objects that a living job looks after."""
+        return {job["subject_id"] for job in self["jobs"] if job["kind"] == kind and job["dead_at"] is None}
+
+
+async def _read(database: Database) -> _Books:
+    tables: dict[str, Sequence[Row]] = {}
+    async with database.transaction() as connection:
+        for table in _TABLES:
+            tables[table] = await connection.fetch_all(f"SELECT * FROM {table}")
+    return _Books(tables)
+
+
+def _money(books: _Books, truth: Truth) -> Iterator[str]:
+    """I1, I2b: one charge there for one here at most, and nothing here that is not there."""
+    for charge in books["charges"]:
+        there = truth.charges_of(charge["id"])
+        if len(there) > 1:
+            yield f"I1: {charge['id']} is {len(there)} charges at the bank"
+        if charge["captured"] > truth.captured(charge["id"]):
+            yield f"I2b: {charge['id']} has {charge['captured']} here, {truth.captured(charge['id'])} at the bank"
+        if charge["state"] == ChargeState.SUCCEEDED and charge["captured"] == 0:
+            yield f"I2b: {charge['id']} succeeded without money"
+    for order in books["orders"]:
+        charges = [charge for charge in books["charges"] if charge["order_id"] == order["id"]]
+        live = [charge["id"] for charge in charges if charge["state"] in LIVE_STATES]
+        if len(live) > 1:
+            yield f"I1: {order['id']} has the live charges {live}"
+        taken = sum(truth.captured(charge["id"]) for charge in charges)
+        if taken > order["total"] and not any(charge["review_since"] for charge in charges):
+            yield f"I1: {taken} of {order['total']} was taken for {order['id']}, and nobody is told"
+        if len({(charge["customer_id"], charge["currency"]) for charge in charges}) > 1:
+            yield f"{order['id']} has charges of several customers or currencies"
+
+
+def _refunds(books: _Books, truth: Truth) -> Iterator[str]:
+    """I4: what goes back was taken, the same here and there; what is reserved is on its way."""
+    given = Counter({refund.refund_id: 0 for refund in truth.refunds})
+    for refund in truth.refunds:
+        given[refund.refund_id] += refund.amount if refund.state == "succeeded" else 0
+    for refund_id, times in Counter(refund.refund_id for refund in truth.refunds).items():
+        if times > 1:
+            yield f"I4: {refund_id} is {times} refunds at the bank"
+    for row in books["refunds"]:
+        if row["state"] == RefundState.SUCCEEDED and given[row["id"]] != row["amount"]:
+            yield f"I4: {row['id']} gave back {row['amount']} here, {given[row['id']]} at the bank"
+    for charge in books["charges"]:
+        own = [refund for refund in books["refunds"] if refund["charge_id"] == charge["id"]]
+        refunded = sum(refund["amount"] for refund in own if refund["state"] == RefundState.SUCCEEDED)
+        reserved = sum(refund["amount"] for refund in own if refund["state"] in WAITING_STATES)
+        if (charge["refunded"], charge["refund_reserved"]) != (refunded, reserved):
+            yield (
+                f"I4: {charge['id']} says {charge['refunded']} refunded and {charge['refund_reserved']} reserved,"
+                f" its refunds say {refunded} and {reserved}"
+            )
+        if refunded + reserved > charge["captured"]:
+            yield f"I4: more than {charge['captured']} of {charge['id']} goes back"
+        if truth.refunded(charge["id"]) > truth.captured(charge["id"]):
+            yield f"I4: the bank gave back more of {charge['id']} than it took"
+
+
+def _ledger(books: _Books) -> Iterator[str]:
+    """I3: every movement sums to zero, and the accounts say what the charges say."""
+    by_cause: dict[str, list[Row]] = defaultdict(list)
+    by_charge: dict[str, Counter[str]] = defaultdict(Counter)
+    for entry in books["ledger_entries"]:
+        by_cause[entry["cause"]].append(entry)
+        by_charge[entry["charge_id"]][entry["account"]] += entry["amount"]
+    for cause, entries in by_cause.items():
+        if len(entries) != 2 or sum(entry["amount"] for entry in entries) != 0:
+            yield f"I3: {cause} does not sum to zero in two entries"
+    for charge in books["charges"]:
+        accounts = by_charge[charge["id"]]
+        expected = {
+            LedgerAccount.PAYMENTS: -charge["captured"],
+            LedgerAccount.REFUNDS: charge["refunded"],
+            LedgerAccount.PROVIDER_CLEARING: charge["captured"] - charge["refunded"],
+        }
+        if any(accounts[account] != amount for account, amount in expected.items()):
+            yield f"I3: the ledger has {dict(accounts)} of {charge['id']}, which says {expected}"
+
+
+def _orders(books: _Books) -> Iterator[str]:
+    """An order is complete when, and only when, all of it was paid in time."""
+    for order in books["orders"]:
+        captured = sum(charge["captured"] for charge in books["charges"] if charge["order_id"] == order["id"])
+        state = OrderState(order["state"])
+        if state is OrderState.COMPLETED and captured < order["total"]:
+            yield f"{order['id']} is complete with {captured} of {order['total']}"
+        if state is OrderState.PLACED and captured >= order["total"]:
+            yield f"{order['id']} is paid, but not complete"
+        if (state is OrderState.COMPLETED) != (order["completed_at"] is not None):
+            yield f"{order['id']} is {state}, completed at {order['completed_at']}"
+
+
+def _looked_after(books: _Books) -> Iterator[str]:
+    """I9: whatever is not at its end has somebody who goes on with it, even if this process dies now."""
+    resolved = books.jobs(JobKind.RESOLVE_OPERATION)
+    unfinished = [operation for operation in books["operations"] if operation["finished_at"] is None]
+    for operation in unfinished:
+        if operation["id"] not in resolved:
+            yield f"I9: nobody looks after {operation['kind']} {operation['id']}"
+    busy = {operation["charge_id"] for operation in unfinished if operation["refund_id"] is None}
+    for charge in books["charges"]:
+        state, expires = ChargeState(charge["state"]), charge["id"] in books.jobs(JobKind.EXPIRE_CHARGE)
+        if state in (ChargeState.PENDING, ChargeState.UNKNOWN) and charge["id"] not in busy:
+            yield f"I9: {charge['id']} is {state}, and nothing is under way"
+        if state is ChargeState.REQUIRES_ACTION and not expires:
+            yield f"I9: nobody ends {charge['id']} when its customer stays away"
+        if charge["next_check_at"] is not None and charge["id"] not in busy:
+            yield f"I9: {charge['id']} promises another look that nobody takes"
+    for refund in books["refunds"]:
+        own = {operation["refund_id"] for operation in unfinished}
+        if refund["state"] in WAITING_STATES and refund["id"] not in own:
+            yield f"I9: {refund['id']} is {refund['state']}, and nothing is under way"
+    for method in books["payment_methods"]:
+        waits = method["state"] == PaymentMethodState.PENDING
+        if waits and method["id"] not in books.jobs(JobKind.RESOLVE_PAYMENT_METHOD):
+            yield f"I9: nobody looks after {method['id']}"
+    for order in books["orders"]:
+        waits = order["expires_at"] is not None and order["state"] in (OrderState.OPEN, OrderState.PLACED)
+        if waits and order["id"] not in books.jobs(JobKind.EXPIRE_ORDER):
+            yield f"I9: {order['id']} is never ended"
+    for delivery in books["webhook_deliveries"]:
+        stored = delivery["state"] == DeliveryState.STORED
+        if stored and delivery["id"] not in {job["subject_id"] for job in books["jobs"]}:
+            yield f"I9: {delivery['id']} is stored, and nobody applies it"
+
+
+def _told_once(books: _Books) -> Iterator[str]:
+    """I7: each fact is one event, in the commit of what it tells."""
+    subjects: dict[str, set[str]] = defaultdict(set)
+    for subject in books["event_subjects"]:
+        subjects[subject["subject_id"]].add(subject["event_id"])
+    kinds = {event["id"]: event["kind"] for event in books["events"]}
+    told = {subject: Counter(kinds[event_id] for event_id in events) for subject, events in subjects.items()}
+    for table in ("orders", "charges", "refunds", "payment_methods"):
+        for row in books[table]:
+            for kind, times in told.get(row["id"], Counter()).items():
+                if kind in _ONCE and times > 1 and _is_about(kind, table):
+                    yield f"I7: {kind} was told {times} times of {row['id']}"
+            wanted = _ENDS.get((table, row["state"]))
+            if wanted is not None and told.get(row["id"], Counter())[wanted] != 1:
+                yield f"I7: {row['id']} is {row['state']}, and {wanted} was not told"
+
+
+_NOUNS = {"orders": "order", "charges": "charge", "refunds": "refund", "payment_methods": "payment_method"}
+
+_ENDS: dict[tuple[str, str], EventKind] = {
+    ("orders", OrderState.COMPLETED): EventKind.ORDER_COMPLETED,
+    ("orders", OrderState.CANCELED): EventKind.ORDER_CANCELED,
+    ("orders", OrderState.EXPIRED): EventKind.ORDER_EXPIRED,
+    ("charges", ChargeState.SUCCEEDED): EventKind.CHARGE_SUCCEEDED,
+    ("charges", ChargeState.DECLINED): EventKind.CHARGE_DECLINED,
+    ("charges", ChargeState.VOIDED): EventKind.CHARGE_VOIDED,
+    ("charges", ChargeState.EXPIRED): EventKind.CHARGE_EXPIRED,
+    ("refunds", RefundState.SUCCEEDED): EventKind.REFUND_SUCCEEDED,
+    ("payment_methods", PaymentMethodState.ACTIVE): EventKind.PAYMENT_METHOD_ATTACHED,
+    ("payment_methods", PaymentMethodState.DETACHED): EventKind.PAYMENT_METHOD_DETACHED,
+}
+
+
+def _is_about(kind: str, table: str) -> bool:
+    """Events of a refund or a charge name the order too, which may have several of them."""
+    return kind.upper().startswith(_NOUNS[table].upper())
+
+
+def _keys(books: _Books) -> Iterator[str]:
+    """I5: a key points at what it made, and that is there."""
+    made = {row["id"] for table in ("orders", "charges", "refunds", "payment_methods") for row in books[table]}
+    made |= {operation["id"] for operation in books["operations"]}
+    for key in books["idempotency_keys"]:
+        if key["object_id"].split("_")[0] in ("ord", "chg", "ref", "pm", "op") and key["object_id"] not in made:
+            yield f"I5: the key {key['key']} points at {key['object_id']}, which is not there"
+
+
+def _settled(books: _Books, truth: Truth) -> Iterator[str]:
+    """I2a, I4, I9: nothing is open, and all money that moved there is booked here."""
+    yield from _named("is unfinished", (o["id"] for o in books["operations"] if o["finished_at"] is None))
+    yield from _named("is not at its end", (c["id"] for c in books["charges"] if c["state"] in LIVE_STATES))
+    yield from _named("is not at its end", (r["id"] for r in books["refunds"] if r["state"] in WAITING_STATES))
+    yield from _named("was given up", (f"{j['kind']} {j['subject_id']}" for j in books["jobs"] if j["dead_at"]))
+    known = {charge["id"]: charge for charge in books["charges"]}
+    for there in truth.charges:
+        here = known.get(there.charge_id)
+        if there.captured and (here is None or here["captured"] != truth.captured(there.charge_id)):
+            yield f"I2a: {there.captured} of {there.charge_id} was taken, here is {here and here['captured']}"
+    refunds = {refund["id"]: refund for refund in books["refunds"]}
+    for back in truth.refunds:
+        row = refunds.get(back.refund_id)
+        if back.state == "succeeded" and (row is None or row["state"] != RefundState.SUCCEEDED):
+            yield f"I4: {back.refund_id} gave back {back.amount}, here it is {row and row['state']}"
+
+
+def _named(what: str, names: Iterable[str]) -> Iterator[str]:
+    return (f"I9: {name} {what}" for name in names)

@@ -1,0 +1,388 @@
+"""The services as `server.py` joins them, on a real store and a real bank, and somebody who asks them in few words."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, TypeVar
+
+from adapters.fake import Bank, FakeProvider, WebhookSender
+from adapters.fake.charges import finish_challenge
+from adapters.worker import Worker
+from domain.charges import Charge
+from domain.clock import Clock
+from domain.customers import Customer, CustomerChanges
+from domain.deployment import Deployment, Providers
+from domain.detached import Detached
+from domain.idempotency import KeyedRequest
+from domain.jobs import JobKind
+from domain.money import Money
+from domain.operations import Operation
+from domain.orders import Order
+from domain.payment_methods import PaymentMethod
+from domain.principals import ALL_PERMISSIONS, Principal, server
+from domain.provider import Initiator, RedirectAction
+from domain.refunds import Refund
+from domain.services.api_keys import ApiKeyService
+from domain.services.background import Background
+from domain.services.charges import Charged, ChargeOrder, ChargeService, ContinueCharge
+from domain.services.customers import CreateCustomer, CustomerService
+from domain.services.keyed import keyed
+from domain.services.orders import CreateOrder, NewLine, OrderService
+from domain.services.payment_methods import AttachPaymentMethod, PaymentMethodService
+from domain.services.products import ProductService
+from domain.services.refunds import RefundCharge, Refunded, RefundService
+from domain.services.resolver import Resolver
+from domain.services.settlement import Settlement
+from domain.services.teller import Teller
+from domain.services.webhooks import WebhookService
+from domain.store import Store
+from persistence.database import Database
+from persistence.jobs import TortoiseJobQueue
+from persistence.sql import Dialect
+from persistence.store import TortoiseStore
+from tests.invariants import check_invariants
+from tests.services.watching import WatchedProvider
+
+Row = TypeVar("Row")
+
+ACCOUNT = "fake"
+PROVIDER_SECONDS = 0.2
+"""How long the gateway waits for the bank; what hangs costs a test this much."""
+
+SHOP = server("key_test", ALL_PERMISSIONS)
+
+_LONG_AGO = {
+    Dialect.POSTGRES: "now() - interval '1 day'",
+    Dialect.SQLITE: "'2000-01-01T00:00:00.000000Z'",
+}
+
+
+def usd(minor_units: int) -> Money:
+    return Money(minor_units, "USD")
+
+
+class MovableClock:
+    """Business time. The leases of jobs live on the database's clock; `Shop.make_jobs_due` moves those."""
+
+    def __init__(self) -> None:
+        self.moment = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def advance(self, **by: float) -> None:
+        self.moment += timedelta(**by)
+
+
+@dataclass
+class Shop:
+    """One process of the gateway. Several may share a database and a bank, as after a crash."""
+
+    database: Database
+    bank: Bank
+    clock: Clock
+    store: Store
+    provider: WatchedProvider
+    deployment: Deployment
+    detached: Detached
+    settlement: Settlement
+    customers: CustomerService
+    products: ProductService
+    payment_methods: PaymentMethodService
+    orders: OrderService
+    charges: ChargeService
+    refunds: RefundService
+    webhooks: WebhookService
+    api_keys: ApiKeyService
+    resolver: Resolver
+    background: Background
+    worker: Worker
+    numbers: "count[int]" = field(default_factory=count)
+
+    # --- in few words -----------------------------------------------------------------------------------------------
+
+    async def customer(self, fields: CustomerChanges | None = None, *, key: str | None = None) -> str:
+        request = None if key is None else self.request("customerCreate", key, dict(fields or {}))
+        return await self.customers.create(SHOP, CreateCustomer(fields=fields or CustomerChanges(), request=request))
+
+    async def card(self, customer_id: str, token: str = "tok_visa", *, make_default: bool = False) -> str:
+        attached = await self.payment_methods.attach(
+            SHOP,
+            AttachPaymentMethod(
+                customer_id=customer_id, token=token, make_default=make_default, return_url=None, request=None
+            ),
+        )
+        return attached.payment_method_id
+
+    async def order(self, amount: int = 20_00, *, token: str = "tok_visa", currency: str = "USD", **fields: Any) -> str:
+        """An open order of a new customer who has this card."""
+        customer_id = await self.customer()
+        await self.card(customer_id, token)
+        return await self.order_of(customer_id, amount, currency=currency, **fields)
+
+    async def order_of(self, customer_id: str, amount: int = 20_00, *, currency: str = "USD", **fields: Any) -> str:
+        defaults: dict[str, Any] = {
+            "customer_id": customer_id,
+            "currency": currency,
+            "lines": [NewLine(name="Tea", unit_amount=Money(amount, currency), quantity=1)],
+            "external_id": None,
+            "external_version": None,
+            "metadata": None,
+            "expires_at": None,
+            "request": None,
+        }
+        return await self.orders.create(SHOP, CreateOrder(**(defaults | fields)))
+
+    async def pay(
+        self,
+        order_id: str,
+        key: str | None = None,
+        *,
+        principal: Principal = SHOP,
+        initiator: Initiator = Initiator.CUSTOMER,
+        payment_method_id: str | None = None,
+        version: int | None = None,
+    ) -> Charged:
+        return await self.charges.charge_order(
+            principal,
+            ChargeOrder(
+                order_id=order_id,
+                payment_method_id=payment_method_id,
+                initiator=initiator,
+                return_url=None,
+                version=version,
+                request=self.request("orderCharge", key, {"order": order_id}, principal=principal),
+            ),
+        )
+
+    async def paid(self, order_id: str, **how: Any) -> Charge:
+        """Pay, and read what became of the charge."""
+        charged = await self.pay(order_id, **how)
+        assert charged.charge_id is not None
+        return await self.charge(charged.charge_id)
+
+    async def proceed(self, charge_id: str, key: str | None = None) -> Charged:
+        request = self.request("chargeContinue", key, {"charge": charge_id})
+        return await self.charges.continue_charge(
+            SHOP, ContinueCharge(charge_id=charge_id, token=None, request=request)
+        )
+
+    async def refund(self, charge_id: str, amount: int | None = None, key: str | None = None) -> Refunded:
+        money = None if amount is None else usd(amount)
+        request = self.request("chargeRefund", key, {"charge": charge_id, "amount": amount})
+        return await self.refunds.refund_charge(
+            SHOP, RefundCharge(charge_id=charge_id, amount=money, reason=None, note=None, request=request)
+        )
+
+    async def refunded(self, charge_id: str, amount: int | None = None, key: str | None = None) -> Refund:
+        return await self.refund_row((await self.refund(charge_id, amount, key)).refund_id)
+
+    def request(
+        self, mutation: str, key: str | None, values: Mapping[str, Any], *, principal: Principal = SHOP
+    ) -> KeyedRequest:
+        made = keyed(principal, mutation, key or f"key {next(self.numbers)}", values)
+        assert made is not None
+        return made
+
+    # --- what there is ----------------------------------------------------------------------------------------------
+
+    async def charge(self, charge_id: str) -> Charge:
+        async with TortoiseStore(self.database).reading() as tx:
+            return _there(await tx.charges.get(charge_id))
+
+    async def charges_of(self, order_id: str) -> list[Charge]:
+        async with TortoiseStore(self.database).reading() as tx:
+            return list(await tx.charges.of_order(order_id))
+
+    async def order_row(self, order_id: str) -> Order:
+        async with TortoiseStore(self.database).reading() as tx:
+            return _there(await tx.orders.get(order_id))
+
+    async def refund_row(self, refund_id: str) -> Refund:
+        async with TortoiseStore(self.database).reading() as tx:
+            return _there(await tx.refunds.get(refund_id))
+
+    async def method(self, payment_method_id: str) -> PaymentMethod:
+        async with TortoiseStore(self.database).reading() as tx:
+            return _there(await tx.payment_methods.get(payment_method_id))
+
+    async def customer_row(self, customer_id: str) -> Customer:
+        async with TortoiseStore(self.database).reading() as tx:
+            return _there(await tx.customers.get(customer_id))
+
+    async def operations(self, charge_id: str) -> list[Operation]:
+        """All of the charge and its refunds, oldest first."""
+        rows = await self.rows("SELECT id FROM operations WHERE charge_id = $1 ORDER BY id", charge_id)
+        async with TortoiseStore(self.database).reading() as tx:
+            return [_there(await tx.operations.get(row["id"])) for row in rows]
+
+    async def operation(self, charge_id: str) -> Operation:
+        """The latest one."""
+        return (await self.operations(charge_id))[-1]
+
+    async def events(self, subject_id: str) -> list[str]:
+        """The story of an object, by the kinds of its events."""
+        rows = await self.rows(
+            "SELECT kind FROM events JOIN event_subjects ON event_id = events.id"
+            " WHERE subject_id = $1 ORDER BY events.id",
+            subject_id,
+        )
+        return [row["kind"] for row in rows]
+
+    async def ledger(self, charge_id: str) -> dict[str, int]:
+        rows = await self.rows("SELECT account, amount FROM ledger_entries WHERE charge_id = $1", charge_id)
+        sums: dict[str, int] = {}
+        for row in rows:
+            sums[row["account"]] = sums.get(row["account"], 0) + row["amount"]
+        return sums
+
+    async def jobs(self, kind: JobKind | None = None) -> list[dict[str, Any]]:
+        rows = await self.rows("SELECT * FROM jobs ORDER BY id")
+        return [row for row in rows if kind in (None, row["kind"])]
+
+    async def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
+        async with self.database.reader() as connection:
+            return await connection.fetch_all(statement, *parameters)
+
+    async def check(self, *, settled: bool = False) -> None:
+        await check_invariants(self.database, self.bank.truth(), settled=settled)
+
+    # --- time, and what others do -----------------------------------------------------------------------------------
+
+    async def make_jobs_due(self) -> None:
+        """As if every lease and every wait had passed."""
+        async with self.database.transaction() as connection:
+            long_ago = _LONG_AGO[self.database.dialect]
+            await connection.execute(f"UPDATE jobs SET run_at = {long_ago} WHERE dead_at IS NULL")
+
+    async def run_jobs(self, *, rounds: int = 1) -> int:
+        """Make everything due and do it; how many jobs that was."""
+        done = 0
+        for _ in range(rounds):
+            await self.make_jobs_due()
+            done += await self.worker.run_due()
+        return done
+
+    async def idle(self) -> None:
+        """Wait for what goes on without its client."""
+        assert await self.detached.drain(grace_seconds=5) == 0
+
+    async def answer_challenge(self, charge: Charge, *, confirmed: bool = True) -> None:
+        """What the customer does on the bank's page."""
+        assert isinstance(charge.next_action, RedirectAction)
+        challenge = charge.next_action.url.rpartition("/")[2]
+        await self.bank.run(lambda books: finish_challenge(books, challenge, confirmed=confirmed))
+
+    async def deliver_webhooks(self) -> int:
+        """Everything in the bank's outbox, received and stored; the jobs still have to run."""
+        sender = WebhookSender(self.bank, url="http://gateway.test", clock=self.clock)
+
+        async def post(body: bytes, headers: Mapping[str, str]) -> int:
+            await self.webhooks.receive(ACCOUNT, headers, body)
+            return 200
+
+        sent = 0
+        while batch := await sender.deliver_due(post):
+            sent += batch
+        return sent
+
+    def misbehave(self, script: str) -> None:
+        self.bank.misbehave(script)
+
+    async def close(self) -> None:
+        await self.detached.drain(grace_seconds=5)
+        await self.provider.close()
+
+
+def open_shop(
+    database: Database,
+    bank: Bank,
+    clock: Clock,
+    *,
+    wrap_store: Callable[[Store], Store] = lambda store: store,
+    **decided: Any,
+) -> Shop:
+    """A process, joined as `server.gateway` does it. `decided` changes the deployment."""
+    deployment = replace(
+        Deployment(
+            livemode=False,
+            return_urls=("https://shop.example",),
+            provider_timeout_seconds=PROVIDER_SECONDS,
+            answer_within_seconds=5,
+        ),
+        **decided,
+    )
+    store = wrap_store(TortoiseStore(database))
+    provider = WatchedProvider(FakeProvider.in_process(bank, clock=clock, timeout_seconds=PROVIDER_SECONDS))
+    providers = Providers({ACCOUNT: provider}, default=ACCOUNT)
+    detached = Detached()
+    teller = Teller(providers=providers, deployment=deployment)
+    settlement = Settlement(clock=clock, deployment=deployment)
+    customers = CustomerService(store=store, clock=clock, deployment=deployment)
+    payment_methods = PaymentMethodService(
+        store=store,
+        providers=providers,
+        teller=teller,
+        customers=customers,
+        detached=detached,
+        clock=clock,
+        deployment=deployment,
+    )
+    charges = ChargeService(
+        store=store, teller=teller, settlement=settlement, detached=detached, clock=clock, deployment=deployment
+    )
+    orders = OrderService(store=store, charges=charges, clock=clock, deployment=deployment)
+    refunds = RefundService(
+        store=store, teller=teller, settlement=settlement, detached=detached, clock=clock, deployment=deployment
+    )
+    webhooks = WebhookService(
+        store=store,
+        providers=providers,
+        teller=teller,
+        settlement=settlement,
+        payment_methods=payment_methods,
+        clock=clock,
+    )
+    resolver = Resolver(store=store, teller=teller, settlement=settlement, clock=clock, deployment=deployment)
+    background = Background(
+        store=store,
+        charges=charges,
+        orders=orders,
+        payment_methods=payment_methods,
+        resolver=resolver,
+        webhooks=webhooks,
+        clock=clock,
+    )
+    return Shop(
+        database=database,
+        bank=bank,
+        clock=clock,
+        store=store,
+        provider=provider,
+        deployment=deployment,
+        detached=detached,
+        settlement=settlement,
+        customers=customers,
+        products=ProductService(store=store, clock=clock, deployment=deployment),
+        payment_methods=payment_methods,
+        orders=orders,
+        charges=charges,
+        refunds=refunds,
+        webhooks=webhooks,
+        api_keys=ApiKeyService(store=store, clock=clock),
+        resolver=resolver,
+        background=background,
+        worker=Worker(TortoiseJobQueue(database), background.run),
+    )
+
+
+async def at_once(*works: Coroutine[Any, Any, Any]) -> list[Any]:
+    """All of them together; what each gave or raised, in order."""
+    return await asyncio.gather(*works, return_exceptions=True)
+
+
+def _there(row: Row | None) -> Row:
+    assert row is not None
+    return row

@@ -1,0 +1,143 @@
+"""A provider that is watched: it notes what it was asked, and lets a test stand between the gateway and the bank."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from domain.provider import (
+    AttachRequest,
+    Capability,
+    ChargeRequest,
+    ChargeResult,
+    ClientSession,
+    ContinueRequest,
+    CustomerRequest,
+    CustomerResult,
+    LookUp,
+    PaymentMethodResult,
+    PaymentProvider,
+    RefundRequest,
+    RefundResult,
+    Refusal,
+    VoidRequest,
+    WebhookEvent,
+)
+
+Ask = Callable[[], Awaitable[Any]]
+Between = Callable[[Any, Ask], Awaitable[Any]]
+"""Gets what was asked and the way to the bank; what it returns is what the gateway hears."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    name: str
+    asked: Any
+
+
+class WatchedProvider:
+    """Passes every call on to the provider inside. `between` stands in the way of one kind of call, or of `*` all."""
+
+    def __init__(self, inner: PaymentProvider) -> None:
+        self._inner = inner
+        self.calls: list[Call] = []
+        self.between: dict[str, Between] = {}
+        self.livemode_shown: bool | None = None
+        self.look_up_lag_shown: float | None = inner.look_up_lag_seconds
+
+    def names(self) -> list[str]:
+        """What was asked, in order."""
+        return [call.name for call in self.calls]
+
+    def asked(self, name: str) -> list[Any]:
+        return [call.asked for call in self.calls if call.name == name]
+
+    async def _pass(self, name: str, asked: Any, ask: Ask) -> Any:
+        self.calls.append(Call(name, asked))
+        between = self.between.get(name) or self.between.get("*")
+        return await (between(asked, ask) if between else ask())
+
+    # --- the port ---------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    @property
+    def livemode(self) -> bool:
+        return self._inner.livemode if self.livemode_shown is None else self.livemode_shown
+
+    @property
+    def capabilities(self) -> tuple[Capability, ...]:
+        return self._inner.capabilities
+
+    @property
+    def look_up_lag_seconds(self) -> float | None:
+        return self.look_up_lag_shown
+
+    async def check(self) -> str | None:
+        return await self._inner.check()
+
+    async def client_session(self, *, customer_ref: str) -> ClientSession | Refusal:
+        told = await self._pass(
+            "client_session", customer_ref, lambda: self._inner.client_session(customer_ref=customer_ref)
+        )
+        return cast("ClientSession | Refusal", told)
+
+    async def ensure_customer(self, request: CustomerRequest) -> CustomerResult:
+        told = await self._pass("ensure_customer", request, lambda: self._inner.ensure_customer(request))
+        return cast("CustomerResult", told)
+
+    async def attach_payment_method(self, request: AttachRequest) -> PaymentMethodResult:
+        told = await self._pass("attach_payment_method", request, lambda: self._inner.attach_payment_method(request))
+        return cast("PaymentMethodResult", told)
+
+    async def detach_payment_method(self, *, payment_method_ref: str) -> PaymentMethodResult:
+        told = await self._pass(
+            "detach_payment_method",
+            payment_method_ref,
+            lambda: self._inner.detach_payment_method(payment_method_ref=payment_method_ref),
+        )
+        return cast("PaymentMethodResult", told)
+
+    async def fetch_payment_method(self, *, payment_method_ref: str) -> PaymentMethodResult:
+        told = await self._pass(
+            "fetch_payment_method",
+            payment_method_ref,
+            lambda: self._inner.fetch_payment_method(payment_method_ref=payment_method_ref),
+        )
+        return cast("PaymentMethodResult", told)
+
+    async def charge(self, request: ChargeRequest) -> ChargeResult:
+        return cast("ChargeResult", await self._pass("charge", request, lambda: self._inner.charge(request)))
+
+    async def continue_charge(self, request: ContinueRequest) -> ChargeResult:
+        told = await self._pass("continue_charge", request, lambda: self._inner.continue_charge(request))
+        return cast("ChargeResult", told)
+
+    async def void(self, request: VoidRequest) -> ChargeResult:
+        return cast("ChargeResult", await self._pass("void", request, lambda: self._inner.void(request)))
+
+    async def refund(self, request: RefundRequest) -> RefundResult:
+        return cast("RefundResult", await self._pass("refund", request, lambda: self._inner.refund(request)))
+
+    async def fetch_charge(self, *, charge_ref: str) -> ChargeResult:
+        told = await self._pass("fetch_charge", charge_ref, lambda: self._inner.fetch_charge(charge_ref=charge_ref))
+        return cast("ChargeResult", told)
+
+    async def fetch_refund(self, *, refund_ref: str) -> RefundResult:
+        told = await self._pass("fetch_refund", refund_ref, lambda: self._inner.fetch_refund(refund_ref=refund_ref))
+        return cast("RefundResult", told)
+
+    async def find_charge(self, look_up: LookUp) -> ChargeResult | None:
+        told = await self._pass("find_charge", look_up, lambda: self._inner.find_charge(look_up))
+        return cast("ChargeResult | None", told)
+
+    async def find_refund(self, look_up: LookUp) -> RefundResult | None:
+        told = await self._pass("find_refund", look_up, lambda: self._inner.find_refund(look_up))
+        return cast("RefundResult | None", told)
+
+    def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
+        return self._inner.verify_webhook(headers, body)
+
+    async def close(self) -> None:
+        await self._inner.close()
