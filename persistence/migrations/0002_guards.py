@@ -1,11 +1,11 @@
-"""What a model cannot state: rows that stay, and an index on an expression."""
+"""What a model cannot state: rows that stay, an index on an expression, and an order of texts."""
 
 # ruff: noqa: RUF012 - the shape that Tortoise reads
 
 from tortoise import migrations
 from tortoise.migrations import operations as ops
 
-from persistence.editors import InsertOnly
+from persistence.editors import InsertOnly, PerDialect
 from persistence.guards import FrozenWhenPlaced, NeverDeleted
 
 
@@ -29,4 +29,13 @@ class Migration(migrations.Migration):
         FrozenWhenPlaced(),
         # Email addresses are compared without regard to case.
         ops.RunSQL("CREATE INDEX customers_email ON customers (lower(email), id)"),
+        # What lists are sorted by goes by code point, as on SQLite, whatever the collation of the database is: a cursor
+        # means the same on both, and the index outlives an upgrade of the system's locales.
+        PerDialect(
+            sqlite="",
+            postgres=(
+                'ALTER TABLE products ALTER COLUMN name TYPE VARCHAR(200) COLLATE "C";'
+                ' ALTER TABLE provider_accounts ALTER COLUMN account TYPE VARCHAR(100) COLLATE "C";'
+            ),
+        ),
     ]

@@ -88,6 +88,21 @@ async def test_the_models_and_the_migrations_say_the_same(database: Database) ->
     assert await drift(PAYDESK, database.dialect) == []
 
 
+@pytest.mark.parametrize("dialect", [Dialect.POSTGRES])
+async def test_texts_that_lists_are_sorted_by_go_by_code_point(database: Database) -> None:
+    """The order that SQLite has. Under most locales of PostgreSQL "apple" would be before "Zebra"."""
+    async with database.reader() as connection:
+        rows = await connection.fetch_all(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = 'public' AND collation_name = 'C' ORDER BY table_name"
+        )
+
+    assert [(row["table_name"], row["column_name"]) for row in rows] == [
+        ("products", "name"),
+        ("provider_accounts", "account"),
+    ]
+
+
 # --- what stays -------------------------------------------------------------------------------------------------------
 
 INSERT_ONLY_TABLES = ("ledger_entries", "events", "event_subjects")

@@ -211,7 +211,7 @@ async def test_a_walk_along_the_list_of_a_parent_meets_each_once(
 
 
 async def test_products_go_by_name_and_the_same_name_by_age(database: Database, queries: Queries) -> None:
-    products = [new_product(name=name) for name in ("b", "a", "c", "a", "b", "a")]
+    products = [new_product(name=name) for name in ("b", "a", "C", "a", "\u00e4", "b", "Z\u00fcrich", "a")]
     await save(database, *products)
 
     async def turn(request: PageRequest) -> Slice[Product]:
