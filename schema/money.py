@@ -8,7 +8,7 @@ import strawberry
 from babel import Locale, UnknownLocaleError
 from babel.numbers import NumberPattern
 
-from domain.errors import PaydeskError
+from domain.errors import CurrencyUnknown
 from domain.money import Money as DomainMoney
 from schema.masking import ExposedError
 from schema.scalars import Currency, MinorUnits
@@ -43,8 +43,8 @@ class MoneyInput:
     def to_domain(self, *path: str) -> DomainMoney:
         try:
             return DomainMoney(self.minor_units, self.currency)
-        except PaydeskError as error:
-            raise error.at(*path) from None
+        except CurrencyUnknown as error:
+            raise error.at(*path, "currency") from None
 
 
 def format_money(amount: DomainMoney, locale: str) -> str:

@@ -49,7 +49,6 @@ class PriceInterval:
 @strawberry.type(description=_PRICE)
 class Price(HasTimeline):
     id: strawberry.ID = strawberry.field(description="Global id.")
-    nickname: str | None = strawberry.field(description="For staff; not shown to customers.")
     type: PriceType = strawberry.field(description="Whether it is due once or again and again.")
     interval: PriceInterval | None = strawberry.field(description="How often it is due; null for a one-time price.")
     archived_at: datetime | None = strawberry.field(description="Since when it is no longer offered.")
@@ -58,6 +57,10 @@ class Price(HasTimeline):
     @classmethod
     def is_type_of(cls, obj: object, _info: object) -> bool:
         return isinstance(obj, domain.Price)
+
+    @strawberry.field(description="For servers and staff; null for customers.")
+    def nickname(root: strawberry.Parent[domain.Price], info: Info) -> str | None:
+        return root.nickname if info.context.viewer.sees_all else None
 
     @strawberry.field(description="For one unit.")
     def amount(root: strawberry.Parent[domain.Price]) -> Money:

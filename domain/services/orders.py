@@ -1,6 +1,7 @@
 """Orders: lines while open, placing, cancelling, expiring."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -10,11 +11,11 @@ from domain.clock import Clock
 from domain.deployment import Deployment
 from domain.errors import (
     ChargeInProgress,
-    CurrencyMismatch,
     ExternalIdTaken,
     InvalidInput,
     NotFound,
     OrderNotCancelable,
+    PaydeskError,
     PermissionDenied,
     ProductArchived,
 )
@@ -24,7 +25,7 @@ from domain.ids import IdPrefix, new_id
 from domain.jobs import JobKind
 from domain.money import Money, currency_exponent
 from domain.operations import VoidPurpose
-from domain.orders import Order, OrderLine, OrderState
+from domain.orders import MAXIMUM_LINES, Order, OrderLine, OrderState
 from domain.principals import Permission, Principal, system
 from domain.provider import Outcome
 from domain.services.keyed import claim, made_before
@@ -83,6 +84,8 @@ class OrderService:
         ):
             raise PermissionDenied("Only a server sets the external id of an order.", path=("externalId",))
         metadata = clean_metadata(command.metadata, "metadata")
+        if len(command.lines) > MAXIMUM_LINES:
+            raise InvalidInput(f"An order has {MAXIMUM_LINES} lines at most.", path=("lines",))
         now = self._clock.now()
         if command.expires_at and command.expires_at <= now:
             raise InvalidInput("This moment has passed already.", path=("expiresAt",))
@@ -94,10 +97,10 @@ class OrderService:
                 customer = await tx.customers.get(customer_id)
                 if customer is None:
                     raise NotFound("customer", path=("customerId",))
-                lines = [
-                    await _new_line(tx, principal, line, "lines", str(place))
-                    for place, line in enumerate(command.lines)
-                ]
+                lines = []
+                for place_, wanted in enumerate(command.lines):
+                    with _told_of("lines", str(place_)):
+                        lines.append(await _new_line(tx, principal, wanted))
                 order = Order(
                     id=order_id,
                     customer_id=customer.id,
@@ -111,10 +114,8 @@ class OrderService:
                     updated_at=now,
                 )
                 for place_, line in enumerate(lines):
-                    try:
+                    with _told_of("lines", str(place_)):
                         order = order.with_line(line, now=now)
-                    except CurrencyMismatch as mismatch:
-                        raise mismatch.at("lines", str(place_)) from None
                 await tx.orders.insert(order)
                 await tx.events.add(
                     _event(EventKind.ORDER_CREATED, order, principal.name, now, total=order.total.minor_units)
@@ -275,18 +276,29 @@ async def place(tx: Transaction, order: Order, *, actor: str, now: datetime) -> 
     return placed
 
 
-async def _new_line(tx: Transaction, principal: Principal, line: NewLine, *path: str) -> OrderLine:
+@contextmanager
+def _told_of(*path: str) -> Iterator[None]:
+    """Refusals inside are told where in the input they arose."""
+    try:
+        yield
+    except PaydeskError as error:
+        raise error.at(*path) from None
+
+
+async def _new_line(tx: Transaction, principal: Principal, line: NewLine) -> OrderLine:
     if line.price_id is None:
-        return _line_by_hand(principal, line, *path)
+        return _line_by_hand(principal, line)
+    if line.name is not None or line.unit_amount is not None:
+        raise InvalidInput(_EITHER)
     price = await tx.prices.get(line.price_id)
     if price is None:
-        raise NotFound("price", path=(*path, "priceId"))
+        raise NotFound("price", path=("priceId",))
     product = await tx.products.get(price.product_id)
     if product is None:
         raise LookupError(f"{price.product_id} is referred to by {price.id}, but not there")
     price.check_orderable()
     if product.archived_at:
-        raise ProductArchived(path=(*path, "priceId"))
+        raise ProductArchived(path=("priceId",))
     return OrderLine(
         id=new_id(IdPrefix.ORDER_LINE),
         product_id=product.id,
@@ -297,16 +309,19 @@ async def _new_line(tx: Transaction, principal: Principal, line: NewLine, *path:
     )
 
 
-def _line_by_hand(principal: Principal, line: NewLine, *path: str) -> OrderLine:
+_EITHER = "A line has either a priceId, or a name and a unitAmount."
+
+
+def _line_by_hand(principal: Principal, line: NewLine) -> OrderLine:
     if not principal.may(Permission.ORDERS_BY_HAND):
-        raise PermissionDenied("Only a server adds a line with an amount of its own: name a priceId.", path=path)
+        raise PermissionDenied("Only a server adds a line with an amount of its own: name a priceId.")
     if line.name is None or line.unit_amount is None:
-        raise InvalidInput("A line has either a priceId, or a name and a unitAmount.", path=path)
+        raise InvalidInput(_EITHER)
     return OrderLine(
         id=new_id(IdPrefix.ORDER_LINE),
         product_id=None,
         price_id=None,
-        name=clean_text(line.name, *path, "name"),
+        name=clean_text(line.name, "name"),
         unit_amount=line.unit_amount,
         quantity=line.quantity,
     )
@@ -324,7 +339,8 @@ def _customer_of(principal: Principal, customer_id: str | None) -> str:
 
 def _currency_of(command: CreateOrder, lines: Sequence[OrderLine]) -> str:
     if command.currency is not None:
-        currency_exponent(command.currency)
+        with _told_of("currency"):
+            currency_exponent(command.currency)
         return command.currency
     if not lines:
         raise InvalidInput("An order without lines needs a currency.", path=("currency",))

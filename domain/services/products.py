@@ -120,7 +120,8 @@ class ProductService:
 def _cleaned(changes: ProductChanges) -> ProductChanges:
     cleaned = ProductChanges()
     if "name" in changes:
-        cleaned["name"] = clean_text(changes["name"], "name")
+        # A name can be changed, but not taken away: null reads as empty.
+        cleaned["name"] = clean_text(changes["name"] or "", "name")
     if "description" in changes:
         cleaned["description"] = clean_optional(changes["description"], "description", longest=TEXT_LENGTH)
     if "metadata" in changes:
