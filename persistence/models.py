@@ -53,6 +53,7 @@ class Customer(Model):
 
     class Meta:
         table = "customers"
+        indexes = (index("customers", "created_at", "id"),)
         constraints = (unique("customers_external_id", "external_id"),)
 
 
@@ -171,6 +172,7 @@ class Order(Model):
             index("orders", "customer_id", "id"),
             index("orders", "state", "id"),
             index("orders", "total", "id"),
+            index("orders", "created_at", "id"),
         )
         constraints = (
             unique("orders_external_id", "external_id", where="external_id IS NOT NULL"),
@@ -245,6 +247,7 @@ class Charge(Model):
             index("charges", "state", "id"),
             index("charges", "amount", "id"),
             index("charges", "review_since", "id"),
+            index("charges", "created_at", "id"),
         )
         constraints = (
             unique("charges_one_live_an_order", "order_id", where=one_of("state", sorted(LIVE_STATES))),
@@ -290,6 +293,7 @@ class Refund(Model):
             index("refunds", "order_id", "id"),
             index("refunds", "customer_id", "id"),
             index("refunds", "state", "id"),
+            index("refunds", "created_at", "id"),
         )
         constraints = (
             unique("refunds_ref", "account", "refund_ref", where="refund_ref IS NOT NULL"),

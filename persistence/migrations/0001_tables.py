@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
             options={
                 "table": "customers",
                 "constraints": [UniqueConstraint(fields=("external_id",), name="customers_external_id")],
+                "indexes": [Index(fields=["created_at", "id"], name="customers_created_at_id")],
             },
         ),
         ops.CreateModel(
@@ -226,6 +227,7 @@ class Migration(migrations.Migration):
                     Index(fields=["customer_id", "id"], name="orders_customer_id_id"),
                     Index(fields=["state", "id"], name="orders_state_id"),
                     Index(fields=["total", "id"], name="orders_total_id"),
+                    Index(fields=["created_at", "id"], name="orders_created_at_id"),
                 ],
             },
         ),
@@ -385,6 +387,7 @@ class Migration(migrations.Migration):
                     Index(fields=["state", "id"], name="charges_state_id"),
                     Index(fields=["amount", "id"], name="charges_amount_id"),
                     Index(fields=["review_since", "id"], name="charges_review_since_id"),
+                    Index(fields=["created_at", "id"], name="charges_created_at_id"),
                 ],
             },
         ),
@@ -460,6 +463,7 @@ class Migration(migrations.Migration):
                     Index(fields=["order_id", "id"], name="refunds_order_id_id"),
                     Index(fields=["customer_id", "id"], name="refunds_customer_id_id"),
                     Index(fields=["state", "id"], name="refunds_state_id"),
+                    Index(fields=["created_at", "id"], name="refunds_created_at_id"),
                 ],
             },
         ),

@@ -4,6 +4,7 @@ The plan is asked of the very statements that the reads run.
 """
 
 import re
+from datetime import timedelta
 from typing import Any
 
 from domain.charges import ChargeState
@@ -31,7 +32,7 @@ from persistence.queries.products import PRICES, PRODUCTS
 from persistence.queries.refunds import REFUNDS
 from persistence.queries.statements import Statement
 from persistence.sql import Dialect
-from tests.persistence.shop import EVERYBODY, new_card, new_charge, new_customer, new_order, new_product, write
+from tests.persistence.shop import EVERYBODY, NOON, new_card, new_charge, new_customer, new_order, new_product, write
 
 ROWS = 20_000
 CUSTOMER_IDS = [f"cus_{number:026}" for number in range(1, 51)]
@@ -110,6 +111,30 @@ async def test_no_list_reads_or_sorts_a_whole_table(database: Database) -> None:
         assert faulty(await explained(database, statement), statement)
 
 
+async def test_a_range_of_time_reads_that_range_alone(database: Database) -> None:
+    await fill(database)
+    for listing, filter_of in (
+        (CUSTOMERS, CustomerFilter),
+        (ORDERS, OrderFilter),
+        (CHARGES, ChargeFilter),
+        (REFUNDS, RefundFilter),
+    ):
+        minutes = filter_of(created_from=NOON + timedelta(minutes=60), created_before=NOON + timedelta(minutes=70))
+        statement = statements.page(listing, FIRST, minutes, viewer=EVERYBODY, dialect=database.dialect)
+
+        plan = [step for _, step in await explained(database, statement)]
+
+        assert any(f"{listing.table}_created_at_id" in step for step in plan), plan
+
+    # The newest of a whole year are found by walking back, and not by sorting the year.
+    year = OrderFilter(created_from=NOON - timedelta(days=365))
+    statement = statements.page(ORDERS, FIRST, year, viewer=EVERYBODY, dialect=database.dialect)
+
+    plan = [step for _, step in await explained(database, statement)]
+
+    assert not any(re.search("orders_created_at_id|Sort|TEMP B-TREE", step) for step in plan), plan
+
+
 async def explained(database: Database, statement: Statement) -> list[tuple[int, str]]:
     """Each step with its depth."""
     async with database.reader() as connection:
@@ -152,6 +177,8 @@ async def fill(database: Database) -> None:
         Dialect.SQLITE: "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1)"
         " SELECT n FROM numbers",
     }[database.dialect]
+    at = _A_MINUTE_APART[database.dialect]
+    created_at = at.format("template.created_at")
     async with database.transaction() as connection:
         await write(connection, customer, card, product, order, charge)
         # Templates first: what refers to a customer or an order is copied after those.
@@ -161,7 +188,7 @@ async def fill(database: Database) -> None:
             ("orders", ROWS, {"id": "ord", "customer_id": "cus", "total": "n % 97", "external_id": "'web-' || n"}),
             ("charges", ROWS, {"id": "chg", "order_id": "ord", "customer_id": "cus", "amount": "n % 97"}),
         ]:
-            await copy(connection, table, count, changed, numbers)
+            await copy(connection, table, count, {**changed, "created_at": created_at}, numbers)
         price = {"product_id": made_id("prod", 2_000), "unit_amount": "5", "currency": "'USD'", "created_at": "$2"}
         refund = {
             "charge_id": made_id("chg"),
@@ -173,7 +200,7 @@ async def fill(database: Database) -> None:
             "amount": "5",
             "currency": "'USD'",
             "livemode": "FALSE",
-            "created_at": "$2",
+            "created_at": at.format("$2"),
             "updated_at": "$2",
         }
         event = {
@@ -203,6 +230,12 @@ async def fill(database: Database) -> None:
             )
     async with database.transaction() as connection:
         await connection.execute("ANALYZE")
+
+
+_A_MINUTE_APART = {
+    Dialect.POSTGRES: "CAST({} AS timestamptz) + n * interval '1 minute'",
+    Dialect.SQLITE: "strftime('%Y-%m-%dT%H:%M:%f', {}, n || ' minutes') || '000Z'",
+}
 
 
 async def copy(connection: Any, table: str, count: int, changed: dict[str, str], numbers: str) -> None:
