@@ -118,15 +118,15 @@ def new_price(**fields: Any) -> Price:
 
 
 def new_operation(
-    kind: OperationKind = OperationKind.VOID, request: MoneyRequest | None = None, **fields: Any
+    kind: OperationKind = OperationKind.VOID, about: MoneyRequest | None = None, **fields: Any
 ) -> Operation:
-    operation_id = request.operation_id if request else new_id(IdPrefix.OPERATION)
+    operation_id = about.operation_id if about else new_id(IdPrefix.OPERATION)
     defaults: dict[str, Any] = {
         "id": operation_id,
         "kind": kind,
         "charge_id": new_id(IdPrefix.CHARGE),
         "account": "fake",
-        "request": stored(request or VoidRequest(operation_id=operation_id, charge_ref="ch_1")),
+        "request": stored(about or VoidRequest(operation_id=operation_id, charge_ref="ch_1")),
         "on_session": False,
         "first_sent_at": NOW,
         "created_at": NOW,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.declines import DECLINES, DeclineAdvice, DeclineCode
+from domain.declines import DECLINES, DeclineAdvice, DeclineCode, told_to_customer
 
 
 def test_the_table_has_every_code_once() -> None:
@@ -25,6 +25,13 @@ def test_the_sentence_is_for_a_person(code: DeclineCode) -> None:
 def test_a_suspicion_is_not_told_to_the_person_who_holds_the_card(code: DeclineCode) -> None:
     assert DECLINES[code].message == DECLINES[DeclineCode.GENERIC_DECLINE].message
     assert DECLINES[code].advice is DeclineAdvice.DO_NOT_RETRY
+
+
+@pytest.mark.parametrize("code", DeclineCode)
+def test_nor_is_its_code(code: DeclineCode) -> None:
+    suspicions = (DeclineCode.FRAUD_SUSPECTED, DeclineCode.LOST_OR_STOLEN)
+    assert told_to_customer(code) is (DeclineCode.GENERIC_DECLINE if code in suspicions else code)
+    assert told_to_customer(None) is None
 
 
 @pytest.mark.parametrize("code", [DeclineCode.AUTHENTICATION_REQUIRED, DeclineCode.AUTHENTICATION_FAILED])

@@ -47,7 +47,11 @@ def test_threads_never_make_the_same_id() -> None:
     assert len(set(made)) == len(made)
 
 
-GOOD = new_id(IdPrefix.CHARGE)
+GOOD = "chg_01k9zq4m8e6w1v3c5x7b9d2f4g"
+
+
+def test_a_good_id_is_one() -> None:
+    assert prefix_of(GOOD) is IdPrefix.CHARGE
 
 
 @pytest.mark.parametrize(

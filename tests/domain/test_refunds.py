@@ -1,0 +1,89 @@
+"""A refund under every answer: it ends once, and what it ended as stays."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.charges import FailureCode
+from domain.provider import ExecutedAs, Outcome, RefundResult, Refusal
+from domain.refunds import WAITING_STATES
+from domain.refunds import RefundState as State
+from tests.domain.examples import LATER, MUCH_LATER, many, new_refund
+
+AFTER: dict[Outcome, State] = {
+    Outcome.SUCCEEDED: State.SUCCEEDED,
+    Outcome.VOIDED: State.SUCCEEDED,  # the whole charge was voided instead: the money is back all the same
+    Outcome.PENDING: State.PENDING,
+    Outcome.REQUIRES_ACTION: State.REQUIRES_ACTION,
+    Outcome.DECLINED: State.FAILED,
+    Outcome.FAILED: State.FAILED,
+    Outcome.EXPIRED: State.FAILED,
+    Outcome.NOT_SENT: State.FAILED,
+    Outcome.UNKNOWN: State.UNKNOWN,
+}
+"""Everything but AUTHORIZED: nobody holds a refund on a card."""
+
+
+@pytest.mark.parametrize("outcome", AFTER)
+@pytest.mark.parametrize("state", State)
+def test_the_state_after_each_outcome(state: State, outcome: Outcome) -> None:
+    refund = new_refund(state=state)
+    after = refund.after(RefundResult(outcome=outcome), now=LATER)
+    if state in WAITING_STATES:
+        assert (after.state, after.updated_at) == (AFTER[outcome], LATER)
+    else:
+        assert after is refund
+
+
+def test_it_waits_until_its_end_is_known() -> None:
+    assert {state for state in State if new_refund(state=state).is_waiting} == WAITING_STATES
+    assert {State.PENDING, State.REQUIRES_ACTION, State.UNKNOWN} == WAITING_STATES
+
+
+@many
+@given(st.lists(st.sampled_from(sorted(AFTER)), max_size=8))
+def test_it_ends_once(outcomes: list[Outcome]) -> None:
+    refund, ends = new_refund(), 0
+    for outcome in outcomes:
+        after = refund.after(RefundResult(outcome=outcome), now=LATER)
+        ends += refund.is_waiting and not after.is_waiting
+        refund = after
+    assert ends == (0 if refund.is_waiting else 1)
+    assert (refund.failure_code is not None) == (refund.state is State.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        (Outcome.DECLINED, FailureCode.PROVIDER_REFUSED),
+        (Outcome.FAILED, FailureCode.PROVIDER_REFUSED),
+        (Outcome.NOT_SENT, FailureCode.PROVIDER_UNAVAILABLE),
+    ],
+)
+def test_a_failed_refund_says_why(outcome: Outcome, code: FailureCode) -> None:
+    refusal = Refusal("already refunded", provider_code="charge_already_refunded")
+    refund = new_refund().after(RefundResult(outcome=outcome, refusal=refusal), now=LATER)
+    assert refund.failure_code is code
+    assert (refund.provider_code, refund.provider_message) == ("charge_already_refunded", "already refunded")
+
+
+def test_an_unknown_answer_displaces_nothing_that_is_known() -> None:
+    pending = RefundResult(outcome=Outcome.PENDING, refund_ref="re_1", executed_as=ExecutedAs.VOID)
+    refund = new_refund().after(pending, now=LATER).checked_again_at(MUCH_LATER)
+    unknown = refund.after(RefundResult(outcome=Outcome.UNKNOWN), now=LATER)
+    assert (unknown.state, unknown.refund_ref, unknown.executed_as) == (State.UNKNOWN, "re_1", ExecutedAs.VOID)
+    assert unknown.next_check_at == MUCH_LATER
+
+
+def test_a_known_answer_ends_the_looking() -> None:
+    refund = new_refund(state=State.UNKNOWN, next_check_at=LATER)
+    done = refund.after(
+        RefundResult(outcome=Outcome.SUCCEEDED, refund_ref="re_1", executed_as=ExecutedAs.VOID), now=LATER
+    )
+    assert (done.next_check_at, done.refund_ref, done.executed_as) == (None, "re_1", ExecutedAs.VOID)
+
+
+def test_a_refund_that_never_reached_the_provider_says_so_and_stays_failed() -> None:
+    failed = new_refund(state=State.UNKNOWN, next_check_at=LATER).not_applied(now=LATER)
+    assert (failed.state, failed.failure_code, failed.next_check_at) == (State.FAILED, FailureCode.NOT_APPLIED, None)
+    assert failed.after(RefundResult(outcome=Outcome.SUCCEEDED), now=MUCH_LATER) is failed
