@@ -80,6 +80,17 @@ class Session:
             statement = _insert_if_new(model, tuple(columns), unique)
             return await self._connection.execute(statement, *columns.values()) == 1
 
+    async def insert_unless_taken(self, model: type[Model], columns: Columns) -> bool:
+        """As `insert_if_new`, by whichever unique columns the table has.
+
+        For tables with several: PostgreSQL skips a conflict of the named columns alone, and a rival that inserts the
+        very same row at the same moment may be met in the index of the others first, which is an error then.
+        """
+        self._refuse_reading_only()
+        with self._statement():
+            statement = _insert_if_new(model, tuple(columns), ())
+            return await self._connection.execute(statement, *columns.values()) == 1
+
     async def update(self, model: type[Model], columns: Columns, **also: Any) -> None:
         """Write all columns of the row with this id, which has to be there; `also` names what else has to fit."""
         self._refuse_reading_only()
@@ -126,9 +137,10 @@ def _select(model: type[Model], condition: str) -> str:
 def _insert_if_new(model: type[Model], columns: tuple[str, ...], unique: tuple[str, ...]) -> str:
     names = ", ".join(f'"{column}"' for column in columns)
     values = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
-    target = ", ".join(f'"{column}"' for column in unique)
+    columns_of_it = ", ".join(f'"{column}"' for column in unique)
+    target = f" ({columns_of_it})" if unique else ""
     table = model._meta.db_table
-    return f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT ({target}) DO NOTHING"  # noqa: S608 - as above
+    return f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT{target} DO NOTHING"  # noqa: S608 - as above
 
 
 def _is_storable(parameter: object) -> bool:

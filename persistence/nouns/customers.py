@@ -40,6 +40,9 @@ class ProviderAccounts:
 
     async def insert_if_new(self, account: ProviderAccount) -> None:
         """Two requests of a new customer may both have asked the provider, who knows one account for both."""
-        await self._session.insert_if_new(
-            models.ProviderAccount, provider_account_to_row(account), unique=("customer_id", "account")
-        )
+        columns = provider_account_to_row(account)
+        if await self._session.insert_unless_taken(models.ProviderAccount, columns):
+            return
+        if await self.find(account.customer_id, account.account) is None:
+            # The reference is another customer's, which is an error; it says so itself.
+            await self._session.insert(models.ProviderAccount, columns)

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from domain.customers import ProviderAccount
+from domain.store import UniqueTaken
 from persistence.database import Database
 from persistence.sql import Dialect
 from persistence.store import TortoiseStore, TortoiseTransaction
@@ -78,3 +80,38 @@ async def test_a_transaction_that_lost_a_deadlock_is_run_again(database: Databas
             charge = await tx.charges.get(charge_id)
             assert charge is not None
             assert charge.refund_reserved == usd(2_00)
+
+
+async def test_a_provider_account_that_everybody_has_made_is_kept_once(database: Database) -> None:
+    """A new customer's first cards come at the same moment, and the provider has named one account to all of them."""
+    store = TortoiseStore(database)
+    order, _ = await a_stored_order(store)
+
+    async def keep(name: str) -> None:
+        async with store.transaction() as tx:
+            await tx.accounts.insert_if_new(
+                ProviderAccount(
+                    customer_id=order.customer_id, account=name, customer_ref=f"ref at {name}", created_at=LATER
+                )
+            )
+
+    # One insert in twenty met its rival in the wrong index, while the statement named one of the two.
+    for number in range(40):
+        await asyncio.gather(*(keep(f"account {number}") for _ in range(6)))
+
+
+async def test_a_provider_account_of_another_customer_is_refused(database: Database) -> None:
+    store = TortoiseStore(database)
+    first, _ = await a_stored_order(store)
+    second, _ = await a_stored_order(store)
+
+    async def keep(customer_id: str) -> None:
+        async with store.transaction() as tx:
+            await tx.accounts.insert_if_new(
+                ProviderAccount(customer_id=customer_id, account="fake", customer_ref="one ref", created_at=LATER)
+            )
+
+    await keep(first.customer_id)
+    with pytest.raises(UniqueTaken, match="provider_accounts_ref"):
+        await keep(second.customer_id)
+    await keep(first.customer_id)
