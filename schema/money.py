@@ -1,6 +1,7 @@
 """Money, as clients read and write it."""
 
 import copy
+import re
 from functools import lru_cache
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from schema.masking import ExposedError
 from schema.scalars import Currency, MinorUnits
 
 _LONGEST_LOCALE = 35  # RFC 5646, section 4.4.1: what a program has to expect of a language tag
+
+_TOUCHING = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 
 @strawberry.type(name="Money", description="An amount of money, in the smallest unit of its currency.")
@@ -48,10 +51,15 @@ class MoneyInput:
 
 
 def format_money(amount: DomainMoney, locale: str) -> str:
-    """With the decimals of ISO 4217, which Babel's own table does not always share."""
-    return _pattern(locale, amount.exponent).apply(  # type: ignore[no-any-return]
+    """With the decimals of ISO 4217, which Babel's own table does not always share.
+
+    Where a locale has no sign for a currency its code stands there, and CLDR's `currencySpacing` keeps it off the
+    digits; Babel does not.
+    """
+    written = _pattern(locale, amount.exponent).apply(
         amount.decimal, Locale.parse(_known_locale(locale)), currency=amount.currency, currency_digits=False
     )
+    return _TOUCHING.sub("\u00a0", written)
 
 
 @lru_cache(maxsize=256)
