@@ -59,7 +59,8 @@ class TestTheRequest:
             return_url=None,
             statement_descriptor=None,
         )
-        again = restored(new_operation(OperationKind.CHARGE, request))
+        from_database = json.loads(json.dumps(stored(request)))
+        again = restored(new_operation(OperationKind.CHARGE, request=from_database))
         assert isinstance(again, ChargeRequest)
         assert isinstance(again.amount, Money)
         assert again.initiator is Initiator.RECURRING
