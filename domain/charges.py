@@ -216,6 +216,10 @@ class Charge:
             updated_at=now,
         )
 
+    def refunded_after_all(self, amount: Money, *, now: datetime) -> "Charge":
+        """A refund that was given up, and its reservation with it, has happened all the same."""
+        return replace(self, refunded=self.refunded + amount, updated_at=now)
+
     def _moved_to(self, state: ChargeState, result: ChargeResult) -> "Charge":
         action = result.next_action if state is ChargeState.REQUIRES_ACTION else None
         charge = replace(

@@ -81,6 +81,9 @@ class Operation:
         return outcome in _ANSWERS[self.kind]
 
     def tells_of_the_charge(self, outcome: Outcome) -> bool:
+        # Once it is finished, a lost answer is of no interest: what it would have told is known already.
+        if self.is_finished and outcome is Outcome.UNKNOWN:
+            return False
         return outcome not in _ABOUT_THE_REQUEST_ONLY[self.kind]
 
     def looked_after(self, *, empty: bool) -> "Operation":

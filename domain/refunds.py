@@ -73,10 +73,10 @@ class Refund:
         return self.state in WAITING_STATES
 
     def after(self, result: RefundResult, *, now: datetime) -> "Refund":
-        """The refund once this evidence is known; a final state stays."""
-        if not self.is_waiting:
-            return self
+        """The refund once this evidence is known. Its end stays, unless the money went back after all."""
         state = _STATE_AFTER[result.outcome]
+        if self.state is RefundState.SUCCEEDED or not (self.is_waiting or state is RefundState.SUCCEEDED):
+            return self
         return replace(
             self,
             state=state,

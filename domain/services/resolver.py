@@ -115,16 +115,16 @@ class Resolver:
     # --- rules ------------------------------------------------------------------------------------------------------
 
     def _may_send(self, operation: Operation) -> bool:
-        within = SEND_AGAIN_WITHIN if operation.on_session else KEY_IS_SAFE_FOR
-        return self._clock.now() - operation.first_sent_at <= within
+        return self._clock.now() - operation.first_sent_at <= _sent_within(operation)
 
     def _proves_absence(self, operation: Operation) -> bool:
         """Whether an empty look-up shows that nothing happened and nothing is still on its way."""
         lag = self._teller.provider(operation.account).look_up_lag_seconds
         if lag is None or operation.empty_looks + 1 < EMPTY_LOOKS_FOR_PROOF:
             return False
+        # Counted from the last moment at which it may have been sent, by us or by a rival: not from the first sending.
         travel = timedelta(seconds=self._deployment.provider_timeout_seconds + lag)
-        return self._clock.now() - operation.first_sent_at > travel
+        return self._clock.now() - operation.first_sent_at > _sent_within(operation) + travel
 
     async def _not_applied(self, operation: Operation) -> None:
         async with self._store.transaction() as tx:
@@ -136,6 +136,10 @@ class Resolver:
                 await self._settlement.refund_not_applied(
                     tx, operation.refund_id, operation_id=operation.id, actor=_ACTOR
                 )
+
+
+def _sent_within(operation: Operation) -> timedelta:
+    return SEND_AGAIN_WITHIN if operation.on_session else KEY_IS_SAFE_FOR
 
 
 def _as_replay(result: Answer) -> Answer:

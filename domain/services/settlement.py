@@ -5,7 +5,9 @@ follows from a change is written in the same commit: the ledger, the order, the 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from domain.charges import Charge, ChargeState, ReviewReason
 from domain.clock import Clock
@@ -21,6 +23,8 @@ from domain.provider import ChargeResult, Outcome, RefundResult
 from domain.refunds import Refund, RefundState
 from domain.services.locking import lock_charge, there
 from domain.store import Transaction
+
+Answer = TypeVar("Answer", ChargeResult, RefundResult)
 
 LOOK_AFTER_SECONDS = (5, 15, 60, 300, 900, 3600)
 """When an unknown outcome is looked into: most lost answers are known within seconds; after that, hourly for ever."""
@@ -71,7 +75,9 @@ class Settlement:
         the kind that can. `look_was_empty` counts a look of the resolver.
         """
         order, before, operation = await _lock(tx, charge_id, operation_id)
-        operation = _counted(operation, look_was_empty) if operation else None
+        if operation is not None:
+            result = _weighed(operation, result)
+            operation = _counted(operation, look_was_empty)
         now = self._clock.now()
         is_picture = is_picture or operation_id is None
         if operation is not None and not is_picture and not operation.tells_of_the_charge(result.outcome):
@@ -90,7 +96,10 @@ class Settlement:
         if operation is None or operation.is_finished:
             return before
         await _finish(tx, operation.learnt(Outcome.FAILED, None), now=now)
-        after = before.not_applied(now=now) if before.is_live else before
+        after = before.checked_again_at(None)
+        if operation.kind is OperationKind.CHARGE and before.is_live:
+            # A void or a continuation that never acted leaves the charge as it is: alive, and waiting for its customer.
+            after = after.not_applied(now=now)
         return await self._book(tx, order, before, after, actor=actor, now=now)
 
     async def _look_after(
@@ -106,7 +115,7 @@ class Settlement:
             if result.outcome is Outcome.NOT_SENT:
                 # Nothing happened, so the client's key is free for another try.
                 await tx.keys.release(charge.id if operation.kind is OperationKind.CHARGE else operation.id)
-            return charge
+            return charge.checked_again_at(None)
         if not owned:
             return charge  # a webhook that settles nothing: whoever holds the lease goes on
         wait = await _postpone(tx, learnt)
@@ -160,6 +169,7 @@ class Settlement:
         actor: str,
     ) -> Refund:
         charge, operation, before = await _lock_refund(tx, refund_id, operation_id)
+        result = _weighed(operation, result)
         operation = _counted(operation, look_was_empty)
         now = self._clock.now()
         after = before.after(result, now=now)
@@ -256,13 +266,17 @@ async def _book_refund(
     if after == before:
         return before
     await tx.refunds.save(after)
+    given_back = after.state is RefundState.SUCCEEDED and before.state is not RefundState.SUCCEEDED
     if before.is_waiting and not after.is_waiting:
-        given_back = after.state is RefundState.SUCCEEDED
         await tx.charges.save(charge.refund_ended(after.amount, given_back=given_back, now=now))
-        if given_back:
-            await tx.ledger.add(
-                refund_entries(after.id, charge_id=charge.id, amount=after.amount, livemode=after.livemode, now=now)
-            )
+    elif given_back:
+        # Where the same money was promised again meanwhile the database refuses this, until the provider has refused
+        # that other refund: it gives nothing back twice.
+        await tx.charges.save(charge.refunded_after_all(after.amount, now=now))
+    if given_back:
+        await tx.ledger.add(
+            refund_entries(after.id, charge_id=charge.id, amount=after.amount, livemode=after.livemode, now=now)
+        )
     if after.state is not before.state and after.state in _REFUND_EVENTS:
         subjects = (after.id, charge.id, charge.order_id, charge.customer_id)
         data = {
@@ -275,6 +289,17 @@ async def _book_refund(
 
 
 # --- both -----------------------------------------------------------------------------------------------------------
+
+
+def _weighed(operation: Operation, result: Answer) -> Answer:
+    """What an answer is worth by the time it comes.
+
+    That a sending failed proves nothing once somebody else has looked after the operation, and may have sent it: a
+    process that slept past its lease is as good as one that heard no answer.
+    """
+    if result.outcome is Outcome.NOT_SENT and (operation.tries or operation.is_finished):
+        return replace(result, outcome=Outcome.UNKNOWN)
+    return result
 
 
 def _counted(operation: Operation, look_was_empty: bool | None) -> Operation:
