@@ -2,8 +2,8 @@
 
 Rules that every store keeps (`tests/contracts/test_store.py` holds both databases to them):
 
-- `get_for_update` locks the row until the transaction ends. Lock order, always: customer → order → charge → operation
-  → refund → ledger. It returns None when there is no such row.
+- `get_for_update` locks the row until the transaction ends. Lock order, always: customer → order → payment method →
+  charge → operation → refund → ledger. It returns None when there is no such row.
 - `insert` writes a new row; `save` writes all of an entity back and raises `LostUpdate` when the row is gone or, for
   orders, when its version moved on.
 - A transaction commits when its block ends well, and rolls back on any exception, cancellation included.

@@ -177,6 +177,9 @@ class PaymentMethodService:
             current = await tx.payment_methods.get_for_update(method.id)
             if customer is None or current is None:
                 raise LookupError(f"{method.id} or its customer vanished")
+            if current.state is PaymentMethodState.DETACHED:
+                # Somebody else asked for the same, and was faster.
+                return Attached(customer_id=method.customer_id, payment_method_id=method.id)
             now = self._clock.now()
             await tx.payment_methods.save(current.detached(now=now))
             if customer.default_payment_method_id == method.id:
@@ -187,10 +190,12 @@ class PaymentMethodService:
     async def set_default(self, principal: Principal, payment_method_id: str) -> Attached:
         principal.require(Permission.PAYMENT_METHODS_WRITE)
         async with self._store.transaction() as tx:
-            method = await _visible(tx, principal, payment_method_id)
-            customer = await tx.customers.get_for_update(method.customer_id)
-            if customer is None:
-                raise LookupError(f"{method.customer_id} vanished")
+            known = await _visible(tx, principal, payment_method_id)
+            customer = await tx.customers.get_for_update(known.customer_id)
+            # Once more, under the lock: a rival may just have detached it.
+            method = await tx.payment_methods.get_for_update(known.id)
+            if customer is None or method is None:
+                raise LookupError(f"{known.id} or its customer vanished")
             method.check_usable()
             if customer.default_payment_method_id != method.id:
                 await tx.customers.save(customer.with_default(method.id, now=self._clock.now()))
