@@ -15,7 +15,7 @@ GRAPHIQL_SOURCES := $(addprefix $(GRAPHIQL)/,.npmrc build.sh node.lock.txt packa
 UNSET := env | grep -Eo '^(STRIPE|BRAINTREE|PAYDESK)_[A-Z0-9_]+' | grep -v '^PAYDESK_TEST_' | sed 's/^/-u /'
 PYTEST = env $$($(UNSET)) $(BIN)/python -m pytest --no-header
 
-.PHONY: help install serve test test-browser lint fmt graphiql schema lock clean
+.PHONY: help install serve test test-browser lint fmt graphiql schema docs lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -52,6 +52,9 @@ graphiql: $(ASSETS) ## build GraphiQL, for the gateway to serve
 schema: $(VENV)/.runtime ## print the GraphQL schema into schema/schema.graphql
 	@$(BIN)/paydesk schema > $(VENV)/schema.graphql
 	@mv $(VENV)/schema.graphql schema/schema.graphql
+
+docs: $(VENV)/.runtime ## write the generated pages of the documentation anew
+	@$(BIN)/python -m tests.docs.generated
 
 lock: $(BIN)/python ## write the lock files anew (UPGRADE=--upgrade takes the newest versions)
 	@$(PIP) install uv

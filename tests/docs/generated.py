@@ -1,0 +1,311 @@
+"""The parts of the documentation that the code knows better than a writer.
+
+A page holds such a part between two comments:
+
+    <!-- generated: settings -->
+    ...
+    <!-- until here -->
+
+`make docs` writes them anew; a test compares.
+"""
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, get_args
+
+import typer.main
+from graphql import GraphQLEnumType
+from pydantic.fields import FieldInfo
+from typer.core import TyperArgument, TyperOption
+
+import server
+from adapters.settings import PREFIX, Settings
+from domain.charges import Charge, ChargeState
+from domain.declines import DECLINES
+from domain.money import Money
+from domain.operations import Operation, OperationKind
+from domain.provider import ChargeResult, Initiator, Outcome, RefundResult
+from domain.refunds import Refund
+from schema import limits
+from schema.root import build_schema
+from tests.docs.pages import name_of, pages
+
+_REGION = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- until here -->)", re.DOTALL)
+
+
+def written(text: str) -> str:
+    """The page with its generated parts as they have to be now."""
+    return _REGION.sub(lambda found: f"{found[1]}{_PARTS[found[2]]()}{found[3]}", text)
+
+
+def names(text: str) -> list[str]:
+    return [found[2] for found in _REGION.finditer(text)]
+
+
+def main() -> None:
+    for page in pages():
+        before = page.read_text(encoding="utf-8")
+        after = written(before)
+        if after != before:
+            page.write_text(after, encoding="utf-8")
+            sys.stdout.write(f"{name_of(page)} is written anew.\n")
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+def _settings() -> str:
+    return "\n".join(
+        f"## {title[0].upper()}{title[1:]}\n\n"
+        + _table(
+            ("Setting", "Default", "What it decides"),
+            [_setting(name, Settings.model_fields[name]) for name in fields],
+        )
+        for title, fields in _sections().items()
+    )
+
+
+def _sections() -> dict[str, list[str]]:
+    """The class has its headings in comments; they are the headings of the page too."""
+    sections: dict[str, list[str]] = {}
+    title = ""
+    for line in inspect.getsource(Settings).splitlines():
+        if heading := re.match(r" {4}# --- (.+?) -+$", line):
+            title = heading[1]
+        elif (field := re.match(r" {4}(\w+):", line)) and field[1] in Settings.model_fields:
+            sections.setdefault(title, []).append(field[1])
+    return sections
+
+
+def _setting(name: str, field: FieldInfo) -> tuple[str, str, str]:
+    default = field.default
+    shown = "" if default in (None, "", ()) else f"`{str(default).lower() if default in (True, False) else default}`"
+    return f"`{PREFIX}{name.upper()}`", shown, f"{field.description}{_choices(field)}{_range(field)}"
+
+
+def _choices(field: FieldInfo) -> str:
+    choices = _literals(field.annotation)
+    return f" One of {', '.join(f'`{value}`' for value in choices)}." if len(choices) > 1 else ""
+
+
+def _literals(annotation: Any) -> list[object]:
+    if inspect.isclass(annotation) and issubclass(annotation, Enum):
+        return [word.value for word in annotation]
+    parts = [part for part in get_args(annotation) if part not in (type(None), ...)]
+    return [
+        value for part in parts for value in (_literals(part) if isinstance(part, type) or get_args(part) else [part])
+    ]
+
+
+def _range(field: FieldInfo) -> str:
+    words = {"ge": "at least", "gt": "more than", "le": "at most"}
+    bounds = [
+        f"{word} {getattr(rule, sign):,}"
+        for rule in field.metadata
+        for sign, word in words.items()
+        if hasattr(rule, sign)
+    ]
+    return f" {', '.join(bounds).capitalize()}." if bounds else ""
+
+
+# --- the schema's words ---------------------------------------------------------------------------------------------
+
+
+def _enum(name: str) -> Callable[[], str]:
+    return lambda: _table(
+        ("Code" if name.endswith("Code") else "Word", "What it means"),
+        [(f"`{word}`", meaning) for word, meaning in _values(name)],
+    )
+
+
+def _values(name: str) -> Iterator[tuple[str, str]]:
+    described = build_schema()._schema.get_type(name)
+    if not isinstance(described, GraphQLEnumType):
+        raise TypeError(f"the schema has no enum {name}")
+    for word, value in described.values.items():
+        yield word, " ".join((value.description or "").split())
+
+
+def _declines() -> str:
+    return _table(
+        ("`declineCode`", "What it means", "`advice`", "What the customer reads"),
+        [
+            (f"`{word}`", meaning, f"`{DECLINES[code].advice}`", DECLINES[code].message)
+            for (word, meaning), code in zip(_values("DeclineCode"), DECLINES, strict=True)
+            if word == code
+        ],
+    )
+
+
+# --- outcomes -------------------------------------------------------------------------------------------------------
+
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_TEN = Money(10_00, "USD")
+_NOTHING = Money.zero("USD")
+
+_BEFORE: dict[OperationKind, ChargeState] = {
+    OperationKind.CHARGE: ChargeState.PENDING,
+    OperationKind.CONTINUE: ChargeState.REQUIRES_ACTION,
+    OperationKind.VOID: ChargeState.REQUIRES_ACTION,
+}
+"""In which state the charge is when such a request is sent."""
+
+
+def _outcomes() -> str:
+    kinds = (*_BEFORE, OperationKind.REFUND)
+    return _table(
+        ("Outcome", *(f"after {kind}" for kind in kinds)),
+        [(f"`{outcome}`", *(_after(_operation(kind), outcome) for kind in kinds)) for outcome in Outcome],
+    )
+
+
+def _after(operation: Operation, outcome: Outcome) -> str:
+    goes_on = "" if operation.is_answered_by(outcome) else " ↻"
+    if operation.kind is OperationKind.REFUND:
+        if outcome is Outcome.AUTHORIZED:
+            return "–"  # money on its way back is never only held
+        return f"`{_refund().after(RefundResult(outcome=outcome), now=_NOW).state}`{goes_on}"
+    before = _charge(_BEFORE[operation.kind])
+    if not operation.tells_of_the_charge(outcome):
+        return f"as it was{goes_on}"
+    return f"`{before.after(ChargeResult(outcome=outcome), now=_NOW).state}`{goes_on}"
+
+
+def _operation(kind: OperationKind) -> Operation:
+    return Operation(
+        id="op_1",
+        kind=kind,
+        charge_id="chg_1",
+        account="fake",
+        request={},
+        on_session=True,
+        first_sent_at=_NOW,
+        created_at=_NOW,
+    )
+
+
+def _charge(state: ChargeState) -> Charge:
+    return Charge(
+        id="chg_1",
+        order_id="ord_1",
+        customer_id="cus_1",
+        payment_method_id="pm_1",
+        account="fake",
+        state=state,
+        initiator=Initiator.CUSTOMER,
+        amount=_TEN,
+        authorized=_NOTHING,
+        captured=_NOTHING,
+        refunded=_NOTHING,
+        refund_reserved=_NOTHING,
+        livemode=False,
+        created_at=_NOW,
+        updated_at=_NOW,
+    )
+
+
+def _refund() -> Refund:
+    return Refund(
+        id="ref_1",
+        charge_id="chg_1",
+        order_id="ord_1",
+        customer_id="cus_1",
+        account="fake",
+        amount=_TEN,
+        livemode=False,
+        created_at=_NOW,
+        updated_at=_NOW,
+    )
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------
+
+
+def _limits() -> str:
+    """Names, figures and reasons from the class itself; the reason is the text under each field."""
+    tree = ast.parse(inspect.getsource(limits.Limits)).body[0]
+    if not isinstance(tree, ast.ClassDef):
+        raise TypeError("Limits is not a class")
+    rows = []
+    for field, text in zip(tree.body, tree.body[1:], strict=False):
+        if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
+            continue
+        reason = text.value.value if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) else ""
+        figure = getattr(limits.Limits(), field.target.id)
+        rows.append((field.target.id.replace("_", " "), f"{figure:,}", _without_modules(" ".join(str(reason).split()))))
+    return _table(("What", "At most", "Why so much"), rows)
+
+
+def _without_modules(reason: str) -> str:
+    return re.sub(r"^See `schema\.http\.cost`: (\w)", lambda found: found[1].upper(), reason)
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+def _commands() -> str:
+    return "\n".join(_chapters("paydesk", typer.main.get_command(server.cli)))
+
+
+def _chapters(path: str, command: Any) -> Iterator[str]:
+    inner = getattr(command, "commands", None)
+    if inner is not None:
+        for name, below in inner.items():
+            yield from _chapters(f"{path} {name}", below)
+        return
+    parameters = [parameter for parameter in command.params if parameter.name != "help"]
+    usage = " ".join([path, *(_usage(parameter) for parameter in parameters)])
+    lines = [f"- `{_placeholder(parameter)}`: {parameter.help}{_default(parameter)}" for parameter in parameters]
+    yield f"## {path}\n\n{' '.join(command.help.split())}\n\n    {usage}\n"
+    if lines:
+        yield "\n".join(lines) + "\n"
+
+
+def _usage(parameter: Any) -> str:
+    if isinstance(parameter, TyperArgument):
+        return _placeholder(parameter)
+    return f"[{parameter.opts[0]} …]"
+
+
+def _placeholder(parameter: Any) -> str:
+    return parameter.name.upper() if isinstance(parameter, TyperArgument) else str(parameter.opts[0])
+
+
+def _default(parameter: Any) -> str:
+    choices = _literals(parameter.type_descriptor.annotation)
+    told = f" One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else ""
+    default = parameter.default
+    if isinstance(parameter, TyperOption) and isinstance(default, int | float) and default is not None:
+        told += f" {default:g} if not given."
+    return told
+
+
+_PARTS: dict[str, Callable[[], str]] = {
+    "settings": _settings,
+    "user-error-codes": _enum("UserErrorCode"),
+    "failure-codes": _enum("FailureCode"),
+    "review-reasons": _enum("ReviewReason"),
+    "declines": _declines,
+    "outcomes": _outcomes,
+    "order-states": _enum("OrderState"),
+    "payment-states": _enum("PaymentState"),
+    "charge-states": _enum("ChargeState"),
+    "refund-states": _enum("RefundState"),
+    "payment-method-states": _enum("PaymentMethodState"),
+    "limits": _limits,
+    "commands": _commands,
+}
+
+
+if __name__ == "__main__":
+    main()
