@@ -17,6 +17,7 @@ from domain.queries import (
     Relation,
     Viewer,
 )
+from schema.masking import ExposedError
 
 Record = TypeVar("Record")
 Filter = TypeVar("Filter")
@@ -24,6 +25,24 @@ Item = TypeVar("Item")
 
 # A statement with more parents than this is split, so that one request cannot make it grow without end.
 LARGEST_BATCH = 1_000
+
+
+MOST_ROWS = 5_000
+"""Rows of nested lists in one request. What a document may cost is estimated before it runs, with the sizes that lists
+usually have; here is counted what they really have. The page of 50 orders that every shop shows reads 300."""
+
+
+class Budget:
+    """What one request may still read."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+
+    def spend(self, rows: int) -> None:
+        self._rows += rows
+        if self._rows > MOST_ROWS:
+            message = f"The lists inside the lists have more than {MOST_ROWS} items. Ask for fewer or smaller ones."
+            raise ExposedError(message, code="QUERY_TOO_COSTLY", limit=MOST_ROWS)
 
 
 class ById(Generic[Record]):
@@ -46,7 +65,9 @@ class ById(Generic[Record]):
 class PagesOf(Generic[Record, Filter]):
     """The page of a parent's list; parents that ask for the same page share a statement."""
 
-    def __init__(self, reads: Reads[Record, Filter], relation: Relation, viewer: Viewer) -> None:
+    def __init__(self, reads: Reads[Record, Filter], relation: Relation, viewer: Viewer, budget: Budget) -> None:
+        self._budget = budget
+
         async def load(keys: list[tuple[str, PageRequest, Filter]]) -> list[Slice[Record]]:
             alike: dict[tuple[PageRequest, Filter], list[str]] = {}
             for parent_id, request, where in keys:
@@ -62,13 +83,19 @@ class PagesOf(Generic[Record, Filter]):
         )
 
     async def load(self, parent_id: str, request: PageRequest, where: Filter) -> Slice[Record]:
-        return await self._loader.load((parent_id, request, where))
+        page = await self._loader.load((parent_id, request, where))
+        self._budget.spend(len(page.items))
+        return page
 
 
 class ListOf(Generic[Item]):
     """All items of a parent whose number is bounded, such as the lines of an order."""
 
-    def __init__(self, read: Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[Item]]]]) -> None:
+    def __init__(
+        self, read: Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[Item]]]], budget: Budget
+    ) -> None:
+        self._budget = budget
+
         async def load(parent_ids: list[str]) -> list[Sequence[Item]]:
             found = await read(parent_ids)
             return [found.get(parent_id, ()) for parent_id in parent_ids]
@@ -76,11 +103,14 @@ class ListOf(Generic[Item]):
         self._loader: DataLoader[str, Sequence[Item]] = DataLoader(load_fn=load, max_batch_size=LARGEST_BATCH)
 
     async def load(self, parent_id: str) -> Sequence[Item]:
-        return await self._loader.load(parent_id)
+        items = await self._loader.load(parent_id)
+        self._budget.spend(len(items))
+        return items
 
 
 class Loaders:
     def __init__(self, queries: Queries, viewer: Viewer) -> None:
+        budget = Budget()
         self.customers = ById(queries.customers, viewer)
         self.products = ById(queries.products, viewer)
         self.prices = ById(queries.prices, viewer)
@@ -90,13 +120,13 @@ class Loaders:
         self.refunds = ById(queries.refunds, viewer)
         self.events = ById(queries.events, viewer)
 
-        self.orders_of_customer = PagesOf(queries.orders, Relation.CUSTOMER, viewer)
-        self.charges_of_customer = PagesOf(queries.charges, Relation.CUSTOMER, viewer)
-        self.payment_methods_of_customer = PagesOf(queries.payment_methods, Relation.CUSTOMER, viewer)
-        self.prices_of_product = PagesOf(queries.prices, Relation.PRODUCT, viewer)
-        self.charges_of_order = PagesOf(queries.charges, Relation.ORDER, viewer)
-        self.refunds_of_charge = PagesOf(queries.refunds, Relation.CHARGE, viewer)
-        self.events_of = PagesOf(queries.events, Relation.SUBJECT, viewer)
+        self.orders_of_customer = PagesOf(queries.orders, Relation.CUSTOMER, viewer, budget)
+        self.charges_of_customer = PagesOf(queries.charges, Relation.CUSTOMER, viewer, budget)
+        self.payment_methods_of_customer = PagesOf(queries.payment_methods, Relation.CUSTOMER, viewer, budget)
+        self.prices_of_product = PagesOf(queries.prices, Relation.PRODUCT, viewer, budget)
+        self.charges_of_order = PagesOf(queries.charges, Relation.ORDER, viewer, budget)
+        self.refunds_of_charge = PagesOf(queries.refunds, Relation.CHARGE, viewer, budget)
+        self.events_of = PagesOf(queries.events, Relation.SUBJECT, viewer, budget)
 
-        self.lines_of_order: ListOf[OrderLine] = ListOf(queries.lines_of_orders)
-        self.accounts_of_customer: ListOf[ProviderAccount] = ListOf(queries.accounts_of_customers)
+        self.lines_of_order: ListOf[OrderLine] = ListOf(queries.lines_of_orders, budget)
+        self.accounts_of_customer: ListOf[ProviderAccount] = ListOf(queries.accounts_of_customers, budget)
