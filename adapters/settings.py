@@ -6,15 +6,18 @@ have no default and never print. Whatever is wrong stops the start with one plai
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticUndefined
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
+from adapters.fake.misbehaviour import ScriptUnreadable, parse_script
 from domain.deployment import Deployment
 
 PREFIX = "PAYDESK_"
@@ -23,6 +26,9 @@ ENV_FILE = "PAYDESK_ENV_FILE"
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SHORTEST_SECRET = 32
+_SHORTEST_FAKE_KEY = 8
+_ADDRESS = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]*", re.IGNORECASE)
 
 
 class Environment(StrEnum):
@@ -145,17 +151,45 @@ class Settings(BaseSettings):
         field = cls.model_fields[info.field_name]
         return None if field.default is PydanticUndefined else field.default
 
-    @field_validator("admin_key", "jwt_secret")
+    @field_validator("admin_key", "jwt_secret", "fake_api_key")
     @classmethod
-    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < _SHORTEST_SECRET:
-            raise ValueError(f"has to have at least {_SHORTEST_SECRET} characters (try: openssl rand -hex 32)")
+    def _long_enough(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        shortest = _SHORTEST_FAKE_KEY if info.field_name == "fake_api_key" else _SHORTEST_SECRET
+        if value is not None and len(value.get_secret_value()) < shortest:
+            raise ValueError(f"has to have at least {shortest} characters (try: openssl rand -hex 32)")
+        return value
+
+    @field_validator("public_url", "jwks_url", "fake_url", "fake_webhook_url")
+    @classmethod
+    def _of_the_web(cls, value: str | None) -> str | None:
+        if value is not None and not _ADDRESS.fullmatch(value):
+            raise ValueError("has to be an address such as https://shop.example")
+        return value
+
+    @field_validator("return_urls")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            # What has a path, or no scheme, would be compared with every return url and fit none.
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"has {origin[:100]!r} in it, which is neither like https://shop.example nor myshop://"
+                )
+        return value
+
+    @field_validator("fake_script")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        try:
+            parse_script(value)
+        except ScriptUnreadable as error:
+            raise ValueError(str(error).removesuffix(".")) from None
         return value
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
-        for sentence in self._contradictions():
-            raise ValueError(sentence)
+        if wrong := self._contradictions():
+            raise ValueError("\n".join(wrong))
         return self
 
     def _contradictions(self) -> list[str]:
@@ -218,41 +252,60 @@ class Settings(BaseSettings):
         )
 
 
-def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+def load_settings() -> Settings:
     """Read the environment and the `.env` beside it; SettingsWrong says all that is wrong with them."""
-    environ = os.environ if environ is None else environ
-    sentences = _misspelt(environ)
+    file = _env_file()
+    sentences = _misspelt([*os.environ, *_names_in(file)])
     try:
-        settings = Settings(_env_file=environ.get(ENV_FILE, ".env") or None)
+        settings = Settings(_env_file=file, _env_file_encoding="utf-8")
     except ValidationError as error:
-        raise SettingsWrong(sentences + [_sentence(found) for found in error.errors()]) from None
+        raise SettingsWrong(sentences + [line for found in error.errors() for line in _lines(found)]) from None
     if sentences:
         raise SettingsWrong(sentences)
     return settings
+
+
+def _env_file() -> Path | None:
+    named = os.environ.get(ENV_FILE)
+    if named and not Path(named).is_file():
+        raise SettingsWrong([f"{ENV_FILE} names a file that is not there: {named}"])
+    file = Path(".env" if named is None else named)
+    return file if file.is_file() else None
+
+
+def _names_in(file: Path | None) -> list[str]:
+    if file is None:
+        return []
+    try:
+        read = DotEnvSettingsSource(Settings, env_file=file, env_file_encoding="utf-8").env_vars
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsWrong([f"{file} cannot be read: {type(error).__name__}."]) from None
+    return [name.upper() for name in read]
 
 
 def setting_names() -> list[str]:
     return [PREFIX + name.upper() for name in Settings.model_fields]
 
 
-def _misspelt(environ: Mapping[str, str]) -> list[str]:
+def _misspelt(names: list[str]) -> list[str]:
     """A setting that nobody reads is a mistake that would be found late."""
     known = setting_names()
     wrong = [
         name
-        for name in environ
+        for name in dict.fromkeys(names)
         if name.startswith(PREFIX) and name not in known and name != ENV_FILE and not name.startswith("PAYDESK_TEST_")
     ]
     return [f"{name} is not a setting.{_did_you_mean(name, known)}" for name in wrong]
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {near[0]}?" if near else ""
+    # Without the prefix, which every name shares: with it, anything is near to something.
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), [other.removeprefix(PREFIX) for other in known], n=1)
+    return f" Did you mean {PREFIX}{near[0]}?" if near else ""
 
 
-def _sentence(error: Mapping[str, Any]) -> str:
+def _lines(error: Mapping[str, Any]) -> list[str]:
     message = str(error["msg"]).removeprefix("Value error, ")
     if not error["loc"]:
-        return message
-    return f"{PREFIX}{str(error['loc'][0]).upper()}: {message[0].lower()}{message[1:]}."
+        return message.splitlines()
+    return [f"{PREFIX}{str(error['loc'][0]).upper()}: {message[0].lower()}{message[1:]}."]

@@ -1,0 +1,311 @@
+"""The environment: read once, typed, and every mistake in it told in a plain sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from adapters.settings import Environment, Settings, SettingsWrong, load_settings, setting_names
+
+SECRET = "not-for-anybody-0123456789-abcdefghij"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nobody's `.env` is read by accident."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> "Given":
+    return Given(monkeypatch)
+
+
+class Given:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    def __call__(self, **settings: str) -> Settings:
+        for name, value in settings.items():
+            self._monkeypatch.setenv(f"PAYDESK_{name.upper()}", value)
+        return load_settings()
+
+    def wrong(self, **settings: str) -> list[str]:
+        with pytest.raises(SettingsWrong) as raised:
+            self(**settings)
+        return raised.value.sentences
+
+
+# --- what is read ---------------------------------------------------------------------------------------------------
+
+
+def test_nothing_set_means_production_on_loopback_and_sqlite(given: Given) -> None:
+    settings = given()
+
+    assert settings.environment is Environment.PRODUCTION
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.database_url == "sqlite://paydesk.sqlite3"
+    assert not settings.serves_graphiql
+    assert not settings.serves_introspection
+    assert settings.logs_json
+
+
+def test_development_serves_graphiql_and_speaks_to_people(given: Given) -> None:
+    settings = given(environment="development")
+
+    assert settings.provider_name == "fake"
+    assert settings.serves_graphiql
+    assert settings.serves_introspection
+    assert not settings.logs_json
+    assert settings.deployment().return_to_this_machine
+    assert not settings.deployment().livemode
+
+
+def test_graphiql_and_introspection_can_be_decided_apart_from_the_environment(given: Given) -> None:
+    settings = given(environment="sandbox", graphiql="false", introspection="false")
+
+    assert not settings.serves_graphiql
+    assert not settings.serves_introspection
+
+
+def test_empty_is_unset(given: Given) -> None:
+    settings = given(
+        environment="",
+        port="",
+        provider="",
+        admin_key="",
+        jwks_url="",
+        return_urls="",
+        fake_webhook_secret="",
+        worker="",
+        log_format="",
+        fake_script="",
+    )
+
+    assert settings == Settings(_env_file=None)
+    assert settings.port == 8000
+    assert settings.worker is True
+
+
+def test_lists_are_separated_by_commas(given: Given) -> None:
+    settings = given(
+        return_urls=" https://shop.example, myshop:// ,,http://localhost:3000", fake_webhook_secret=f"{SECRET},older"
+    )
+
+    assert settings.return_urls == ("https://shop.example", "myshop://", "http://localhost:3000")
+    assert [secret.get_secret_value() for secret in settings.fake_webhook_secret] == [SECRET, "older"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "address"),
+    [
+        ({"port": "8080"}, "http://127.0.0.1:8080"),
+        ({"host": "::1", "port": "8080"}, "http://[::1]:8080"),
+        ({"public_url": "https://pay.shop.example/"}, "https://pay.shop.example"),
+    ],
+)
+def test_the_address_that_clients_use(given: Given, settings: dict[str, str], address: str) -> None:
+    assert given(**settings).address == address
+
+
+def test_settings_stay_as_they_were_read(given: Given) -> None:
+    settings = given()
+
+    with pytest.raises(ValueError, match="frozen"):
+        settings.__setattr__("port", 1)
+
+
+# --- the file -------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_named_env_is_read_and_the_environment_wins_over_it(given: Given, folder: Path) -> None:
+    (folder / ".env").write_text("PAYDESK_PORT=8111\nPAYDESK_HOST=::1\nUNRELATED=1\n")
+
+    settings = given(port="8222")
+
+    assert (settings.host, settings.port) == ("::1", 8222)
+
+
+def test_another_file_can_be_named(given: Given, folder: Path) -> None:
+    (folder / ".env").write_text("PAYDESK_PORT=8111\n")
+    (folder / "other").write_text("PAYDESK_PORT=8333\n")
+
+    assert given(env_file=str(folder / "other")).port == 8333
+
+
+def test_an_empty_name_means_no_file(given: Given, folder: Path) -> None:
+    (folder / ".env").write_text("PAYDESK_PORT=8111\n")
+
+    assert given(env_file="").port == 8000
+
+
+def test_a_file_that_is_named_has_to_be_there(given: Given, folder: Path) -> None:
+    assert given.wrong(env_file=str(folder / "gone")) == [
+        f"PAYDESK_ENV_FILE names a file that is not there: {folder / 'gone'}"
+    ]
+
+
+def test_a_file_that_is_no_text_is_told_in_a_sentence(given: Given, folder: Path) -> None:
+    (folder / ".env").write_bytes(b"PAYDESK_ADMIN_KEY=\xff\xfe")
+
+    assert given.wrong() == [".env cannot be read: UnicodeDecodeError."]
+
+
+def test_a_misspelt_name_is_found_in_the_file_too(given: Given, folder: Path) -> None:
+    (folder / ".env").write_text("PAYDESK_PROT=8111\n")
+
+    assert given.wrong() == ["PAYDESK_PROT is not a setting. Did you mean PAYDESK_PORT?"]
+
+
+# --- mistakes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"jwt_secret": SECRET, "jwks_url": "https://id.example/jwks", "jwt_issuer": "x"},
+            "PAYDESK_JWT_SECRET and PAYDESK_JWKS_URL exclude each other: set one of them.",
+        ),
+        (
+            {"jwt_secret": SECRET},
+            "PAYDESK_JWT_ISSUER has to be set with PAYDESK_JWT_SECRET or PAYDESK_JWKS_URL.",
+        ),
+        (
+            {"jwks_url": "https://id.example/jwks"},
+            "PAYDESK_JWT_ISSUER has to be set with PAYDESK_JWT_SECRET or PAYDESK_JWKS_URL.",
+        ),
+        (
+            {"environment": "development", "host": "0.0.0.0"},  # noqa: S104 - refused
+            "PAYDESK_HOST has to be a loopback address in development: its GraphiQL hands out a token.",
+        ),
+        (
+            {"environment": "production", "provider": "fake"},
+            "PAYDESK_PROVIDER=fake takes no real money: it is refused in production.",
+        ),
+        (
+            {"fake_url": "http://127.0.0.1:8001", "fake_api_key": "long enough"},
+            "PAYDESK_FAKE_URL goes with PAYDESK_FAKE_API_KEY and PAYDESK_FAKE_WEBHOOK_SECRET.",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other(given: Given, settings: dict[str, str], sentence: str) -> None:
+    assert given.wrong(**settings) == [sentence]
+
+
+def test_all_contradictions_are_told_at_once(given: Given) -> None:
+    wrong = given.wrong(environment="development", host="0.0.0.0", jwt_secret=SECRET)  # noqa: S104 - refused
+
+    assert [sentence.split()[0] for sentence in wrong] == ["PAYDESK_JWT_ISSUER", "PAYDESK_HOST"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"admin_key": "short"},
+            "PAYDESK_ADMIN_KEY: has to have at least 32 characters (try: openssl rand -hex 32).",
+        ),
+        (
+            {"jwt_secret": "short", "jwt_issuer": "x"},
+            "PAYDESK_JWT_SECRET: has to have at least 32 characters (try: openssl rand -hex 32).",
+        ),
+        (
+            {"fake_api_key": "short"},
+            "PAYDESK_FAKE_API_KEY: has to have at least 8 characters (try: openssl rand -hex 32).",
+        ),
+        ({"port": "0"}, "PAYDESK_PORT: input should be greater than or equal to 1."),
+        (
+            {"port": "http"},
+            "PAYDESK_PORT: input should be a valid integer, unable to parse string as an integer.",
+        ),
+        ({"environment": "prod"}, "PAYDESK_ENVIRONMENT: input should be 'development', 'sandbox' or 'production'."),
+        ({"provider": "cash"}, "PAYDESK_PROVIDER: input should be 'fake'."),
+        ({"jwks_url": "id.example/jwks"}, "PAYDESK_JWKS_URL: has to be an address such as https://shop.example."),
+        ({"public_url": "https://"}, "PAYDESK_PUBLIC_URL: has to be an address such as https://shop.example."),
+        ({"fake_url": "127.0.0.1:8001"}, "PAYDESK_FAKE_URL: has to be an address such as https://shop.example."),
+        (
+            {"return_urls": "https://ok.example,shop.example"},
+            "PAYDESK_RETURN_URLS: has 'shop.example' in it, which is neither like https://shop.example nor myshop://.",
+        ),
+        (
+            {"return_urls": "https://a.example/b"},
+            "PAYDESK_RETURN_URLS: has 'https://a.example/b' in it, which is neither like https://shop.example nor myshop://.",
+        ),
+        (
+            {"fake_script": "be wrong"},
+            "PAYDESK_FAKE_SCRIPT: 'be wrong' is no rule: a rule reads like charge#3=decline:insufficient_funds.",
+        ),
+    ],
+)
+def test_a_value_that_cannot_be_used(given: Given, settings: dict[str, str], sentence: str) -> None:
+    assert given.wrong(**settings) == [sentence]
+
+
+def test_every_wrong_value_is_told_at_once(given: Given) -> None:
+    wrong = given.wrong(port="x", log_level="loud", prot="1")
+
+    assert [sentence.split()[0].rstrip(":") for sentence in wrong] == [
+        "PAYDESK_PROT",
+        "PAYDESK_PORT",
+        "PAYDESK_LOG_LEVEL",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("database", "PAYDESK_DATABASE_URL"), ("provder", "PAYDESK_PROVIDER"), ("adminkey", "PAYDESK_ADMIN_KEY")],
+)
+def test_a_misspelt_name_is_not_ignored(given: Given, name: str, meant: str) -> None:
+    assert given.wrong(**{name: "x"}) == [f"PAYDESK_{name.upper()} is not a setting. Did you mean {meant}?"]
+
+
+def test_a_name_that_is_like_no_other_is_refused_without_a_guess(given: Given) -> None:
+    assert given.wrong(zzzzzz="x") == ["PAYDESK_ZZZZZZ is not a setting."]
+
+
+def test_what_tests_are_told_is_no_setting(given: Given) -> None:
+    assert given(test_anything="x").port == 8000
+
+
+def test_outside_development_the_provider_has_to_be_named(given: Given) -> None:
+    settings = given(environment="sandbox")
+
+    with pytest.raises(SettingsWrong, match="PAYDESK_PROVIDER has to be set"):
+        _ = settings.provider_name
+
+
+# --- secrets --------------------------------------------------------------------------------------------------------
+
+
+def test_secrets_never_print(given: Given) -> None:
+    settings = given(
+        admin_key=SECRET,
+        jwt_secret=SECRET,
+        jwt_issuer="x",
+        fake_api_key=SECRET,
+        fake_webhook_secret=SECRET,
+        database_url=f"postgres://paydesk:{SECRET}@localhost/paydesk",
+    )
+
+    assert SECRET not in repr(settings)
+    assert SECRET not in str(settings)
+    assert SECRET not in str(settings.fake_webhook_secret)
+
+
+@pytest.mark.parametrize("name", ["admin_key", "jwt_secret", "fake_api_key"])
+def test_a_secret_that_is_too_short_is_not_repeated(given: Given, name: str) -> None:
+    assert "sesame" not in " ".join(given.wrong(**{name: "sesame"}))
+
+
+def test_a_contradiction_shows_no_value(given: Given) -> None:
+    wrong = given.wrong(admin_key=SECRET, jwt_secret=SECRET, database_url=f"postgres://paydesk:{SECRET}@localhost/x")
+
+    assert SECRET not in " ".join(wrong)
+
+
+def test_every_setting_is_described_for_its_reader() -> None:
+    undescribed = [name for name, field in Settings.model_fields.items() if not field.description]
+
+    assert undescribed == []
+    assert len(setting_names()) == len(Settings.model_fields)
