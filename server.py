@@ -61,7 +61,7 @@ from domain.services.webhooks import WebhookService
 from domain.store import Store
 from persistence.database import Database, DatabaseUnavailable
 from persistence.jobs import TortoiseJobQueue
-from persistence.migrate import migrate, pending
+from persistence.migrate import DatabaseIsNewer, migrate, pending
 from persistence.queries import TortoiseQueries
 from persistence.store import TortoiseStore
 from schema.context import Context, Services
@@ -307,10 +307,16 @@ def _graphiql_token(running: Gateway) -> str | None:
 
 async def _lacks(running: Gateway) -> list[str]:
     try:
-        waiting = await pending(running.database)
+        return await _migrations_to_run(running.database)
+    except DatabaseIsNewer as error:
+        return [str(error)]
     except Exception:
         _log.exception("the database does not answer")
         return ["the database does not answer"]
+
+
+async def _migrations_to_run(database: Database) -> list[str]:
+    waiting = await pending(database)
     return [f"migrations to run: {', '.join(waiting)} (paydesk migrate)"] if waiting else []
 
 
@@ -529,12 +535,14 @@ def check_command() -> None:
         typer.echo(f"environment  {settings.environment}")
         async with gateway(settings) as running:
             typer.echo(f"database     {running.database.address}")
-            wrong += await _lacks(running)
+            lacks = await _lacks(running)
+            wrong += lacks
             provider = running.services.providers.default
             typer.echo(f"provider     {provider.name} ({'live' if provider.livemode else 'test'} mode)")
             if problem := await provider.check():
                 wrong.append(f"the provider: {problem}")
-            if running.verifier is None and settings.admin_key is None and not await running.api_keys.all():
+            opens = running.verifier is not None or settings.admin_key is not None
+            if not opens and not lacks and not await running.api_keys.all():
                 wrong.append("nobody can sign in: make a key (paydesk keys create), or set PAYDESK_JWT_SECRET")
         for sentence in wrong:
             typer.echo(f"wrong        {sentence}")
@@ -589,6 +597,8 @@ async def _api_keys(settings: Settings) -> AsyncIterator[ApiKeyService]:
     async with _database(settings) as database:
         if settings.is_development:
             await migrate(database)
+        if missing := await _migrations_to_run(database):
+            raise SettingsWrong(missing)
         yield ApiKeyService(store=TortoiseStore(database), clock=SystemClock())
 
 
@@ -602,7 +612,7 @@ def _run(command: Callable[[Settings], Awaitable[None]]) -> None:
         for sentence in error.sentences:
             typer.echo(f"paydesk: {sentence}", err=True)
         raise typer.Exit(2) from None
-    except (DatabaseUnavailable, PaydeskError) as error:
+    except (DatabaseUnavailable, DatabaseIsNewer, PaydeskError) as error:
         typer.echo(f"paydesk: {error}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
