@@ -6,7 +6,7 @@ The evidence is the real bank's; what a test decides is when it is applied.
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import permutations, product
+from itertools import permutations
 from typing import Any, TypeVar
 
 import pytest
@@ -32,10 +32,11 @@ REFUND_LOST = RefundResult(outcome=Outcome.UNKNOWN)
 
 
 def orders_of(evidence: Sequence[Item], dialect: Dialect) -> Iterator[tuple[Item, ...]]:
-    """Every order, and every order with one of them twice; PostgreSQL gets the plain orders, as it is slower."""
-    yield from permutations(evidence)
-    if dialect is Dialect.SQLITE:
-        yield from ((*order, again) for order, again in product(permutations(evidence), evidence))
+    """Every order; and on SQLite, which is faster, every order with the oldest piece once more at the end."""
+    for order in permutations(evidence):
+        yield order
+        if dialect is Dialect.SQLITE:
+            yield (*order, order[0])
 
 
 async def tell(shop: Shop, charge: Charge, way: str, result: ChargeResult) -> None:
@@ -331,16 +332,16 @@ async def test_a_refund_ends_the_same_in_every_order_of_evidence(
     customer_id = await shop.customer()
     await shop.card(customer_id, token)
     ways = [(DIRECT, None), (DIRECT, REFUND_LOST), (WEBHOOK, None), (LOOK, None)]
-    for order in orders_of(ways, dialect):
-        charge = await shop.paid(await shop.order_of(customer_id))
+    charge = await shop.paid(await shop.order_of(customer_id, 500_00))
+    for times, order in enumerate(orders_of(ways, dialect), start=1):
         refund, answer = await dropped_refund(shop, charge.id, 5_00)
         picture = await shop.provider.fetch_refund(refund_ref=answer.refund_ref)
         for way, told in order:
             await tell_refund(shop, refund, way, told or (answer if way == DIRECT else picture))
         after, ended = await shop.charge(charge.id), await shop.refund_row(refund.id)
         assert (ended.state, ended.next_check_at) == (state, None), order
-        assert (after.refunded, after.refund_reserved) == (usd(refunded), usd(0)), order
-        assert (await shop.ledger(charge.id)).get("REFUNDS", 0) == refunded
+        assert (after.refunded, after.refund_reserved) == (usd(times * refunded), usd(0)), order
+        assert (await shop.ledger(charge.id)).get("REFUNDS", 0) == times * refunded
         kind = "REFUND_SUCCEEDED" if state is RefundState.SUCCEEDED else "REFUND_FAILED"
         assert (await shop.events(refund.id)).count(kind) == 1
     assert await shop.jobs(JobKind.RESOLVE_OPERATION) == []
