@@ -350,7 +350,12 @@ async def serve(settings: Settings) -> None:
         stop = _told_to_stop()
         beside = [_beside(running.worker.work(stop), "worker")] if settings.worker else []
         if running.bank is not None:
-            sender = WebhookSender(running.bank, url=f"{_own_address(settings)}/webhooks/fake", clock=SystemClock())
+            sender = WebhookSender(
+                running.bank,
+                url=f"{_own_address(settings)}/webhooks/fake",
+                clock=SystemClock(),
+                secrets=_webhook_secrets(settings),
+            )
             beside.append(_beside(sender.run(), "webhooks of the fake provider"))
         if settings.serves_graphiql:
             typer.echo(f"GraphiQL: {settings.address}/graphql")
