@@ -56,10 +56,11 @@ class SecretVerifier:
 class JwksVerifier:
     """Keys that the identity provider publishes; an unknown key id makes the set be read again."""
 
-    def __init__(self, *, url: str, issuer: str) -> None:
+    def __init__(self, *, url: str, issuer: str, pause_seconds: float = 30) -> None:
+        """`pause_seconds` lie between two readings for unknown key ids: anybody can invent such an id."""
         # Rate limits of identity providers are in the hundreds a minute; five minutes is also how long a withdrawn
         # key stays good.
-        self._keys = jwt.PyJWKClient(url, cache_jwk_set=True, lifespan=300, timeout=5)
+        self._keys = jwt.PyJWKClient(url, cache_jwk_set=True, lifespan=300, timeout=5, cooldown_duration=pause_seconds)
         self._issuer = issuer
 
     async def verify(self, token: str) -> Claims:
@@ -68,7 +69,8 @@ class JwksVerifier:
         try:
             # The client reads the set with a blocking call.
             key = await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token)
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, ValueError, OSError) as error:
+            # ValueError: a page of HTML instead of keys. OSError: the connection broke in the middle of them.
             raise TokenRejected(str(error)) from error
         return _claims(token, key=key.key, algorithms=_ASYMMETRIC, issuer=self._issuer)
 
