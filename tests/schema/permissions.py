@@ -1,0 +1,265 @@
+"""Who may do what: one row for each root field, compared with the gateway and printed into the docs."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from domain.principals import Permission
+from tests.schema.gateway import CHALLENGED, Json, Shop, by_hand, money, new_key
+
+YES, OWN, DENIED, MISSING, EMPTY, SIGN_IN = "yes", "own", "denied", "missing", "empty", "sign in"
+
+WHO = (
+    "anonymous",
+    "anonymous, public catalogue",
+    "customer, own record",
+    "another customer",
+    "customer without a record",
+    "support",
+    "finance",
+    "admin",
+    "server, all scopes",
+)
+
+P = Permission
+
+
+@dataclass(slots=True)
+class World:
+    """Ada, to whom the records belong; Grace, who has her own; and a catalogue."""
+
+    shop: Shop
+    ada: str
+    grace: str
+    product: str
+    price: str
+
+    async def order(self) -> str:
+        return await self.shop.order(self.ada)
+
+    async def line(self) -> Json:
+        order_id = await self.order()
+        query = "query($id: ID!) { order(id: $id) { lines { id } } }"
+        data = await self.shop.execute(query, {"id": order_id})
+        return {"orderId": order_id, "lineId": data["order"]["lines"][0]["id"]}
+
+    async def card(self) -> str:
+        return await self.shop.card(self.ada)
+
+    async def charge(self) -> str:
+        return (await self.shop.paid(self.ada))[1]
+
+    async def waiting(self) -> str:
+        card = await self.shop.card(self.ada, CHALLENGED)
+        charge = await self.shop.charge(await self.order(), paymentMethodId=card)
+        assert charge["state"] == "REQUIRES_ACTION"
+        return str(charge["id"])
+
+    async def refund(self) -> str:
+        return await self.shop.refund(await self.charge(), 1)
+
+
+async def new_world(shop: Shop) -> World:
+    product = await shop.product()
+    return World(
+        shop=shop,
+        ada=await shop.buyer(externalId="ada"),
+        grace=await shop.buyer(externalId="grace"),
+        product=product,
+        price=await shop.price(product_id=product),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What each of WHO gets, and the scopes that a server's key needs; `arguments` are for a record of Ada's."""
+
+    needs: tuple[Permission, ...]
+    outcomes: tuple[str, ...]
+    arguments: Callable[[World], Awaitable[Json]]
+    note: str = ""
+
+
+async def _nothing(_: World) -> Json:
+    return {}
+
+
+def _with(**fields: Any) -> Callable[[World], Awaitable[Json]]:
+    """Fields of the input: values, or what a method of the world makes."""
+
+    async def arguments(world: World) -> Json:
+        made: Json = {}
+        for name, value in fields.items():
+            if name == "_":
+                made |= await value(world)
+            elif callable(value):
+                made[name] = await value(world)
+            else:
+                made[name] = value
+        return made
+
+    return arguments
+
+
+async def _ada(world: World) -> str:
+    return world.ada
+
+
+async def _price(world: World) -> str:
+    return world.price
+
+
+async def _product(world: World) -> str:
+    return world.product
+
+
+async def _key(_: World) -> str:
+    return new_key()
+
+
+async def _line_of_price(world: World) -> list[Json]:
+    return [{"priceId": world.price}]
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+_CATALOGUE = (SIGN_IN, YES, YES, YES, YES, YES, YES, YES, YES)
+_ONE = (SIGN_IN, SIGN_IN, YES, MISSING, MISSING, YES, YES, YES, YES)
+_MANY = (SIGN_IN, SIGN_IN, OWN, OWN, EMPTY, YES, YES, YES, YES)
+
+QUERIES: Mapping[str, Row] = {
+    "node": Row((P.RECORDS_READ,), _ONE, _with(id=World.order), "products and prices as `product`"),
+    "nodes": Row((P.RECORDS_READ,), _ONE, _with(ids=lambda w: _list(w.order())), "products and prices as `product`"),
+    "me": Row((), (MISSING, MISSING, YES, YES, *[MISSING] * 5), _nothing, "the customer of the token"),
+    "customer": Row((P.RECORDS_READ,), _ONE, _with(id=_ada)),
+    "customers": Row((P.RECORDS_READ,), _MANY, _nothing),
+    "product": Row((P.CATALOGUE_READ,), _CATALOGUE, _with(id=_product)),
+    "products": Row((P.CATALOGUE_READ,), _CATALOGUE, _nothing),
+    "price": Row((P.CATALOGUE_READ,), _CATALOGUE, _with(id=_price)),
+    "order": Row((P.RECORDS_READ,), _ONE, _with(id=World.order)),
+    "orders": Row((P.RECORDS_READ,), _MANY, _nothing),
+    "charge": Row((P.RECORDS_READ,), _ONE, _with(id=World.charge)),
+    "charges": Row((P.RECORDS_READ,), _MANY, _nothing),
+    "refund": Row((P.RECORDS_READ,), _ONE, _with(id=World.refund)),
+    "refunds": Row((P.RECORDS_READ,), _MANY, _nothing),
+    "paymentProvider": Row((P.CATALOGUE_READ,), _CATALOGUE, _nothing, "name and capabilities"),
+}
+
+_TRUSTED = (SIGN_IN, SIGN_IN, DENIED, DENIED, DENIED)
+_CUSTOMERS = (SIGN_IN, SIGN_IN, YES, MISSING, MISSING)
+_NO_AMOUNTS = (SIGN_IN, SIGN_IN, DENIED, MISSING, MISSING)
+
+MUTATIONS: Mapping[str, Row] = {
+    "customerCreate": Row((P.CUSTOMERS_WRITE,), (*_TRUSTED, YES, DENIED, YES, YES), _nothing),
+    "customerUpdate": Row((P.CUSTOMERS_WRITE,), (*_TRUSTED, YES, DENIED, YES, YES), _with(customerId=_ada, name="Ada")),
+    "customerCreateWithPaymentMethod": Row(
+        (P.CUSTOMERS_WRITE, P.PAYMENT_METHODS_WRITE), (*_TRUSTED, YES, DENIED, YES, YES), _with(token="tok_visa")
+    ),
+    "clientSessionCreate": Row(
+        (P.PAYMENT_METHODS_WRITE,), (*_CUSTOMERS, YES, DENIED, YES, YES), _with(customerId=_ada)
+    ),
+    "paymentMethodAttach": Row(
+        (P.PAYMENT_METHODS_WRITE,), (*_CUSTOMERS, YES, DENIED, YES, YES), _with(customerId=_ada, token="tok_visa")
+    ),
+    "paymentMethodDetach": Row(
+        (P.PAYMENT_METHODS_WRITE,), (*_CUSTOMERS, YES, DENIED, YES, YES), _with(paymentMethodId=World.card)
+    ),
+    "paymentMethodSetDefault": Row(
+        (P.PAYMENT_METHODS_WRITE,), (*_CUSTOMERS, YES, DENIED, YES, YES), _with(paymentMethodId=World.card)
+    ),
+    "productCreate": Row((P.CATALOGUE_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(name="Tea")),
+    "productUpdate": Row(
+        (P.CATALOGUE_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(productId=_product, name="Tea")
+    ),
+    "productArchive": Row((P.CATALOGUE_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(productId=_product)),
+    "priceCreate": Row(
+        (P.CATALOGUE_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(productId=_product, amount=money(1))
+    ),
+    "priceArchive": Row((P.CATALOGUE_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(priceId=_price)),
+    "orderCreate": Row(
+        (P.ORDERS_WRITE,), (*_CUSTOMERS, YES, YES, YES, YES), _with(customerId=_ada, lines=_line_of_price)
+    ),
+    "orderCreate, line by hand": Row(
+        (P.ORDERS_WRITE, P.ORDERS_BY_HAND),
+        (*_NO_AMOUNTS, DENIED, YES, YES, YES),
+        _with(customerId=_ada, lines=[by_hand(1)]),
+    ),
+    "orderCreate, externalId": Row(
+        (P.ORDERS_WRITE, P.ORDERS_BY_HAND),
+        (*_NO_AMOUNTS, DENIED, YES, YES, YES),
+        _with(customerId=_ada, lines=_line_of_price, externalId=_key),
+    ),
+    "orderAddLine": Row(
+        (P.ORDERS_WRITE,), (*_CUSTOMERS, YES, YES, YES, YES), _with(orderId=World.order, priceId=_price)
+    ),
+    "orderAddLine, line by hand": Row(
+        (P.ORDERS_WRITE, P.ORDERS_BY_HAND),
+        (*_NO_AMOUNTS, DENIED, YES, YES, YES),
+        _with(orderId=World.order, name="Tea", unitAmount=money(1)),
+    ),
+    "orderUpdateLine": Row((P.ORDERS_WRITE,), (*_CUSTOMERS, YES, YES, YES, YES), _with(_=World.line, quantity=2)),
+    "orderRemoveLine": Row((P.ORDERS_WRITE,), (*_CUSTOMERS, YES, YES, YES, YES), _with(_=World.line)),
+    "orderPlace": Row((P.ORDERS_WRITE,), (*_CUSTOMERS, YES, YES, YES, YES), _with(orderId=World.order)),
+    "orderCancel": Row((P.ORDERS_WRITE,), (*_CUSTOMERS, YES, YES, YES, YES), _with(orderId=World.order)),
+    "orderCharge": Row(
+        (P.CHARGES_WRITE,), (*_CUSTOMERS, DENIED, YES, YES, YES), _with(orderId=World.order, idempotencyKey=_key)
+    ),
+    "orderCharge, customer away": Row(
+        (P.CHARGES_WRITE, P.CHARGES_OFF_SESSION),
+        (*_TRUSTED, DENIED, DENIED, YES, YES),
+        _with(orderId=World.order, initiator="RECURRING", idempotencyKey=_key),
+    ),
+    "chargeContinue": Row(
+        (P.CHARGES_WRITE,), (*_CUSTOMERS, DENIED, YES, YES, YES), _with(chargeId=World.waiting, idempotencyKey=_key)
+    ),
+    "chargeRefund": Row(
+        (P.REFUNDS_WRITE,), (*_TRUSTED, YES, YES, YES, YES), _with(chargeId=World.charge, idempotencyKey=_key)
+    ),
+    "recordDelete": Row(
+        (P.RECORDS_READ,),
+        (*_CUSTOMERS, YES, YES, YES, YES),
+        _with(id=World.order),
+        "“yes” is the answer that nothing is ever deleted",
+    ),
+}
+
+
+async def _list(made: Awaitable[str]) -> list[str]:
+    return [await made]
+
+
+# --- in words ---------------------------------------------------------------------------------------------------------
+
+_INTRODUCTION = """\
+# Who may do what
+
+Each row is a field of the API, each column somebody who asks for a record of one customer. A test asks for every field
+in every role and compares what it gets with this table.
+
+- **yes**: done, or shown.
+- **own**: a list of one's own records.
+- **empty**: a list, with nothing in it.
+- **missing**: the record reads as if it did not exist: null in a query, `NOT_FOUND` in a mutation.
+- **denied**: `PERMISSION_DENIED`, as a user error in a mutation and as a GraphQL error in a query.
+- **sign in**: a GraphQL error `UNAUTHENTICATED`: send a key or token.
+
+What belongs to somebody else can never be told from what does not exist, in any argument.
+
+*Public catalogue* is `PAYDESK_PUBLIC_CATALOGUE=true`. Support, finance and admin are tokens with the claim
+`paydesk_role`; any other token is a customer's, and its `sub` is the customer's `externalId`. The last column names the
+scopes that a server's key needs (`paydesk keys create`).
+"""
+
+
+def as_markdown() -> str:
+    return "\n".join([_INTRODUCTION, "## Queries\n", *_table(QUERIES), "", "## Mutations\n", *_table(MUTATIONS), ""])
+
+
+def _table(rows: Mapping[str, Row]) -> list[str]:
+    lines = [f"| | {' | '.join(WHO)} | scopes |", "|---" * (len(WHO) + 2) + "|"]
+    for name, row in rows.items():
+        field, _, variant = name.partition(", ")
+        label = f"`{field}`" + (f", {variant}" if variant else "") + (f" ({row.note})" if row.note else "")
+        scopes = " ".join(f"`{permission}`" for permission in row.needs) or "none"
+        lines.append(f"| {label} | {' | '.join(row.outcomes)} | {scopes} |")
+    return lines
