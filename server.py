@@ -45,7 +45,7 @@ from domain.deployment import Providers
 from domain.detached import Detached
 from domain.errors import PaydeskError
 from domain.principals import Permission, StaffRole
-from domain.services.accounts import note_default_account
+from domain.services.accounts import ProviderAccountService, note_default_account
 from domain.services.api_keys import ApiKeyService
 from domain.services.background import Background
 from domain.services.charges import ChargeService
@@ -114,10 +114,12 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
         teller = Teller(providers=providers, deployment=deployment)
         settlement = Settlement(clock=clock, deployment=deployment)
         customers = CustomerService(store=store, clock=clock, deployment=deployment)
+        accounts = ProviderAccountService(store=store, providers=providers, teller=teller, clock=clock)
         payment_methods = PaymentMethodService(
             store=store,
             providers=providers,
             teller=teller,
+            accounts=accounts,
             customers=customers,
             detached=detached,
             clock=clock,
@@ -159,6 +161,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             database=database,
             store=store,
             services=Services(
+                accounts=accounts,
                 customers=customers,
                 products=ProductService(store=store, clock=clock, deployment=deployment),
                 payment_methods=payment_methods,

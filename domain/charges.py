@@ -18,7 +18,6 @@ from domain.declines import DECLINES, Decline, DeclineCode
 from domain.errors import (
     AmountNotPositive,
     ChargeNotRefundable,
-    ChargeNotWaiting,
     RefundAmountTooHigh,
 )
 from domain.money import Money
@@ -132,6 +131,11 @@ class Charge:
         return self.state in LIVE_STATES
 
     @property
+    def is_undecided(self) -> bool:
+        """Neither ended nor waiting for its customer: only the provider knows."""
+        return self.state in (ChargeState.PENDING, ChargeState.UNKNOWN)
+
+    @property
     def refundable(self) -> Money:
         return self.captured - self.refunded - self.refund_reserved
 
@@ -141,13 +145,11 @@ class Charge:
 
     # --- what may happen --------------------------------------------------------------------------------------------
 
-    def check_waiting(self) -> None:
-        if self.state is not ChargeState.REQUIRES_ACTION:
-            raise ChargeNotWaiting(self.state)
-
     def check_refundable(self, amount: Money) -> None:
         if not self.captured.is_positive:
             raise ChargeNotRefundable(self.state)
+        if not self.refundable.is_positive:
+            raise ChargeNotRefundable("refunded")
         if not amount.is_positive:
             raise AmountNotPositive(path=("amount",))
         if amount > self.refundable:

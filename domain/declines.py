@@ -38,7 +38,7 @@ _NOT_FOR_THE_HOLDER = frozenset({DeclineCode.FRAUD_SUSPECTED, DeclineCode.LOST_O
 
 def told_to_customer(code: DeclineCode | None) -> DeclineCode | None:
     """What the person who holds the card may read: never that fraud or theft is suspected."""
-    return DeclineCode.GENERIC_DECLINE if code in _NOT_FOR_THE_HOLDER else code
+    return DeclineCode.DO_NOT_RETRY if code in _NOT_FOR_THE_HOLDER else code
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """What the operator has decided, as far as the business has to know it."""
 
+import asyncio
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -7,6 +9,8 @@ from urllib.parse import urlsplit
 from domain.errors import ReturnUrlNotAllowed, UnsupportedByProvider
 from domain.provider import PaymentProvider, ProviderAction, Support
 from domain.texts import URL_LENGTH
+
+_log = logging.getLogger("paydesk.deployment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +90,12 @@ class Providers:
             raise UnsupportedByProvider(action.lower().replace("_", " "), provider.name)
 
     async def close(self) -> None:
-        for provider in self._accounts.values():
-            await provider.close()
+        results = await asyncio.gather(
+            *(provider.close() for provider in self._accounts.values()), return_exceptions=True
+        )
+        for error in results:
+            if isinstance(error, BaseException):
+                _log.error("a provider could not be closed", exc_info=error)
 
 
 class AccountNotConfigured(Exception):

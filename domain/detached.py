@@ -33,9 +33,11 @@ class Detached:
 
     async def drain(self, *, grace_seconds: float) -> int:
         """Let everything end; return how many did not. Their jobs finish the story after the next start."""
-        if not self._tasks:
-            return 0
-        _, pending = await asyncio.wait(set(self._tasks), timeout=grace_seconds)
+        deadline = asyncio.get_running_loop().time() + grace_seconds
+        pending = set(self._tasks)
+        while pending and (left := deadline - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(pending, timeout=left)
+            pending = set(self._tasks)  # what ended may have begun something else
         for task in pending:
             task.cancel()
         if pending:

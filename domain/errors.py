@@ -42,7 +42,6 @@ class ErrorCode(StrEnum):
     ORDER_ALREADY_PAID = "ORDER_ALREADY_PAID"
     ORDER_NOT_CANCELABLE = "ORDER_NOT_CANCELABLE"
     CHARGE_IN_PROGRESS = "CHARGE_IN_PROGRESS"
-    CHARGE_NOT_WAITING = "CHARGE_NOT_WAITING"
     CHARGE_NOT_REFUNDABLE = "CHARGE_NOT_REFUNDABLE"
     REFUND_AMOUNT_TOO_HIGH = "REFUND_AMOUNT_TOO_HIGH"
     PAYMENT_METHOD_MISSING = "PAYMENT_METHOD_MISSING"
@@ -253,16 +252,6 @@ class ChargeInProgress(Conflict):
 
     def __init__(self, *, path: tuple[str, ...] = ()) -> None:
         super().__init__("A payment of this order is still under way.", path=path)
-
-
-class ChargeNotWaiting(Conflict):
-    code = ErrorCode.CHARGE_NOT_WAITING
-
-    def __init__(self, state: str) -> None:
-        super().__init__(
-            f"The charge is {state.lower().replace('_', ' ')}: it does not wait for the customer.",
-            path=("chargeId",),
-        )
 
 
 class ChargeNotRefundable(Conflict):

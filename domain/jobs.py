@@ -14,6 +14,9 @@ class JobKind(StrEnum):
     EXPIRE_CHARGE = "EXPIRE_CHARGE"
     EXPIRE_ORDER = "EXPIRE_ORDER"
     APPLY_WEBHOOK = "APPLY_WEBHOOK"
+    FORGET_PAYMENT_METHOD = "FORGET_PAYMENT_METHOD"
+    WATCH_CHARGE = "WATCH_CHARGE"
+    """A charge that the provider is still deciding on, and that no request of ours is waiting for."""
     FORGET_KEYS = "FORGET_KEYS"
     """Client keys that are older than any client's retry; one job for the deployment, which schedules itself."""
 

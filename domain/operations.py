@@ -30,13 +30,15 @@ _ANSWERS: dict[OperationKind, frozenset[Outcome]] = {
     OperationKind.VOID: frozenset(
         {Outcome.VOIDED, Outcome.EXPIRED, Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.FAILED, Outcome.NOT_SENT}
     ),
-    OperationKind.REFUND: frozenset(Outcome) - {Outcome.PENDING, Outcome.REQUIRES_ACTION, Outcome.UNKNOWN},
+    OperationKind.REFUND: frozenset(Outcome)
+    - {Outcome.AUTHORIZED, Outcome.PENDING, Outcome.REQUIRES_ACTION, Outcome.UNKNOWN},
 }
 """The outcomes after which a request of this kind is over and need not be looked after."""
 
 _ABOUT_THE_REQUEST_ONLY: dict[OperationKind, frozenset[Outcome]] = {
     OperationKind.CHARGE: frozenset(),
-    OperationKind.CONTINUE: frozenset({Outcome.NOT_SENT}),
+    # A continuation that is refused (a token that the provider does not take) has not ended the charge.
+    OperationKind.CONTINUE: frozenset({Outcome.NOT_SENT, Outcome.FAILED}),
     OperationKind.VOID: frozenset({Outcome.NOT_SENT, Outcome.FAILED, Outcome.UNKNOWN, Outcome.PENDING}),
     OperationKind.REFUND: frozenset(),
 }
@@ -65,6 +67,8 @@ class Operation:
     """From here on the request may have left; written before it does, since afterwards may be too late."""
     tries: int = 0
     """How often the resolver has looked after it."""
+    sends: int = 1
+    """How often it may have been sent: once by its maker, then each time that the resolver took it over."""
     empty_looks: int = 0
     outcome: Outcome | None = None
     """The last one that was learnt."""
@@ -89,11 +93,18 @@ class Operation:
     def looked_after(self, *, empty: bool) -> "Operation":
         return replace(self, tries=self.tries + 1, empty_looks=self.empty_looks + 1 if empty else self.empty_looks)
 
+    def taken_over(self) -> "Operation":
+        return replace(self, sends=self.sends + 1)
+
     def learnt(self, outcome: Outcome, raw: Mapping[str, Any] | None) -> "Operation":
         return replace(self, outcome=outcome, raw=raw or self.raw)
 
     def finished(self, *, now: datetime) -> "Operation":
-        return self if self.finished_at else replace(self, finished_at=now)
+        """Over; what the client's card form gave for this one request is of no more use, and goes."""
+        if self.finished_at:
+            return self
+        request = {**self.request, "token": None} if self.request.get("token") else self.request
+        return replace(self, request=request, finished_at=now)
 
 
 def stored(request: MoneyRequest) -> dict[str, Any]:

@@ -36,6 +36,8 @@ class Permission(StrEnum):
     RECORDS_READ = "RECORDS_READ"
     """Customers, orders, charges, refunds, payment methods and their timelines."""
     CUSTOMERS_WRITE = "CUSTOMERS_WRITE"
+    IDENTITIES_WRITE = "IDENTITIES_WRITE"
+    """Saying whose tokens open a customer's account (`externalId`). Whoever may set it can become anybody."""
     ORDERS_WRITE = "ORDERS_WRITE"
     ORDERS_BY_HAND = "ORDERS_BY_HAND"
     """Lines with a name and an amount of one's own, and the external id of an order that comes from elsewhere."""
@@ -99,6 +101,11 @@ class Principal:
     permissions: frozenset[Permission]
     customer_id: str | None = None
     """Of a customer whose record exists."""
+
+    @property
+    def actor(self) -> str:
+        """As events name it. They can never be redacted, so a customer is named by our id and not by their own."""
+        return f"customer:{self.customer_id or 'unknown'}" if self.is_customer else self.name
 
     @property
     def is_customer(self) -> bool:

@@ -142,8 +142,6 @@ class Refusal:
 class CustomerRequest:
     customer_id: str
     """Ours; the key towards the provider, so that asking twice finds one account."""
-    customer_ref: str | None
-    """The provider's id when the account exists already: then it is updated."""
     email: str | None
     name: str | None
 
@@ -234,6 +232,8 @@ class PaymentMethodResult:
     card: Card | None = None
     next_action: NextAction | None = None
     refusal: Refusal | None = None
+    gone: bool = False
+    """The provider says that it keeps this card no longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

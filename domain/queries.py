@@ -17,7 +17,7 @@ from domain.money import Money
 from domain.orders import OrderLine, OrderState, PaymentState
 from domain.pages import PageRequest, Slice
 from domain.payment_methods import PaymentMethod, PaymentMethodState
-from domain.principals import Principal
+from domain.principals import Permission, Principal
 from domain.products import Price, PriceType, Product
 from domain.refunds import Refund, RefundState
 
@@ -31,6 +31,8 @@ class Viewer:
 
     @staticmethod
     def of(principal: Principal) -> "Viewer":
+        if not principal.may(Permission.RECORDS_READ):
+            return Viewer(False)
         return Viewer(principal.sees_all, principal.customer_id)
 
 

@@ -10,10 +10,10 @@ Rules that every store keeps (`tests/contracts/test_store.py` holds both databas
 - Nothing that waits for the world may be awaited inside a transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from domain.api_keys import ApiKey
 from domain.charges import Charge
@@ -28,6 +28,8 @@ from domain.payment_methods import PaymentMethod
 from domain.products import Price, Product
 from domain.refunds import Refund
 from domain.webhooks import WebhookDelivery
+
+T = TypeVar("T")
 
 
 class LostUpdate(Exception):
@@ -75,6 +77,7 @@ class Prices(Protocol):
 class PaymentMethods(Protocol):
     async def get(self, payment_method_id: str) -> PaymentMethod | None: ...
     async def get_for_update(self, payment_method_id: str) -> PaymentMethod | None: ...
+    async def first_of_customer(self, customer_id: str) -> PaymentMethod | None: ...
     async def find_by_ref(self, account: str, payment_method_ref: str) -> PaymentMethod | None: ...
     async def insert(self, payment_method: PaymentMethod) -> None: ...
     async def save(self, payment_method: PaymentMethod) -> None: ...
@@ -222,6 +225,13 @@ class Transaction(Protocol):
 
 class Store(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+
+    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """The work in a transaction; all of it again, a few times, where the database chose it as a deadlock's victim.
+
+        So it must do nothing but read and write rows. After a commit whose outcome is unknown it is not repeated.
+        """
+        ...
 
     def reading(self) -> AbstractAsyncContextManager[Transaction]:
         """For reads alone, without locks; does not wait for a writer."""

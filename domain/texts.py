@@ -14,6 +14,8 @@ NAME_LENGTH = 200
 TEXT_LENGTH = 5_000
 EXTERNAL_ID_LENGTH = 255
 URL_LENGTH = 2_048
+LONGEST_TOKEN = 500
+"""Of what a card form gives: Braintree's nonces and Stripe's ids have fewer than 100 characters."""
 METADATA_ENTRIES = 50
 METADATA_KEY_LENGTH = 40
 METADATA_VALUE_LENGTH = 500

@@ -315,6 +315,7 @@ class Operation(Model):
     void_purpose = word(null=True)
     first_sent_at = DatetimeField()
     tries = IntField()
+    sends = IntField()
     empty_looks = IntField()
     outcome = word(null=True)
     # `raw` in the domain, which is a method of every Tortoise model.

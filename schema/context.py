@@ -7,6 +7,7 @@ from strawberry.types import Info as StrawberryInfo
 from domain.deployment import Deployment, Providers
 from domain.principals import Permission, Principal
 from domain.queries import Queries, Viewer
+from domain.services.accounts import ProviderAccountService
 from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
 from domain.services.orders import OrderService
@@ -20,6 +21,7 @@ from schema.loaders import Loaders
 class Services:
     """The use cases that the schema offers; `server.py` builds them."""
 
+    accounts: ProviderAccountService
     customers: CustomerService
     products: ProductService
     payment_methods: PaymentMethodService

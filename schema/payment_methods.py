@@ -165,7 +165,7 @@ class PaymentMethodMutation:
     async def client_session_create(self, info: Info, input: ClientSessionCreateInput) -> ClientSessionPayload | None:
         services = info.context.services
         try:
-            session = await services.payment_methods.client_session(info.context.principal, given(input.customer_id))
+            session = await services.accounts.client_session(info.context.principal, given(input.customer_id))
         except PaydeskError as error:
             return ClientSessionPayload(user_errors=[user_error(error)])
         return ClientSessionPayload(

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import orjson
@@ -38,6 +39,9 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 _CAPABILITIES = tuple(Capability(action, Support.NATIVE) for action in ProviderAction)
+
+
+_GONE = ("payment_method_detached", "payment_method_missing")
 
 
 class FakeProvider:
@@ -100,7 +104,7 @@ class FakeProvider:
     async def ensure_customer(self, request: CustomerRequest) -> CustomerResult:
         body = {
             "customer_id": request.customer_id,
-            "customer_ref": request.customer_ref,
+            "customer_ref": None,
             "email": request.email,
             "name": request.name,
         }
@@ -121,8 +125,7 @@ class FakeProvider:
         told = await self._ask(
             "detach_payment_method", {"payment_method_ref": payment_method_ref}, reading.payment_method
         )
-        gone = _code(told.refusal) in ("payment_method_detached", "payment_method_missing")
-        if gone:
+        if _code(told.refusal) in _GONE:
             return PaymentMethodResult(outcome=Outcome.SUCCEEDED, payment_method_ref=payment_method_ref)
         if isinstance(told, Verdict):
             return _method_result(told)
@@ -132,7 +135,8 @@ class FakeProvider:
         told = await self._look_up(
             "fetch_payment_method", {"payment_method_ref": payment_method_ref}, reading.payment_method
         )
-        return _method_result(told)
+        result = _method_result(told)
+        return replace(result, gone=_code(result.refusal) in _GONE)
 
     # --- money ------------------------------------------------------------------------------------------------------
 

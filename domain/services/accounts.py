@@ -1,8 +1,13 @@
-"""The provider accounts of the deployment, over time."""
+"""The provider accounts of the deployment over time, and those of its customers at them."""
 
 from domain.clock import Clock
+from domain.customers import Customer, ProviderAccount
 from domain.deployment import Deployment, Providers
+from domain.errors import NotFound, ProviderRefused, ProviderUnavailable
 from domain.events import EventKind, new_event
+from domain.principals import Permission, Principal
+from domain.provider import ClientSession, CustomerRequest, Outcome, ProviderAction, Refusal
+from domain.services.teller import Teller
 from domain.store import Store
 
 _FACT = "default_account"
@@ -30,3 +35,55 @@ async def note_default_account(store: Store, providers: Providers, *, clock: Clo
             )
         )
     return True
+
+
+class ProviderAccountService:
+    """A customer's account at a provider is made when it is first needed."""
+
+    def __init__(self, *, store: Store, providers: Providers, teller: Teller, clock: Clock) -> None:
+        self._store = store
+        self._providers = providers
+        self._teller = teller
+        self._clock = clock
+
+    async def ref_of(self, customer: Customer, account: str) -> str | Refusal | None:
+        """The provider's id of the customer; None when the provider gave no usable answer."""
+        async with self._store.reading() as tx:
+            known = await tx.accounts.find(customer.id, account)
+        if known is not None:
+            return known.customer_ref
+        request = CustomerRequest(customer_id=customer.id, email=customer.email, name=customer.name)
+        result = await self._teller.provider(account).ensure_customer(request)
+        if result.outcome is Outcome.FAILED:
+            return result.refusal or Refusal(message="the provider refused the customer")
+        if result.customer_ref is None:
+            return None
+        made = ProviderAccount(
+            customer_id=customer.id,
+            account=account,
+            customer_ref=result.customer_ref,
+            created_at=self._clock.now(),
+        )
+        async with self._store.transaction() as tx:
+            await tx.accounts.insert_if_new(made)
+        return result.customer_ref
+
+    async def client_session(self, principal: Principal, customer_id: str | None) -> ClientSession:
+        """What the provider's own card form is opened with, for new cards."""
+        principal.require(Permission.PAYMENT_METHODS_WRITE)
+        wanted = customer_id or principal.customer_id
+        async with self._store.reading() as tx:
+            customer = await tx.customers.get(wanted) if wanted else None
+        if customer is None or not principal.sees(customer.id):
+            raise NotFound("customer", path=("customerId",))
+        account = self._providers.default_account
+        self._teller.require_support(account, ProviderAction.CLIENT_SESSION)
+        customer_ref = await self.ref_of(customer, account)
+        if isinstance(customer_ref, Refusal):
+            raise ProviderRefused(customer_ref.message)
+        if customer_ref is None:
+            raise ProviderUnavailable
+        session = await self._teller.provider(account).client_session(customer_ref=customer_ref)
+        if isinstance(session, Refusal):
+            raise ProviderUnavailable
+        return session

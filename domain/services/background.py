@@ -42,6 +42,8 @@ class Background:
             JobKind.EXPIRE_CHARGE: self._expire_charge,
             JobKind.EXPIRE_ORDER: self._expire_order,
             JobKind.APPLY_WEBHOOK: self._apply_webhook,
+            JobKind.FORGET_PAYMENT_METHOD: self._forget_payment_method,
+            JobKind.WATCH_CHARGE: self._watch_charge,
             JobKind.FORGET_KEYS: self._forget_keys,
         }
 
@@ -75,6 +77,12 @@ class Background:
 
     async def _apply_webhook(self, job: Job) -> Again | None:
         return await self._webhooks.apply(job.subject_id, tries=job.tries)
+
+    async def _forget_payment_method(self, job: Job) -> None:
+        await self._payment_methods.forget(job.subject_id)
+
+    async def _watch_charge(self, job: Job) -> None:
+        await self._wait(job, await self._charges.watch(job.subject_id))
 
     async def _forget_keys(self, job: Job) -> None:
         async with self._store.transaction() as tx:

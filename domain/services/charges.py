@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.charges import Charge
+from domain.charges import Charge, ChargeState
 from domain.clock import Clock
 from domain.deployment import Deployment
 from domain.detached import Detached
@@ -31,6 +31,7 @@ from domain.services.orders import place
 from domain.services.settlement import Settlement, captured_of
 from domain.services.teller import Teller
 from domain.store import Store, Transaction, UniqueTaken
+from domain.texts import LONGEST_TOKEN, clean_optional
 
 LOOK_AGAIN_SECONDS = 60.0
 """How soon an expiry is tried again that met a payment under way, or a provider that did not answer."""
@@ -91,7 +92,7 @@ class ChargeService:
             principal.require(Permission.CHARGES_OFF_SESSION)
         self._deployment.check_return_url(command.return_url, "returnUrl")
         try:
-            begun = await self._begin_charge(principal, command)
+            begun = await self._store.run(lambda tx: self._begin_charge(tx, principal, command))
         except UniqueTaken as taken:
             # The order's lock makes this unreachable on one order; the index is there for what the code forgets.
             raise ChargeInProgress(path=("orderId",)) from taken
@@ -101,75 +102,74 @@ class ChargeService:
         await self._send(operation, actor=f"provider:{charge.account}")
         return Charged(order_id=charge.order_id, charge_id=charge.id)
 
-    async def _begin_charge(self, principal: Principal, command: ChargeOrder) -> Charged | tuple[Charge, Operation]:
-        async with self._store.transaction() as tx:
-            order = await lock_order(tx, principal, command.order_id)
-            if made := await made_before(tx, command.request):
-                return Charged(order_id=order.id, charge_id=None if made == order.id else made)
-            order.check_version(command.version)
-            captured = await captured_of(tx, order)
-            order.check_payable(captured=captured)
-            await _check_nothing_under_way(tx, order)
-            now = self._clock.now()
-            if order.total.is_zero:
-                await claim(tx, command.request, order.id, now=now)
-                await place(tx, order, actor=principal.name, now=now)
-                return Charged(order_id=order.id, charge_id=None)
-            method = await _usable_method(tx, order, command.payment_method_id)
-            self._teller.require_support(method.account, ProviderAction.CHARGE)
-            account = await tx.accounts.find(order.customer_id, method.account)
-            if account is None or method.payment_method_ref is None:
-                raise LookupError(f"{method.id} is active but has no reference at {method.account}")
-            if order.state is OrderState.OPEN:
-                order = await place(tx, order, actor=principal.name, now=now)
-            charge = _new_charge(order, method, command, due=order.total - captured, now=now)
-            request = ChargeRequest(
-                operation_id=new_id(IdPrefix.OPERATION),
-                charge_id=charge.id,
-                amount=charge.amount,
-                customer_ref=account.customer_ref,
-                payment_method_ref=method.payment_method_ref,
-                initiator=charge.initiator,
-                return_url=charge.return_url,
-                statement_descriptor=None,
-                metadata={"paydesk_order": order.id, "paydesk_charge": charge.id},
+    async def _begin_charge(
+        self, tx: Transaction, principal: Principal, command: ChargeOrder
+    ) -> Charged | tuple[Charge, Operation]:
+        """Phase 1."""
+        order = await lock_order(tx, principal, command.order_id)
+        if made := await made_before(tx, command.request):
+            return Charged(order_id=order.id, charge_id=None if made == order.id else made)
+        order.check_version(command.version)
+        captured = await captured_of(tx, order)
+        order.check_payable(captured=captured)
+        await _check_nothing_under_way(tx, order)
+        now = self._clock.now()
+        if order.total.is_zero:
+            await claim(tx, command.request, order.id, now=now)
+            await place(tx, order, actor=principal.actor, now=now)
+            return Charged(order_id=order.id, charge_id=None)
+        method = await _usable_method(tx, order, command.payment_method_id)
+        self._teller.require_support(method.account, ProviderAction.CHARGE)
+        account = await tx.accounts.find(order.customer_id, method.account)
+        if account is None or method.payment_method_ref is None:
+            raise LookupError(f"{method.id} is active but has no reference at {method.account}")
+        if order.state is OrderState.OPEN:
+            order = await place(tx, order, actor=principal.actor, now=now)
+        charge = _new_charge(order, method, command, due=order.total - captured, now=now)
+        request = ChargeRequest(
+            operation_id=new_id(IdPrefix.OPERATION),
+            charge_id=charge.id,
+            amount=charge.amount,
+            customer_ref=account.customer_ref,
+            payment_method_ref=method.payment_method_ref,
+            initiator=charge.initiator,
+            return_url=charge.return_url,
+            statement_descriptor=None,
+            metadata={"paydesk_order": order.id, "paydesk_charge": charge.id},
+        )
+        await claim(tx, command.request, charge.id, now=now)
+        await tx.charges.insert(charge)
+        operation = await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
+        await tx.events.add(
+            new_event(
+                EventKind.CHARGE_CREATED,
+                charge.id,
+                order.id,
+                charge.customer_id,
+                actor=principal.actor,
+                livemode=charge.livemode,
+                now=now,
+                data={"amount": charge.amount.minor_units, "currency": charge.amount.currency},
             )
-            await claim(tx, command.request, charge.id, now=now)
-            await tx.charges.insert(charge)
-            operation = await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
-            await tx.events.add(
-                new_event(
-                    EventKind.CHARGE_CREATED,
-                    charge.id,
-                    order.id,
-                    charge.customer_id,
-                    actor=principal.name,
-                    livemode=charge.livemode,
-                    now=now,
-                    data={"amount": charge.amount.minor_units, "currency": charge.amount.currency},
-                )
-            )
-            return charge, operation
+        )
+        return charge, operation
 
     # --- continue ---------------------------------------------------------------------------------------------------
 
     async def continue_charge(self, principal: Principal, command: ContinueCharge) -> Charged:
         """After the customer came back: learn what became of it."""
         principal.require(Permission.CHARGES_WRITE)
+        token = clean_optional(command.token, "token", longest=LONGEST_TOKEN)
         async with self._store.transaction() as tx:
             _, charge = await lock_charge(tx, principal, command.charge_id)
             if await made_before(tx, command.request):
                 return Charged(order_id=charge.order_id, charge_id=charge.id)
-            if await tx.operations.unfinished_of_charge(charge.id):
-                raise ChargeInProgress(path=("chargeId",))
-            if charge.captured.is_positive:
-                # A webhook was faster than the customer's way back: what was asked for has happened.
+            waiting = charge.state is ChargeState.REQUIRES_ACTION
+            if not waiting or await tx.operations.unfinished_of_charge(charge.id):
+                # A webhook, or another tab, was faster than the customer's way back: the charge tells what happened.
                 return Charged(order_id=charge.order_id, charge_id=charge.id)
-            charge.check_waiting()
             self._teller.require_support(charge.account, ProviderAction.CUSTOMER_ACTION)
-            request = ContinueRequest(
-                operation_id=new_id(IdPrefix.OPERATION), charge_ref=_ref_of(charge), token=command.token
-            )
+            request = ContinueRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=_ref_of(charge), token=token)
             now = self._clock.now()
             await claim(tx, command.request, request.operation_id, now=now)
             operation = await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
@@ -221,6 +221,24 @@ class ChargeService:
             return None
         return max((charge.action_expires_at - self._clock.now()).total_seconds(), 0)
 
+    # --- watch ------------------------------------------------------------------------------------------------------
+
+    async def watch(self, charge_id: str) -> float | None:
+        """Look at a charge that the provider is still deciding on.
+
+        Returns after how many seconds to look again, None when it is decided or an operation is looked after anyway.
+        """
+        async with self._store.reading() as tx:
+            charge = await tx.charges.get(charge_id)
+            operation = await tx.operations.unfinished_of_charge(charge_id)
+        if charge is None or operation is not None or not charge.is_undecided or charge.charge_ref is None:
+            return None
+        picture = await self._teller.fetch_charge(charge.account, charge.charge_ref)
+        if picture.outcome is not Outcome.UNKNOWN:
+            async with self._store.transaction() as tx:
+                charge = await self._settlement.settle_charge(tx, charge_id, picture, actor="system:watch")
+        return self._settlement.watch_seconds(charge) if charge.is_undecided else None
+
     # --- phases 2 and 3 ---------------------------------------------------------------------------------------------
 
     async def _send(self, operation: Operation, *, actor: str) -> Outcome | None:
@@ -231,17 +249,26 @@ class ChargeService:
         return task.result() if ended and not task.cancelled() and task.exception() is None else None
 
     async def _send_and_settle(self, operation: Operation, *, actor: str) -> Outcome:
+        if self._is_stale(operation):
+            return Outcome.UNKNOWN
         result = await self._teller.send_charge(operation)
-        async with self._store.transaction() as tx:
+
+        async def settle(tx: Transaction) -> None:
             await self._settlement.settle_charge(
                 tx, operation.charge_id, result, operation_id=operation.id, actor=actor
             )
-        if result.outcome is Outcome.FAILED and operation.kind is OperationKind.VOID:
+
+        await self._store.run(settle)
+        if result.outcome is Outcome.FAILED and operation.kind is not OperationKind.CHARGE:
             await self._see_why(operation, actor=actor)
         return result.outcome
 
+    def _is_stale(self, operation: Operation) -> bool:
+        """A process that slept between commit and request leaves the operation to whoever holds the lease now."""
+        return (self._clock.now() - operation.first_sent_at).total_seconds() > self._deployment.provider_timeout_seconds
+
     async def _see_why(self, operation: Operation, *, actor: str) -> None:
-        """A void that is refused says that the charge is not as we think: look at it."""
+        """A void or continuation that is refused says that the charge is not as we think: look at it."""
         charge_ref = operation.request["charge_ref"]
         picture = await self._teller.fetch_charge(operation.account, charge_ref)
         if picture.outcome is not Outcome.UNKNOWN:

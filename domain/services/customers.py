@@ -6,7 +6,7 @@ from datetime import datetime
 from domain.clock import Clock
 from domain.customers import Address, Customer, CustomerChanges
 from domain.deployment import Deployment
-from domain.errors import ExternalIdTaken, NotFound
+from domain.errors import ExternalIdTaken, NotFound, PermissionDenied
 from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
@@ -31,19 +31,20 @@ class CustomerService:
     async def create(self, principal: Principal, command: CreateCustomer) -> str:
         principal.require(Permission.CUSTOMERS_WRITE)
         now = self._clock.now()
-        customer = self.new(command.fields, now=now)
+        customer = self.new(principal, command.fields, now=now)
         try:
             async with self._store.transaction() as tx:
                 if made := await claim(tx, command.request, customer.id, now=now):
                     return made
-                await insert(tx, customer, actor=principal.name, now=now)
+                await insert(tx, customer, actor=principal.actor, now=now)
         except UniqueTaken as taken:
             if taken.constraint != "customers_external_id":
                 raise
             raise ExternalIdTaken("customer", path=("externalId",)) from taken
         return customer.id
 
-    def new(self, fields: CustomerChanges, *, now: datetime) -> Customer:
+    def new(self, principal: Principal, fields: CustomerChanges, *, now: datetime) -> Customer:
+        _check_identity(principal, fields)
         blank = Customer(
             id=new_id(IdPrefix.CUSTOMER),
             external_id=None,
@@ -57,6 +58,7 @@ class CustomerService:
 
     async def update(self, principal: Principal, customer_id: str, changes: CustomerChanges) -> str:
         principal.require(Permission.CUSTOMERS_WRITE)
+        _check_identity(principal, changes)
         changes = _cleaned(changes)
         now = self._clock.now()
         try:
@@ -70,7 +72,7 @@ class CustomerService:
                     new_event(
                         EventKind.CUSTOMER_UPDATED,
                         customer.id,
-                        actor=principal.name,
+                        actor=principal.actor,
                         livemode=customer.livemode,
                         now=now,
                         data={"fields": sorted(changes)},
@@ -88,6 +90,11 @@ async def insert(tx: Transaction, customer: Customer, *, actor: str, now: dateti
     await tx.events.add(
         new_event(EventKind.CUSTOMER_CREATED, customer.id, actor=actor, livemode=customer.livemode, now=now)
     )
+
+
+def _check_identity(principal: Principal, changes: CustomerChanges) -> None:
+    if "external_id" in changes and not principal.may(Permission.IDENTITIES_WRITE):
+        raise PermissionDenied("Only a server or an admin says whose tokens open an account.", path=("externalId",))
 
 
 def _cleaned(changes: CustomerChanges) -> CustomerChanges:

@@ -118,7 +118,7 @@ class OrderService:
                         order = order.with_line(line, now=now)
                 await tx.orders.insert(order)
                 await tx.events.add(
-                    _event(EventKind.ORDER_CREATED, order, principal.name, now, total=order.total.minor_units)
+                    _event(EventKind.ORDER_CREATED, order, principal.actor, now, total=order.total.minor_units)
                 )
                 if order.expires_at:
                     await _watch_expiry(tx, order, now=now)
@@ -148,7 +148,7 @@ class OrderService:
                 _event(
                     EventKind.ORDER_LINE_ADDED,
                     saved,
-                    principal.name,
+                    principal.actor,
                     now,
                     lineId=added.id,
                     quantity=added.quantity,
@@ -173,7 +173,7 @@ class OrderService:
                 _event(
                     EventKind.ORDER_LINE_UPDATED,
                     saved,
-                    principal.name,
+                    principal.actor,
                     now,
                     lineId=line_id,
                     quantity=quantity,
@@ -193,7 +193,7 @@ class OrderService:
                 _event(
                     EventKind.ORDER_LINE_REMOVED,
                     saved,
-                    principal.name,
+                    principal.actor,
                     now,
                     lineId=line_id,
                     total=saved.total.minor_units,
@@ -208,7 +208,7 @@ class OrderService:
         async with self._store.transaction() as tx:
             order = await lock_order(tx, principal, order_id)
             order.check_version(version)
-            await place(tx, order, actor=principal.name, now=self._clock.now())
+            await place(tx, order, actor=principal.actor, now=self._clock.now())
         return order_id
 
     async def cancel(self, principal: Principal, order_id: str, *, version: int | None) -> str:
@@ -239,7 +239,7 @@ class OrderService:
     async def _end(self, principal: Principal, order_id: str, *, version: int | None, expired: bool) -> str:
         if waiting := await self._charge_to_end(principal, order_id, version=version):
             purpose = VoidPurpose.EXPIRE if expired else VoidPurpose.CANCEL
-            await self._charges.end_waiting(waiting, purpose, actor=principal.name)
+            await self._charges.end_waiting(waiting, purpose, actor=principal.actor)
         async with self._store.transaction() as tx:
             order = await lock_order(tx, principal, order_id)
             if waiting is None:
@@ -250,7 +250,7 @@ class OrderService:
             now = self._clock.now()
             ended = await tx.orders.save(order.expired(now=now) if expired else order.canceled(now=now))
             kind = EventKind.ORDER_EXPIRED if expired else EventKind.ORDER_CANCELED
-            await tx.events.add(_event(kind, ended, principal.name, now))
+            await tx.events.add(_event(kind, ended, principal.actor, now))
             await tx.jobs.cancel(JobKind.EXPIRE_ORDER, order.id)
         return order_id
 

@@ -4,37 +4,34 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.clock import Clock
-from domain.customers import Customer, CustomerChanges, ProviderAccount
+from domain.customers import Customer, CustomerChanges
 from domain.deployment import Deployment, Providers
 from domain.detached import Detached
 from domain.errors import (
-    CardNumberRefused,
     ExternalIdTaken,
     NotFound,
     PaymentMethodInUse,
-    ProviderRefused,
-    ProviderUnavailable,
 )
 from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.jobs import Again, JobKind
 from domain.payment_methods import PaymentMethod, PaymentMethodState
-from domain.principals import Permission, Principal
+from domain.principals import Permission, Principal, system
 from domain.provider import (
     AttachRequest,
-    ClientSession,
-    CustomerRequest,
     Outcome,
     PaymentMethodResult,
     ProviderAction,
     Refusal,
 )
+from domain.services.accounts import ProviderAccountService
 from domain.services.customers import CustomerService, insert
 from domain.services.keyed import claim
-from domain.services.teller import Teller
+from domain.services.locking import there
+from domain.services.teller import NothingHeard, Teller
 from domain.store import Store, Transaction, UniqueTaken
-from domain.texts import clean_text, has_card_number
+from domain.texts import LONGEST_TOKEN, clean_text
 
 _EVENTS: dict[PaymentMethodState, EventKind] = {
     PaymentMethodState.ACTIVE: EventKind.PAYMENT_METHOD_ATTACHED,
@@ -79,6 +76,7 @@ class PaymentMethodService:
         store: Store,
         providers: Providers,
         teller: Teller,
+        accounts: ProviderAccountService,
         customers: CustomerService,
         detached: Detached,
         clock: Clock,
@@ -87,6 +85,7 @@ class PaymentMethodService:
         self._store = store
         self._providers = providers
         self._teller = teller
+        self._accounts = accounts
         self._customers = customers
         self._detached = detached
         self._clock = clock
@@ -97,7 +96,7 @@ class PaymentMethodService:
     async def attach(self, principal: Principal, command: AttachPaymentMethod) -> Attached:
         principal.require(Permission.PAYMENT_METHODS_WRITE)
         self._deployment.check_return_url(command.return_url, "returnUrl")
-        token = _checked_token(command.token)
+        token = clean_text(command.token, "token", longest=LONGEST_TOKEN)
         self._teller.require_support(self._providers.default_account, ProviderAction.ATTACH_PAYMENT_METHOD)
         customer_id = command.customer_id or principal.customer_id
         now = self._clock.now()
@@ -108,7 +107,7 @@ class PaymentMethodService:
             method = self._new(customer, token, make_default=command.make_default, now=now)
             if made := await claim(tx, command.request, method.id, now=now):
                 return Attached(customer_id=customer.id, payment_method_id=made)
-            await self._request(tx, method, actor=principal.name, now=now)
+            await self._request(tx, method, actor=principal.actor, now=now)
         await self._ask_and_wait(customer, method, return_url=command.return_url)
         return Attached(customer_id=customer.id, payment_method_id=method.id)
 
@@ -117,20 +116,19 @@ class PaymentMethodService:
         principal.require(Permission.CUSTOMERS_WRITE)
         principal.require(Permission.PAYMENT_METHODS_WRITE)
         self._deployment.check_return_url(command.return_url, "returnUrl")
-        token = _checked_token(command.token)
+        token = clean_text(command.token, "token", longest=LONGEST_TOKEN)
         self._teller.require_support(self._providers.default_account, ProviderAction.ATTACH_PAYMENT_METHOD)
         now = self._clock.now()
-        customer = self._customers.new(command.fields, now=now)
+        customer = self._customers.new(principal, command.fields, now=now)
         method = self._new(customer, token, make_default=True, now=now)
         try:
             async with self._store.transaction() as tx:
-                if made := await claim(tx, command.request, method.id, now=now):
-                    earlier = await tx.payment_methods.get(made)
-                    if earlier is None:
-                        raise LookupError(f"{made} is pointed at by a key, but not there")
-                    return Attached(customer_id=earlier.customer_id, payment_method_id=made)
-                await insert(tx, customer, actor=principal.name, now=now)
-                await self._request(tx, method, actor=principal.name, now=now)
+                # The key belongs to the customer, who stays whatever becomes of the card.
+                if made := await claim(tx, command.request, customer.id, now=now):
+                    first = there(await tx.payment_methods.first_of_customer(made), f"the first card of {made}")
+                    return Attached(customer_id=made, payment_method_id=first.id)
+                await insert(tx, customer, actor=principal.actor, now=now)
+                await self._request(tx, method, actor=principal.actor, now=now)
         except UniqueTaken as taken:
             if taken.constraint != "customers_external_id":
                 raise
@@ -157,70 +155,69 @@ class PaymentMethodService:
     # --- detach, default --------------------------------------------------------------------------------------------
 
     async def detach(self, principal: Principal, payment_method_id: str) -> Attached:
+        """From the commit on it can never be charged; that the provider forgets it too is seen to afterwards."""
         principal.require(Permission.PAYMENT_METHODS_WRITE)
-        async with self._store.reading() as tx:
-            method = await _visible(tx, principal, payment_method_id)
-        if method.state is PaymentMethodState.DETACHED:
-            return Attached(customer_id=method.customer_id, payment_method_id=method.id)
         async with self._store.transaction() as tx:
-            await tx.payment_methods.get_for_update(method.id)
-            if await tx.charges.live_with_payment_method(method.id):
-                raise PaymentMethodInUse
-        if method.payment_method_ref is not None:
-            self._teller.require_support(method.account, ProviderAction.DETACH_PAYMENT_METHOD)
-            provider = self._teller.provider(method.account)
-            result = await provider.detach_payment_method(payment_method_ref=method.payment_method_ref)
-            if result.outcome is not Outcome.SUCCEEDED:
-                raise ProviderUnavailable
-        async with self._store.transaction() as tx:
-            customer = await tx.customers.get_for_update(method.customer_id)
-            current = await tx.payment_methods.get_for_update(method.id)
-            if customer is None or current is None:
-                raise LookupError(f"{method.id} or its customer vanished")
-            if current.state is PaymentMethodState.DETACHED:
-                # Somebody else asked for the same, and was faster.
-                return Attached(customer_id=method.customer_id, payment_method_id=method.id)
-            now = self._clock.now()
-            await tx.payment_methods.save(current.detached(now=now))
-            if customer.default_payment_method_id == method.id:
-                await tx.customers.save(customer.with_default(None, now=now))
-            await self._event(tx, EventKind.PAYMENT_METHOD_DETACHED, current, actor=principal.name, now=now)
+            customer, method = await _lock(tx, principal, payment_method_id)
+            if method.state is not PaymentMethodState.DETACHED:
+                self._teller.require_support(method.account, ProviderAction.DETACH_PAYMENT_METHOD)
+                if await tx.charges.live_with_payment_method(method.id):
+                    raise PaymentMethodInUse
+                await self._detach(tx, customer, method, actor=principal.actor)
+        if method.state is not PaymentMethodState.DETACHED and method.payment_method_ref is not None:
+            task = self._detached.spawn(self.forget(method.id), name=f"forget {method.id}")
+            await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds)
         return Attached(customer_id=method.customer_id, payment_method_id=method.id)
+
+    async def _detach(self, tx: Transaction, customer: Customer, method: PaymentMethod, *, actor: str) -> None:
+        now = self._clock.now()
+        await tx.payment_methods.save(method.detached(now=now))
+        if method.payment_method_ref is not None:
+            await tx.jobs.schedule(
+                JobKind.FORGET_PAYMENT_METHOD, method.id, after_seconds=self._deployment.lease_seconds
+            )
+        if customer.default_payment_method_id == method.id:
+            await self._make_default(tx, customer, None, actor=actor)
+        await self._event(tx, EventKind.PAYMENT_METHOD_DETACHED, method, actor=actor, now=now)
+
+    async def forget(self, payment_method_id: str) -> None:
+        """Have the provider forget a detached card; NothingHeard when it did not say that it has."""
+        async with self._store.reading() as tx:
+            method = await tx.payment_methods.get(payment_method_id)
+        if method is None or method.state is not PaymentMethodState.DETACHED or method.payment_method_ref is None:
+            return
+        provider = self._teller.provider(method.account)
+        result = await provider.detach_payment_method(payment_method_ref=method.payment_method_ref)
+        if result.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED):
+            raise NothingHeard(method.id)
+        async with self._store.transaction() as tx:
+            await tx.jobs.cancel(JobKind.FORGET_PAYMENT_METHOD, method.id)
 
     async def set_default(self, principal: Principal, payment_method_id: str) -> Attached:
         principal.require(Permission.PAYMENT_METHODS_WRITE)
         async with self._store.transaction() as tx:
-            known = await _visible(tx, principal, payment_method_id)
-            customer = await tx.customers.get_for_update(known.customer_id)
-            # Once more, under the lock: a rival may just have detached it.
-            method = await tx.payment_methods.get_for_update(known.id)
-            if customer is None or method is None:
-                raise LookupError(f"{known.id} or its customer vanished")
+            customer, method = await _lock(tx, principal, payment_method_id)
             method.check_usable()
             if customer.default_payment_method_id != method.id:
-                await tx.customers.save(customer.with_default(method.id, now=self._clock.now()))
+                await self._make_default(tx, customer, method.id, actor=principal.actor)
         return Attached(customer_id=method.customer_id, payment_method_id=method.id)
 
-    # --- the provider's own card form -------------------------------------------------------------------------------
-
-    async def client_session(self, principal: Principal, customer_id: str | None) -> ClientSession:
-        principal.require(Permission.PAYMENT_METHODS_WRITE)
-        wanted = customer_id or principal.customer_id
-        async with self._store.reading() as tx:
-            customer = await tx.customers.get(wanted) if wanted else None
-        if customer is None or not principal.sees(customer.id):
-            raise NotFound("customer", path=("customerId",))
-        account = self._providers.default_account
-        self._teller.require_support(account, ProviderAction.CLIENT_SESSION)
-        customer_ref = await self._customer_ref(customer, account)
-        if isinstance(customer_ref, Refusal):
-            raise ProviderRefused(customer_ref.message)
-        if customer_ref is None:
-            raise ProviderUnavailable
-        session = await self._teller.provider(account).client_session(customer_ref=customer_ref)
-        if isinstance(session, Refusal):
-            raise ProviderUnavailable
-        return session
+    async def _make_default(
+        self, tx: Transaction, customer: Customer, payment_method_id: str | None, *, actor: str
+    ) -> None:
+        now = self._clock.now()
+        await tx.customers.save(customer.with_default(payment_method_id, now=now))
+        subjects = (customer.id, payment_method_id) if payment_method_id else (customer.id,)
+        await tx.events.add(
+            new_event(
+                EventKind.CUSTOMER_UPDATED,
+                *subjects,
+                actor=actor,
+                livemode=customer.livemode,
+                now=now,
+                data={"fields": ["default_payment_method"]},
+            )
+        )
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 
@@ -249,7 +246,7 @@ class PaymentMethodService:
     async def _ask(
         self, customer: Customer, method: PaymentMethod, *, return_url: str | None, again: bool = False
     ) -> PaymentMethod:
-        customer_ref = await self._customer_ref(customer, method.account)
+        customer_ref = await self._accounts.ref_of(customer, method.account)
         if isinstance(customer_ref, Refusal):
             result = PaymentMethodResult(outcome=Outcome.FAILED, refusal=customer_ref)
         elif customer_ref is None:
@@ -267,28 +264,6 @@ class PaymentMethodService:
             result = replace(result, outcome=Outcome.UNKNOWN)
         return await self._settle(method.id, result, actor=f"provider:{method.account}")
 
-    async def _customer_ref(self, customer: Customer, account: str) -> str | Refusal | None:
-        """The customer's account at the provider, made when it is first needed; None when nobody knows."""
-        async with self._store.reading() as tx:
-            known = await tx.accounts.find(customer.id, account)
-        if known is not None:
-            return known.customer_ref
-        request = CustomerRequest(customer_id=customer.id, customer_ref=None, email=customer.email, name=customer.name)
-        result = await self._teller.provider(account).ensure_customer(request)
-        if result.outcome is Outcome.FAILED:
-            return result.refusal or Refusal(message="the provider refused the customer")
-        if result.customer_ref is None:
-            return None
-        made = ProviderAccount(
-            customer_id=customer.id,
-            account=account,
-            customer_ref=result.customer_ref,
-            created_at=self._clock.now(),
-        )
-        async with self._store.transaction() as tx:
-            await tx.accounts.insert_if_new(made)
-        return result.customer_ref
-
     async def _settle(self, payment_method_id: str, result: PaymentMethodResult, *, actor: str) -> PaymentMethod:
         try:
             return await self._book(payment_method_id, result, actor=actor)
@@ -303,11 +278,12 @@ class PaymentMethodService:
 
     async def _book(self, payment_method_id: str, result: PaymentMethodResult, *, actor: str) -> PaymentMethod:
         async with self._store.transaction() as tx:
-            known = await tx.payment_methods.get(payment_method_id)
-            customer = await tx.customers.get_for_update(known.customer_id) if known else None
-            before = await tx.payment_methods.get_for_update(payment_method_id)
-            if before is None or customer is None:
-                raise LookupError(f"{payment_method_id} or its customer vanished")
+            customer, before = await _lock(tx, system("payment methods"), payment_method_id)
+            if before.state is PaymentMethodState.DETACHED:
+                return await self._book_too_late(tx, before, result)
+            if result.gone and before.payment_method_ref is not None:
+                await self._detach(tx, customer, before, actor=actor)
+                return before
             now = self._clock.now()
             after = before.attached(result, now=now)
             if after == before:
@@ -317,23 +293,34 @@ class PaymentMethodService:
                 await tx.jobs.cancel(JobKind.RESOLVE_PAYMENT_METHOD, after.id)
             if result.outcome is Outcome.NOT_SENT:
                 await tx.keys.release(after.id)
-            becomes_default = before.make_default or customer.default_payment_method_id is None
-            if after.state is PaymentMethodState.ACTIVE and becomes_default:
-                await tx.customers.save(customer.with_default(after.id, now=now))
             if after.state is not before.state:
                 await self._event(tx, _EVENTS[after.state], after, actor=actor, now=now)
+            becomes_default = before.make_default or customer.default_payment_method_id is None
+            if after.state is PaymentMethodState.ACTIVE and becomes_default:
+                await self._make_default(tx, customer, after.id, actor=actor)
             return after
 
+    async def _book_too_late(
+        self, tx: Transaction, method: PaymentMethod, result: PaymentMethodResult
+    ) -> PaymentMethod:
+        """It was detached while the provider was still storing it: now there is something to forget."""
+        if method.payment_method_ref is None and result.payment_method_ref is not None:
+            method = replace(method, payment_method_ref=result.payment_method_ref)
+            await tx.payment_methods.save(method)
+            await tx.jobs.schedule(JobKind.FORGET_PAYMENT_METHOD, method.id, after_seconds=0)
+        return method
+
     async def settle_from_webhook(self, account: str, payment_method_ref: str, *, actor: str) -> bool:
-        """Fetch the method anew and apply it; False when it is none of ours."""
+        """Fetch the method anew and apply it; False when it is none of ours, NothingHeard when there was no answer."""
         async with self._store.reading() as tx:
             method = await tx.payment_methods.find_by_ref(account, payment_method_ref)
         if method is None:
             return False
         provider = self._teller.provider(account)
         result = await provider.fetch_payment_method(payment_method_ref=payment_method_ref)
-        if result.outcome is not Outcome.UNKNOWN:
-            await self._settle(method.id, result, actor=actor)
+        if result.outcome is Outcome.UNKNOWN and not result.gone:
+            raise NothingHeard(payment_method_ref)
+        await self._settle(method.id, result, actor=actor)
         return True
 
     async def _event(
@@ -353,14 +340,10 @@ class PaymentMethodService:
         )
 
 
-async def _visible(tx: Transaction, principal: Principal, payment_method_id: str) -> PaymentMethod:
-    method = await tx.payment_methods.get(payment_method_id)
-    if method is None or not principal.sees(method.customer_id):
+async def _lock(tx: Transaction, principal: Principal, payment_method_id: str) -> tuple[Customer, PaymentMethod]:
+    """Customer and method, locked in this order; so the method is read once to learn whose it is."""
+    known = await tx.payment_methods.get(payment_method_id)
+    if known is None or not principal.sees(known.customer_id):
         raise NotFound("payment method", path=("paymentMethodId",))
-    return method
-
-
-def _checked_token(token: str) -> str:
-    if has_card_number(token):
-        raise CardNumberRefused(path=("token",))
-    return clean_text(token, "token", longest=500)
+    customer = there(await tx.customers.get_for_update(known.customer_id), known.customer_id)
+    return customer, there(await tx.payment_methods.get_for_update(known.id), known.id)

@@ -114,7 +114,7 @@ class ProductService:
         return price_id
 
     def _event(self, kind: EventKind, principal: Principal, now: datetime, *subject_ids: str) -> Event:
-        return new_event(kind, *subject_ids, actor=principal.name, livemode=self._deployment.livemode, now=now)
+        return new_event(kind, *subject_ids, actor=principal.actor, livemode=self._deployment.livemode, now=now)
 
 
 def _cleaned(changes: ProductChanges) -> ProductChanges:

@@ -21,7 +21,7 @@ from domain.services.locking import lock_charge, there
 from domain.services.operations import write_down
 from domain.services.settlement import Settlement
 from domain.services.teller import Teller
-from domain.store import Store
+from domain.store import Store, Transaction
 from domain.texts import clean_optional
 
 
@@ -71,11 +71,11 @@ class RefundService:
                     expected=charge.amount.currency, actual=command.amount.currency, path=("amount", "currency")
                 )
             now = self._clock.now()
-            whole = command.amount is None or command.amount == charge.captured
+            amount = charge.refundable if command.amount is None else command.amount
+            whole = amount == charge.captured
             self._teller.require_support(
                 charge.account, ProviderAction.REFUND if whole else ProviderAction.PARTIAL_REFUND
             )
-            amount = charge.refundable if command.amount is None else command.amount
             await tx.charges.save(charge.refund_requested(amount, now=now))
             refund = _new_refund(charge, command, amount=amount, note=note, now=now)
             await claim(tx, command.request, refund.id, now=now)
@@ -95,7 +95,7 @@ class RefundService:
                     charge.id,
                     charge.order_id,
                     charge.customer_id,
-                    actor=principal.name,
+                    actor=principal.actor,
                     livemode=refund.livemode,
                     now=now,
                     data={"amount": amount.minor_units, "currency": amount.currency},
@@ -107,11 +107,17 @@ class RefundService:
         return Refunded(charge_id=charge.id, refund_id=refund.id)
 
     async def _send_and_settle(self, operation: Operation, refund: Refund) -> None:
+        asleep = (self._clock.now() - operation.first_sent_at).total_seconds()
+        if asleep > self._deployment.provider_timeout_seconds:
+            return  # whoever holds the lease now sends it
         result = await self._teller.send_refund(operation)
-        async with self._store.transaction() as tx:
+
+        async def settle(tx: Transaction) -> None:
             await self._settlement.settle_refund(
                 tx, refund.id, result, operation_id=operation.id, actor=f"provider:{refund.account}"
             )
+
+        await self._store.run(settle)
 
 
 def _new_refund(charge: Charge, command: RefundCharge, *, amount: Money, note: str | None, now: datetime) -> Refund:

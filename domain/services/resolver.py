@@ -66,6 +66,8 @@ class Resolver:
         if picture is not None:
             evidence = picture
         elif self._may_send(operation):
+            if not await self._take_over(operation):
+                return
             evidence = _as_replay(await self._teller.send_charge(operation))
         elif self._proves_absence(operation):
             await self._not_applied(operation)
@@ -101,6 +103,8 @@ class Resolver:
         empty = found is None
         if found is None:
             if self._may_send(operation):
+                if not await self._take_over(operation):
+                    return
                 found = _as_replay(await self._teller.send_refund(operation))
             elif self._proves_absence(operation):
                 await self._not_applied(operation)
@@ -111,6 +115,19 @@ class Resolver:
             await self._settlement.settle_refund(
                 tx, refund_id, found, operation_id=operation.id, look_was_empty=empty, actor=_ACTOR
             )
+
+    async def _take_over(self, operation: Operation) -> bool:
+        """Written down before the request is sent again; False when the story has ended meanwhile.
+
+        An owner that slept past its lease may wake up and find that its own sending failed. That proves nothing once
+        somebody else is sending, and the row has to say so before that happens, not after.
+        """
+        async with self._store.transaction() as tx:
+            current = await tx.operations.get_for_update(operation.id)
+            if current is None or current.is_finished:
+                return False
+            await tx.operations.save(current.taken_over())
+            return True
 
     # --- rules ------------------------------------------------------------------------------------------------------
 

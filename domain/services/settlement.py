@@ -87,7 +87,16 @@ class Settlement:
         if operation is not None:
             after = _with_purpose(operation, before, after, now=now)
             after = await self._look_after(tx, operation, result, after, owned=operation_id is not None)
-        return await self._book(tx, order, before, after, actor=actor, now=now)
+        after = await self._book(tx, order, before, after, actor=actor, now=now)
+        if after.is_undecided and not before.is_undecided:
+            # Nobody is waiting for an answer any more, and the webhook that will tell may get lost.
+            await tx.jobs.schedule(JobKind.WATCH_CHARGE, after.id, after_seconds=self.watch_seconds(after))
+        return after
+
+    def watch_seconds(self, charge: Charge) -> float:
+        """A tenth of its age, from a minute to an hour: what was undecided for a day is so for another hour."""
+        age = (self._clock.now() - charge.created_at).total_seconds()
+        return min(max(age / 10, 60.0), 3_600.0)
 
     async def charge_not_applied(self, tx: Transaction, charge_id: str, *, operation_id: str, actor: str) -> Charge:
         """The provider has shown that it never saw the request."""
@@ -294,10 +303,10 @@ async def _book_refund(
 def _weighed(operation: Operation, result: Answer) -> Answer:
     """What an answer is worth by the time it comes.
 
-    That a sending failed proves nothing once somebody else has looked after the operation, and may have sent it: a
-    process that slept past its lease is as good as one that heard no answer.
+    That a sending failed proves nothing once somebody else may have sent it too: a process that slept past its lease is
+    as good as one that heard no answer.
     """
-    if result.outcome is Outcome.NOT_SENT and (operation.tries or operation.is_finished):
+    if result.outcome is Outcome.NOT_SENT and (operation.sends > 1 or operation.is_finished):
         return replace(result, outcome=Outcome.UNKNOWN)
     return result
 

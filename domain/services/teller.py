@@ -32,6 +32,10 @@ _GRACE_SECONDS = 5.0
 """An adapter ends its own requests; this much later it is taken for hanging, and the outcome for unknown."""
 
 
+class NothingHeard(Exception):
+    """The provider was asked and gave no usable answer: for a job this is a failed try, repeated with back-off."""
+
+
 class Teller:
     def __init__(self, *, providers: Providers, deployment: Deployment) -> None:
         self._providers = providers

@@ -10,17 +10,13 @@ from domain.operations import OperationKind
 from domain.provider import Outcome, WebhookSubject
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.settlement import Settlement
-from domain.services.teller import Teller
+from domain.services.teller import NothingHeard, Teller
 from domain.store import Store
 from domain.webhooks import DeliveryState, WebhookDelivery
 
 _UNKNOWN_OBJECT_SECONDS = (2, 5, 15, 60, 300, 1800)
 """A webhook may overtake the commit of the answer that it tells of, which takes seconds; half an hour covers a worker
 that was down. What is still unknown then was made by somebody else on the same account."""
-
-
-class NothingHeard(Exception):
-    """The provider told us to look, and then did not answer: a failed try, repeated with back-off."""
 
 
 class UnknownAccount(Exception):
@@ -109,7 +105,10 @@ class WebhookService:
             case WebhookSubject.REFUND:
                 return await self._apply_refund(delivery, ref, actor=actor)
             case WebhookSubject.PAYMENT_METHOD:
-                return await self._payment_methods.settle_from_webhook(delivery.account, ref, actor=actor)
+                settled = await self._payment_methods.settle_from_webhook(delivery.account, ref, actor=actor)
+                if settled is None:
+                    raise NothingHeard(ref)
+                return settled
             case WebhookSubject.OTHER:
                 raise AssertionError("was ignored before")
 

@@ -501,6 +501,7 @@ class Migration(migrations.Migration):
                 ("void_purpose", fields.CharField(null=True, max_length=40)),
                 ("first_sent_at", fields.DatetimeField()),
                 ("tries", fields.IntField()),
+                ("sends", fields.IntField()),
                 ("empty_looks", fields.IntField()),
                 ("outcome", fields.CharField(null=True, max_length=40)),
                 ("answer", fields.JSONField(null=True)),

@@ -25,6 +25,10 @@ class PaymentMethods:
         row = await self._session.locked_row(models.PaymentMethod, "id = $1", payment_method_id)
         return optional(payment_method_from_row, row)
 
+    async def first_of_customer(self, customer_id: str) -> PaymentMethod | None:
+        row = await self._session.row(models.PaymentMethod, "customer_id = $1 ORDER BY id LIMIT 1", customer_id)
+        return optional(payment_method_from_row, row)
+
     async def find_by_ref(self, account: str, payment_method_ref: str) -> PaymentMethod | None:
         row = await self._session.row(models.PaymentMethod, _BY_REF, account, payment_method_ref)
         return optional(payment_method_from_row, row)
