@@ -82,6 +82,9 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, send_with_id)
+        except Exception:
+            status = status or 500  # Starlette answers so, further out
+            raise
         finally:
             milliseconds = round((time.perf_counter() - began) * 1000, 1)
             told = {"method": scope["method"], "path": scope["path"], "status": status, "milliseconds": milliseconds}
