@@ -156,43 +156,47 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
         )
         api_keys = ApiKeyService(store=store, clock=clock)
         verifier = await _verifier(settings, store)
-        yield Gateway(
-            settings=settings,
-            database=database,
-            store=store,
-            services=Services(
-                accounts=accounts,
-                customers=customers,
-                products=ProductService(store=store, clock=clock, deployment=deployment),
-                payment_methods=payment_methods,
-                orders=orders,
-                charges=charges,
-                refunds=refunds,
-                queries=TortoiseQueries(database),
-                providers=providers,
-                deployment=deployment,
-            ),
-            api_keys=api_keys,
-            webhooks=webhooks,
-            access=Access(
+        try:
+            yield Gateway(
+                settings=settings,
+                database=database,
                 store=store,
+                services=Services(
+                    accounts=accounts,
+                    customers=customers,
+                    products=ProductService(store=store, clock=clock, deployment=deployment),
+                    payment_methods=payment_methods,
+                    orders=orders,
+                    charges=charges,
+                    refunds=refunds,
+                    queries=TortoiseQueries(database),
+                    providers=providers,
+                    deployment=deployment,
+                ),
                 api_keys=api_keys,
+                webhooks=webhooks,
+                access=Access(
+                    store=store,
+                    api_keys=api_keys,
+                    verifier=verifier,
+                    admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
+                    public_catalogue=settings.public_catalogue,
+                ),
                 verifier=verifier,
-                admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
-                public_catalogue=settings.public_catalogue,
-            ),
-            verifier=verifier,
-            background=background,
-            worker=Worker(TortoiseJobQueue(database), background.run),
-            detached=detached,
-            bank=bank,
-        )
-        left = await detached.drain(grace_seconds=settings.shutdown_seconds)
-        if left:
-            _log.warning("%d payments were still under way; they are finished after the next start", left)
-        await providers.close()
-        if bank is not None:
-            bank.close()
+                background=background,
+                worker=Worker(
+                    TortoiseJobQueue(database), background.run, longest_job_seconds=deployment.longest_job_seconds
+                ),
+                detached=detached,
+                bank=bank,
+            )
+        finally:
+            left = await detached.drain(grace_seconds=settings.shutdown_seconds)
+            if left:
+                _log.warning("%d payments were still under way; they are finished after the next start", left)
+            await providers.close()
+            if bank is not None:
+                bank.close()
     finally:
         await database.close()
 

@@ -16,19 +16,23 @@ from domain.store import JobQueue
 POLL_SECONDS = 0.5
 """How late a due job may begin. An empty poll is one indexed read."""
 JOBS_AT_ONCE = 8
-LEASE_SECONDS = 150.0
-"""Longer than any job takes: a resolver asks a provider twice at most, each within its own time-out."""
 MOST_TRIES = 20
-"""With the back-off below, about a day of failures; then a person has to look."""
+"""With the back-off below, half a day of failures; then a person has to look."""
+LONGEST_BACK_OFF_SECONDS = 3_600.0
 
 _log = logging.getLogger("paydesk.worker")
 _jitter = random.SystemRandom()
 
 
 class Worker:
-    def __init__(self, queue: JobQueue, run: Callable[[Job], Awaitable[Again | None]]) -> None:
+    def __init__(
+        self, queue: JobQueue, run: Callable[[Job], Awaitable[Again | None]], *, longest_job_seconds: float
+    ) -> None:
+        """`longest_job_seconds` is when a job is cut off; the lease is longer, so that nobody else begins it before."""
         self._queue = queue
         self._run = run
+        self._longest_job_seconds = longest_job_seconds
+        self._lease_seconds = longest_job_seconds + 15
         self._working: set[asyncio.Task[None]] = set()
 
     async def work(self, stop: asyncio.Event) -> None:
@@ -49,7 +53,7 @@ class Worker:
     async def run_due(self) -> int:
         """Do everything that is due now, one after the other; how many jobs that was. For tests and tools."""
         done = 0
-        while jobs := await self._queue.claim_due(limit=JOBS_AT_ONCE, lease_seconds=LEASE_SECONDS):
+        while jobs := await self._queue.claim_due(limit=JOBS_AT_ONCE, lease_seconds=self._lease_seconds):
             for job in jobs:
                 await self._do(job)
             done += len(jobs)
@@ -60,7 +64,7 @@ class Worker:
         if free <= 0:
             return []
         try:
-            return list(await self._queue.claim_due(limit=free, lease_seconds=LEASE_SECONDS))
+            return list(await self._queue.claim_due(limit=free, lease_seconds=self._lease_seconds))
         except Exception:
             # The database is away; it will be asked again, and everything due is still due.
             _log.exception("could not look for jobs")
@@ -68,7 +72,7 @@ class Worker:
 
     async def _do(self, job: Job) -> None:
         try:
-            async with asyncio.timeout(LEASE_SECONDS * 0.9):
+            async with asyncio.timeout(self._longest_job_seconds):
                 again = await self._run(job)
             if again is None:
                 await self._queue.finish(job)
@@ -81,7 +85,7 @@ class Worker:
     async def _failed(self, job: Job, error: Exception) -> None:
         told = f"{type(error).__name__}: {error}"[:500]
         try:
-            if job.tries >= MOST_TRIES:
+            if job.tries >= MOST_TRIES and not job.kind.is_about_money:
                 await self._queue.bury(job, error=told)
             else:
                 await self._queue.retry(job, after_seconds=_back_off(job.tries), error=told)
@@ -91,8 +95,8 @@ class Worker:
 
 
 def _back_off(tries: int) -> float:
-    """2 s, 4 s, 8 s … up to two hours, half of it by chance, so that failed jobs do not come back as a crowd."""
-    longest = min(2.0**tries, 7_200.0)
+    """2 s, 4 s, 8 s … up to an hour, half of it by chance, so that failed jobs do not come back as a crowd."""
+    longest = min(2.0 ** min(tries, 12), LONGEST_BACK_OFF_SECONDS)
     return longest / 2 + _jitter.random() * longest / 2
 
 

@@ -209,14 +209,16 @@ class Charge:
         self.check_refundable(amount)
         return replace(self, refund_reserved=self.refund_reserved + amount, updated_at=now)
 
-    def refund_ended(self, amount: Money, *, given_back: bool, now: datetime) -> "Charge":
+    def refund_ended(self, reserved: Money, *, given_back: Money, now: datetime) -> "Charge":
         """The reservation ends: the money went back, or it did not and can be asked for again."""
-        return replace(
+        charge = replace(
             self,
-            refund_reserved=self.refund_reserved - amount,
-            refunded=self.refunded + amount if given_back else self.refunded,
+            refund_reserved=self.refund_reserved - reserved,
+            refunded=self.refunded + given_back,
             updated_at=now,
         )
+        as_asked = given_back.is_zero or given_back == reserved
+        return charge if as_asked else charge.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
 
     def refunded_after_all(self, amount: Money, *, now: datetime) -> "Charge":
         """A refund that was given up, and its reservation with it, has happened all the same."""

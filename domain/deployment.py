@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from domain.errors import ReturnUrlNotAllowed, UnsupportedByProvider
+from domain.errors import AccountNotConfigured, ReturnUrlNotAllowed, UnsupportedByProvider
 from domain.provider import PaymentProvider, ProviderAction, Support
 from domain.texts import URL_LENGTH
 
@@ -32,6 +32,11 @@ class Deployment:
     def lease_seconds(self) -> float:
         """When others may assume that the owner of an operation is gone: twice the time-out, and time to commit."""
         return 2 * self.provider_timeout_seconds + 5
+
+    @property
+    def longest_job_seconds(self) -> float:
+        """A resolver asks the provider twice: it looks, and may send again. Each is cut off a little after its time."""
+        return 2 * (self.provider_timeout_seconds + 10) + 20
 
     def check_return_url(self, url: str | None, *path: str) -> None:
         if url is not None and not self._may_return_to(url):
@@ -96,9 +101,3 @@ class Providers:
         for error in results:
             if isinstance(error, BaseException):
                 _log.error("a provider could not be closed", exc_info=error)
-
-
-class AccountNotConfigured(Exception):
-    def __init__(self, account: str) -> None:
-        super().__init__(f"the provider account {account!r} is needed for what was made with it, but is not configured")
-        self.account = account

@@ -48,6 +48,7 @@ class ErrorCode(StrEnum):
     PAYMENT_METHOD_NOT_USABLE = "PAYMENT_METHOD_NOT_USABLE"
     PAYMENT_METHOD_IN_USE = "PAYMENT_METHOD_IN_USE"
     UNSUPPORTED_BY_PROVIDER = "UNSUPPORTED_BY_PROVIDER"
+    ACCOUNT_NOT_CONFIGURED = "ACCOUNT_NOT_CONFIGURED"
     PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
     PROVIDER_REFUSED = "PROVIDER_REFUSED"
 
@@ -306,6 +307,16 @@ class UnsupportedByProvider(PaydeskError):
 
     def __init__(self, what: str, provider: str) -> None:
         super().__init__(f"{provider} does not support {what}.")
+
+
+class AccountNotConfigured(PaydeskError):
+    """An account that something was made with is gone from the configuration: for the operator to mend."""
+
+    code = ErrorCode.ACCOUNT_NOT_CONFIGURED
+
+    def __init__(self, account: str) -> None:
+        super().__init__(f"This was made with the provider account {account!r}, which this deployment does not have.")
+        self.account = account
 
 
 class ProviderUnavailable(PaydeskError):

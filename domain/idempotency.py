@@ -24,7 +24,12 @@ class KeyedRequest:
     principal: str
     mutation: str
     key: str
+    """As the client sent it. Only its `digest` is stored: a client may put anything into a key."""
     fingerprint: str
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.key.encode()).hexdigest()
 
     def __post_init__(self) -> None:
         # What cannot be printed cannot be stored everywhere either: PostgreSQL takes no NUL, UTF-8 no lone surrogate.
@@ -40,6 +45,7 @@ class IdempotencyKey:
     principal: str
     mutation: str
     key: str
+    """The digest of what the client sent."""
     fingerprint: str
     object_id: str
     created_at: datetime

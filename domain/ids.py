@@ -56,7 +56,3 @@ def prefix_of(value: str) -> IdPrefix | None:
     """The kind that an id names, or None when the text is not an id of ours."""
     match = _SHAPE.fullmatch(value)
     return _PREFIXES.get(match[1]) if match else None
-
-
-def is_id(value: str, prefix: IdPrefix) -> bool:
-    return prefix_of(value) is prefix

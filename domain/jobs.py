@@ -20,6 +20,17 @@ class JobKind(StrEnum):
     FORGET_KEYS = "FORGET_KEYS"
     """Client keys that are older than any client's retry; one job for the deployment, which schedules itself."""
 
+    @property
+    def is_about_money(self) -> bool:
+        """Never given up, however often it fails: a story of money has to have an end."""
+        return self in (
+            JobKind.RESOLVE_OPERATION,
+            JobKind.EXPIRE_CHARGE,
+            JobKind.EXPIRE_ORDER,
+            JobKind.WATCH_CHARGE,
+            JobKind.FORGET_PAYMENT_METHOD,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:

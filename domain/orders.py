@@ -9,7 +9,7 @@ Whether an order is paid is never set: it follows from its charges and refunds (
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.errors import (
@@ -28,6 +28,8 @@ from domain.money import Money
 MAXIMUM_LINES = 500
 """A page of an invoice has 30 lines; an order of more than 500 is a batch import, which wants its own way in."""
 MAXIMUM_QUANTITY = 1_000_000
+LONGEST_LIFE = timedelta(days=5 * 365)
+"""An order that waits longer for its money is a contract, and wants other words."""
 
 
 class OrderState(StrEnum):
@@ -56,14 +58,15 @@ def payment_state(*, total: int, authorized: int, captured: int, refunded: int, 
     an open order without lines is not. `persistence.queries` has the same rule in SQL, for
     filters; a test holds the two together.
     """
-    if captured and refunded >= captured:
+    kept = captured - refunded
+    if captured and kept <= 0:
         return PaymentState.REFUNDED
+    if kept > total:
+        return PaymentState.OVERPAID
+    if kept == total and placed:
+        return PaymentState.PAID
     if refunded:
         return PaymentState.PARTIALLY_REFUNDED
-    if captured > total:
-        return PaymentState.OVERPAID
-    if captured == total and placed:
-        return PaymentState.PAID
     if captured:
         return PaymentState.PARTIALLY_PAID
     return PaymentState.AUTHORIZED if authorized else PaymentState.UNPAID
@@ -124,16 +127,19 @@ class Order:
         if self.state is not OrderState.OPEN:
             raise OrderNotOpen(self.state)
 
-    def check_payable(self, *, captured: Money) -> None:
+    def check_payable(self, *, captured: Money, now: datetime) -> None:
         if self.state in (OrderState.CANCELED, OrderState.EXPIRED):
             raise OrderNotPayable(self.state)
+        if self.state is not OrderState.COMPLETED and self.expires_at and self.expires_at <= now:
+            raise OrderNotPayable(OrderState.EXPIRED)  # whoever writes that down is only late
         if not self.lines:
             raise OrderEmpty
         if self.state is OrderState.COMPLETED or (captured.is_positive and captured >= self.total):
             raise OrderAlreadyPaid
 
-    def check_cancelable(self, *, captured: Money) -> None:
-        if self.state is OrderState.COMPLETED or captured.is_positive:
+    def check_cancelable(self, *, kept: Money) -> None:
+        """`kept` is what its charges took and refunds have not given back."""
+        if self.state is OrderState.COMPLETED or kept.is_positive:
             raise OrderNotCancelable(OrderState.COMPLETED if self.state is OrderState.COMPLETED else "paid in part")
         if self.state not in (OrderState.OPEN, OrderState.PLACED):
             raise OrderNotCancelable(self.state)

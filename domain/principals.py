@@ -11,7 +11,7 @@ What belongs to somebody else reads as missing (`NotFound`), never as forbidden.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.errors import NotFound, PermissionDenied
+from domain.errors import PermissionDenied
 
 
 class SignInRequired(Exception):
@@ -127,10 +127,6 @@ class Principal:
 
     def sees(self, customer_id: str) -> bool:
         return self.sees_all or (self.customer_id is not None and customer_id == self.customer_id)
-
-    def require_sees(self, customer_id: str, what: str, *path: str) -> None:
-        if not self.sees(customer_id):
-            raise NotFound(what, path=path)
 
 
 def server(key_id: str, permissions: frozenset[Permission]) -> Principal:

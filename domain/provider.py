@@ -165,7 +165,6 @@ class ChargeRequest:
     payment_method_ref: str
     initiator: Initiator
     return_url: str | None
-    statement_descriptor: str | None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 

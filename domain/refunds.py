@@ -73,13 +73,17 @@ class Refund:
         return self.state in WAITING_STATES
 
     def after(self, result: RefundResult, *, now: datetime) -> "Refund":
-        """The refund once this evidence is known. Its end stays, unless the money went back after all."""
+        """The refund once this evidence is known. Its end stays, unless the money went back after all.
+
+        The amount becomes what the provider says that it gave back.
+        """
         state = _STATE_AFTER[result.outcome]
         if self.state is RefundState.SUCCEEDED or not (self.is_waiting or state is RefundState.SUCCEEDED):
             return self
         return replace(
             self,
             state=state,
+            amount=result.amount if state is RefundState.SUCCEEDED and result.amount else self.amount,
             refund_ref=result.refund_ref or self.refund_ref,
             # A result that knows nothing carries the default, which must not displace a void that was seen.
             executed_as=self.executed_as if state is RefundState.UNKNOWN else result.executed_as,

@@ -98,7 +98,7 @@ def idempotency_key_to_row(request: KeyedRequest, object_id: str, created_at: da
     return {
         "principal": request.principal,
         "mutation": request.mutation,
-        "key": request.key,
+        "key": request.digest,
         "fingerprint": request.fingerprint,
         "object_id": object_id,
         "created_at": created_at,

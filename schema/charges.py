@@ -90,7 +90,6 @@ class Charge(HasTimeline):
     action_expires_at: datetime | None = strawberry.field(description="Until when the customer can do it.")
     failure_code: FailureCode | None = strawberry.field(description="Why it failed.")
     next_check_at: datetime | None = strawberry.field(description="When an unknown outcome is looked into again.")
-    review: Review | None = strawberry.field(description="Set when a person should look at it.")
     created_at: datetime = strawberry.field(description="When it was requested.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
 
@@ -112,6 +111,10 @@ class Charge(HasTimeline):
     def advice(root: strawberry.Parent[domain.Charge]) -> DeclineAdvice | None:
         return root.decline.advice if root.decline else None
 
+    @strawberry.field(description="Set when a person should look at it; for servers and staff.")
+    def review(root: strawberry.Parent[domain.Charge], info: Info) -> Review | None:
+        return cast("Review | None", root.review) if info.context.viewer.sees_all else None
+
     @strawberry.field(description="The issuer's own code, where the provider tells it; for servers and staff.")
     def issuer_code(root: strawberry.Parent[domain.Charge], info: Info) -> str | None:
         return root.issuer_code if info.context.viewer.sees_all else None
@@ -119,6 +122,10 @@ class Charge(HasTimeline):
     @strawberry.field(description="The provider's raw code; for servers and staff.")
     def provider_code(root: strawberry.Parent[domain.Charge], info: Info) -> str | None:
         return root.provider_code if info.context.viewer.sees_all else None
+
+    @strawberry.field(description="What the provider said; for servers and staff.")
+    def provider_message(root: strawberry.Parent[domain.Charge], info: Info) -> str | None:
+        return root.provider_message if info.context.viewer.sees_all else None
 
     @strawberry.field(description="The provider's id of the charge; for servers and staff.")
     def provider_ref(root: strawberry.Parent[domain.Charge], info: Info) -> str | None:
@@ -261,7 +268,7 @@ class ChargePayload:
 @strawberry.type
 class ChargeMutation:
     @strawberry.mutation(
-        description="Take what is due of an order. Answers within 15 seconds; a charge that takes longer is PENDING "
+        description="Take what is due of an order. A charge that takes longer than the deployment waits is PENDING "
         "and goes on by itself."
     )
     async def order_charge(self, info: Info, input: OrderChargeInput) -> ChargePayload | None:

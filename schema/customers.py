@@ -56,13 +56,16 @@ class Customer(HasTimeline):
     name: str | None = strawberry.field(description="How they are called.")
     billing_address: Address | None = strawberry.field(description="Where invoices go.")
     shipping_address: Address | None = strawberry.field(description="Where goods go.")
-    metadata: Metadata = strawberry.field(description="Your own keys and values.")
     created_at: datetime = strawberry.field(description="When the record was made.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
 
     @classmethod
     def is_type_of(cls, obj: object, _info: object) -> bool:
         return isinstance(obj, domain.Customer)
+
+    @strawberry.field(description="Your own keys and values; for servers and staff, empty for customers.")
+    def metadata(root: strawberry.Parent[domain.Customer], info: Info) -> Metadata:
+        return Metadata(dict(root.metadata) if info.context.viewer.sees_all else {})
 
     @strawberry.field(description="What is charged when a payment names no other.")
     async def default_payment_method(root: strawberry.Parent[domain.Customer], info: Info) -> PaymentMethod | None:

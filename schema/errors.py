@@ -41,6 +41,7 @@ UserErrorCode = described_enum(
         ErrorCode.PAYMENT_METHOD_NOT_USABLE: "The payment method is not active.",
         ErrorCode.PAYMENT_METHOD_IN_USE: "A payment with this payment method is under way.",
         ErrorCode.UNSUPPORTED_BY_PROVIDER: "The deployment's payment provider cannot do this.",
+        ErrorCode.ACCOUNT_NOT_CONFIGURED: "It was made with a provider account that this deployment no longer has.",
         ErrorCode.PROVIDER_UNAVAILABLE: "The provider cannot be reached. Nothing happened; try again.",
         ErrorCode.PROVIDER_REFUSED: "The provider refused, for a reason that trying again does not change.",
     },

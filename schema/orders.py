@@ -92,7 +92,6 @@ class Order(HasTimeline):
     version: int = strawberry.field(description="Goes up with every change; send it back to refuse a lost update.")
     external_id: str | None = strawberry.field(description="Of an order that comes from another system; unique.")
     external_version: int | None = strawberry.field(description="That system's version.")
-    metadata: Metadata = strawberry.field(description="Your own keys and values.")
     expires_at: datetime | None = strawberry.field(description="When it expires unpaid.")
     placed_at: datetime | None = strawberry.field(description="When it was placed.")
     completed_at: datetime | None = strawberry.field(description="When it was fully paid.")
@@ -103,6 +102,10 @@ class Order(HasTimeline):
     @classmethod
     def is_type_of(cls, obj: object, _info: object) -> bool:
         return isinstance(obj, OrderView)
+
+    @strawberry.field(description="Your own keys and values; for servers and staff, empty for customers.")
+    def metadata(root: strawberry.Parent[OrderView], info: Info) -> Metadata:
+        return Metadata(dict(root.metadata) if info.context.viewer.sees_all else {})
 
     @strawberry.field(description="Whose it is.")
     async def customer(root: strawberry.Parent[OrderView], info: Info) -> LazyCustomer | None:
@@ -237,7 +240,9 @@ class OrderCreateInput:
     external_version: int | None = strawberry.field(
         default=strawberry.UNSET, description="That system's version. For servers."
     )
-    metadata: Metadata | None = strawberry.field(default=strawberry.UNSET, description="Your own keys and values.")
+    metadata: Metadata | None = strawberry.field(
+        default=strawberry.UNSET, description="Your own keys and values. For servers."
+    )
     expires_at: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="When it expires if it is not paid by then."
     )

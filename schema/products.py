@@ -86,7 +86,9 @@ class Product(HasTimeline):
     id: strawberry.ID = strawberry.field(description="Global id.")
     name: str = strawberry.field(description="Copied onto the lines of orders.")
     description: str | None = strawberry.field(description="For customers.")
-    metadata: Metadata = strawberry.field(description="Your own keys and values.")
+    metadata: Metadata = strawberry.field(
+        description="Your own keys and values, readable by everybody who may read the catalogue."
+    )
     archived_at: datetime | None = strawberry.field(description="Since when it is no longer sold.")
     created_at: datetime = strawberry.field(description="When it was made.")
     updated_at: datetime = strawberry.field(description="When it last changed.")

@@ -75,7 +75,6 @@ class Refund(HasTimeline):
     id: strawberry.ID = strawberry.field(description="Global id.")
     state: RefundState = strawberry.field(description="What became of it.")
     amount: Money = strawberry.field(description="How much goes back.")
-    reason: RefundReason | None = strawberry.field(description="Why.")
     executed_as: ExecutedAs = strawberry.field(description="What the provider did, or is doing.")
     failure_code: FailureCode | None = strawberry.field(description="Why it failed.")
     next_check_at: datetime | None = strawberry.field(description="When an unknown outcome is looked into again.")
@@ -85,6 +84,22 @@ class Refund(HasTimeline):
     @classmethod
     def is_type_of(cls, obj: object, _info: object) -> bool:
         return isinstance(obj, domain.Refund)
+
+    @strawberry.field(description="Why; for servers and staff, null for customers.")
+    def reason(root: strawberry.Parent[domain.Refund], info: Info) -> RefundReason | None:
+        return root.reason if info.context.viewer.sees_all else None
+
+    @strawberry.field(description="The provider's raw code; for servers and staff.")
+    def provider_code(root: strawberry.Parent[domain.Refund], info: Info) -> str | None:
+        return root.provider_code if info.context.viewer.sees_all else None
+
+    @strawberry.field(description="What the provider said; for servers and staff.")
+    def provider_message(root: strawberry.Parent[domain.Refund], info: Info) -> str | None:
+        return root.provider_message if info.context.viewer.sees_all else None
+
+    @strawberry.field(description="The provider's id of the refund; for servers and staff.")
+    def provider_ref(root: strawberry.Parent[domain.Refund], info: Info) -> str | None:
+        return root.refund_ref if info.context.viewer.sees_all else None
 
     @strawberry.field(description="A note of whoever requested it; for servers and staff, null for customers.")
     def note(root: strawberry.Parent[domain.Refund], info: Info) -> str | None:

@@ -83,10 +83,12 @@ class HttpWire:
 
     def __init__(self, url: str, *, api_key: str, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> None:
         self._timeout_seconds = timeout_seconds
+        # Short for the pool too: a request that found no connection never left, and that is worth knowing in time.
+        connect_seconds = min(_CONNECT_SECONDS, timeout_seconds / 2)
         self._client = httpx.AsyncClient(
             base_url=f"{url.rstrip('/')}/v1/",
             headers={"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"},
-            timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
+            timeout=httpx.Timeout(timeout_seconds, connect=connect_seconds, pool=connect_seconds),
             limits=httpx.Limits(max_connections=100, keepalive_expiry=_KEEP_ALIVE_SECONDS),
             # A proxy of the environment is for the world outside, not for a bank on this machine.
             trust_env=False,

@@ -111,7 +111,7 @@ class ChargeService:
             return Charged(order_id=order.id, charge_id=None if made == order.id else made)
         order.check_version(command.version)
         captured = await captured_of(tx, order)
-        order.check_payable(captured=captured)
+        order.check_payable(captured=captured, now=self._clock.now())
         await _check_nothing_under_way(tx, order)
         now = self._clock.now()
         if order.total.is_zero:
@@ -134,7 +134,6 @@ class ChargeService:
             payment_method_ref=method.payment_method_ref,
             initiator=charge.initiator,
             return_url=charge.return_url,
-            statement_descriptor=None,
             metadata={"paydesk_order": order.id, "paydesk_charge": charge.id},
         )
         await claim(tx, command.request, charge.id, now=now)

@@ -25,12 +25,12 @@ from domain.ids import IdPrefix, new_id
 from domain.jobs import JobKind
 from domain.money import Money, currency_exponent
 from domain.operations import VoidPurpose
-from domain.orders import MAXIMUM_LINES, Order, OrderLine, OrderState
+from domain.orders import LONGEST_LIFE, MAXIMUM_LINES, Order, OrderLine, OrderState
 from domain.principals import Permission, Principal, system
 from domain.provider import Outcome
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_order
-from domain.services.settlement import captured_of
+from domain.services.settlement import kept_of
 from domain.store import Store, Transaction, UniqueTaken
 from domain.texts import EXTERNAL_ID_LENGTH, clean_metadata, clean_optional, clean_text
 
@@ -79,16 +79,23 @@ class OrderService:
     async def create(self, principal: Principal, command: CreateOrder) -> str:
         principal.require(Permission.ORDERS_WRITE)
         customer_id = _customer_of(principal, command.customer_id)
-        if (command.external_id or command.external_version is not None) and not principal.may(
-            Permission.ORDERS_BY_HAND
-        ):
-            raise PermissionDenied("Only a server sets the external id of an order.", path=("externalId",))
+        by_hand = (
+            ("externalId", command.external_id),
+            ("externalVersion", command.external_version),
+            # A server may believe what it reads there.
+            ("metadata", command.metadata),
+        )
+        for field, value in by_hand:
+            if value is not None and not principal.may(Permission.ORDERS_BY_HAND):
+                raise PermissionDenied("Only a server sets this field of an order.", path=(field,))
         metadata = clean_metadata(command.metadata, "metadata")
         if len(command.lines) > MAXIMUM_LINES:
             raise InvalidInput(f"An order has {MAXIMUM_LINES} lines at most.", path=("lines",))
         now = self._clock.now()
         if command.expires_at and command.expires_at <= now:
             raise InvalidInput("This moment has passed already.", path=("expiresAt",))
+        if command.expires_at and command.expires_at > now + LONGEST_LIFE:
+            raise InvalidInput("An order can wait for five years at most.", path=("expiresAt",))
         order_id = new_id(IdPrefix.ORDER)
         try:
             async with self._store.transaction() as tx:
@@ -244,7 +251,7 @@ class OrderService:
             order = await lock_order(tx, principal, order_id)
             if waiting is None:
                 order.check_version(version)
-            order.check_cancelable(captured=await captured_of(tx, order))
+            order.check_cancelable(kept=await kept_of(tx, order))
             if any(charge.is_live for charge in await tx.charges.of_order(order.id)):
                 raise ChargeInProgress(path=("orderId",))
             now = self._clock.now()
@@ -258,7 +265,7 @@ class OrderService:
         async with self._store.transaction() as tx:
             order = await lock_order(tx, principal, order_id)
             order.check_version(version)
-            order.check_cancelable(captured=await captured_of(tx, order))
+            order.check_cancelable(kept=await kept_of(tx, order))
             for charge in await tx.charges.of_order(order.id):
                 if charge.state in (ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED):
                     return charge.id

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from domain.charges import Charge, ChargeState, ReviewReason
+from domain.charges import Charge, ChargeState, Review, ReviewReason
 from domain.clock import Clock
 from domain.deployment import Deployment
 from domain.events import Event, EventKind, new_event
@@ -242,21 +242,33 @@ async def captured_of(tx: Transaction, order: Order) -> Money:
     return Money.total((charge.captured for charge in await tx.charges.of_order(order.id)), currency=order.currency)
 
 
+async def kept_of(tx: Transaction, order: Order) -> Money:
+    """What its charges have taken and refunds have not given back."""
+    charges = await tx.charges.of_order(order.id)
+    return Money.total((charge.captured - charge.refunded for charge in charges), currency=order.currency)
+
+
 def _charge_events(order: Order, before: Charge, after: Charge, *, actor: str, now: datetime) -> Sequence[Event]:
     subjects = (after.id, order.id, after.customer_id)
     events = []
     if after.state is not before.state and after.state in _CHARGE_EVENTS:
+        taken = after.captured if after.state is ChargeState.SUCCEEDED else after.amount
         data = {
-            "amount": after.captured.minor_units or after.amount.minor_units,
+            "amount": taken.minor_units,
             "currency": after.amount.currency,
             "declineCode": after.decline_code,
             "failureCode": after.failure_code,
         }
         events.append(_event(_CHARGE_EVENTS[after.state], subjects, data, actor, after.livemode, now))
     if after.review and not before.review:
-        data = {"reason": after.review.reason}
-        events.append(_event(EventKind.CHARGE_REVIEW_OPENED, subjects, data, actor, after.livemode, now))
+        events.append(_review_opened(after, after.review, actor=actor, now=now))
     return events
+
+
+def _review_opened(charge: Charge, review: Review, *, actor: str, now: datetime) -> Event:
+    # Without the customer among the subjects, whom it does not concern.
+    subjects = (charge.id, charge.order_id)
+    return _event(EventKind.CHARGE_REVIEW_OPENED, subjects, {"reason": review.reason}, actor, charge.livemode, now)
 
 
 # --- refunds: helpers -----------------------------------------------------------------------------------------------
@@ -277,7 +289,11 @@ async def _book_refund(
     await tx.refunds.save(after)
     given_back = after.state is RefundState.SUCCEEDED and before.state is not RefundState.SUCCEEDED
     if before.is_waiting and not after.is_waiting:
-        await tx.charges.save(charge.refund_ended(after.amount, given_back=given_back, now=now))
+        given = after.amount if given_back else Money.zero(after.amount.currency)
+        charged = charge.refund_ended(before.amount, given_back=given, now=now)
+        await tx.charges.save(charged)
+        if charged.review and not charge.review:
+            await tx.events.add(_review_opened(charged, charged.review, actor=actor, now=now))
     elif given_back:
         # Where the same money was promised again meanwhile the database refuses this, until the provider has refused
         # that other refund: it gives nothing back twice.

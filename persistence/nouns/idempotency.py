@@ -15,6 +15,14 @@ _KEY: Final = '"principal" = $1 AND "mutation" = $2 AND "key" = $3'
 _ROUNDS: Final = 10
 
 
+# The key of a request whose outcome is still unknown is all that keeps a late retry from moving the money again.
+_DELETE_OLD: Final = (
+    "DELETE FROM idempotency_keys WHERE created_at < $1 AND NOT EXISTS ("
+    "SELECT 1 FROM operations WHERE operations.finished_at IS NULL"
+    " AND idempotency_keys.object_id IN (operations.id, operations.charge_id, operations.refund_id))"
+)
+
+
 class Keys:
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -30,11 +38,11 @@ class Keys:
         raise AssertionError("a key was taken and released ten times while it was claimed")
 
     async def find(self, request: KeyedRequest) -> IdempotencyKey | None:
-        row = await self._session.row(models.IdempotencyKey, _KEY, request.principal, request.mutation, request.key)
+        row = await self._session.row(models.IdempotencyKey, _KEY, request.principal, request.mutation, request.digest)
         return optional(idempotency_key_from_row, row)
 
     async def release(self, object_id: str) -> None:
         await self._session.execute("DELETE FROM idempotency_keys WHERE object_id = $1", object_id)
 
     async def delete_older_than(self, moment: datetime) -> int:
-        return await self._session.execute("DELETE FROM idempotency_keys WHERE created_at < $1", moment)
+        return await self._session.execute(_DELETE_OLD, moment)

@@ -43,11 +43,13 @@ def _amount(total: str) -> str:
     return _of_charges(f"CAST(COALESCE({total}, 0) AS BIGINT)")
 
 
+_KEPT: Final = "SUM(charges.captured - charges.refunded)"
+
 PAYMENT_STATE: Final = _of_charges(
-    f"CASE WHEN {_CAPTURED} <> 0 AND {_REFUNDED} >= {_CAPTURED} THEN '{PaymentState.REFUNDED}'"
+    f"CASE WHEN {_CAPTURED} <> 0 AND {_KEPT} <= 0 THEN '{PaymentState.REFUNDED}'"
+    f" WHEN {_KEPT} > orders.total THEN '{PaymentState.OVERPAID}'"
+    f" WHEN COALESCE({_KEPT}, 0) = orders.total AND orders.placed_at IS NOT NULL THEN '{PaymentState.PAID}'"
     f" WHEN {_REFUNDED} <> 0 THEN '{PaymentState.PARTIALLY_REFUNDED}'"
-    f" WHEN {_CAPTURED} > orders.total THEN '{PaymentState.OVERPAID}'"
-    f" WHEN COALESCE({_CAPTURED}, 0) = orders.total AND orders.placed_at IS NOT NULL THEN '{PaymentState.PAID}'"
     f" WHEN {_CAPTURED} <> 0 THEN '{PaymentState.PARTIALLY_PAID}'"
     f" WHEN {_HELD} <> 0 THEN '{PaymentState.AUTHORIZED}'"
     f" ELSE '{PaymentState.UNPAID}' END"
