@@ -153,7 +153,7 @@ class FakeProvider:
             "payment_method_ref": request.payment_method_ref,
             "initiator": request.initiator,
             "return_url": request.return_url,
-            "statement_descriptor": request.statement_descriptor,
+            "statement_descriptor": None,
             "metadata": dict(request.metadata),
         }
         told = await self._ask("charge", body, reading.charge)
