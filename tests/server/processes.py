@@ -13,7 +13,9 @@ from pathlib import Path
 
 import httpx
 
-PAYDESK = Path(sys.executable).with_name("paydesk")
+from tests.databases import ROOT
+
+PAYDESK = (sys.executable, ROOT / "server.py")
 
 ADMIN_KEY = "a-key-for-tests-that-opens-everything"
 RETURN_URL = "https://shop.example/thanks?order=1"
@@ -41,7 +43,7 @@ def settings(database_url: str, folder: Path, **more: str) -> dict[str, str]:
 def run_paydesk(*arguments: str, settings: Settings, folder: Path) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself."""
     return subprocess.run(
-        [PAYDESK, *arguments],
+        [*PAYDESK, *arguments],
         cwd=folder,
         env=_environment(settings),
         stdin=subprocess.DEVNULL,
@@ -82,7 +84,7 @@ def paydesk(*arguments: str, settings: Settings, folder: Path) -> Iterator[Proce
     log = folder / f"{number}-{arguments[0]}.log"
     with log.open("wb") as output:
         popen = subprocess.Popen(
-            [PAYDESK, *arguments],
+            [*PAYDESK, *arguments],
             cwd=folder,
             env=_environment(settings),
             stdin=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from persistence.database import Database
 from persistence.sql import Dialect
 from tests.server.api import Api, eventually, mutation, new_key
-from tests.server.processes import ADMIN_KEY, serving, settings
+from tests.server.processes import ADMIN_KEY, END_SECONDS, serving, settings
 from tests.server.truths import assert_both_sides_agree, opened_bank
 
 SOON_SECONDS = 5.0
@@ -89,40 +89,35 @@ async def open_transactions(database: Database) -> list[str]:
 # --- told to stop ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_gateway_that_is_told_to_stop_answers_first(database_url: str, tmp_path: Path) -> None:
-    chosen = settings(database_url, tmp_path, fake_script="charge#1=slow:1.5")
-    with serving(chosen, tmp_path) as gateway:
+async def test_a_gateway_that_is_told_to_stop_ends_its_payments_first(database_url: str, tmp_path: Path) -> None:
+    """The one whose client waits for the answer, and the one that was answered with PENDING."""
+    script = "charge#1=slow:3; charge#2=slow:1"
+    with serving(
+        settings(database_url, tmp_path, fake_script=script, answer_within_seconds="1.5"), tmp_path
+    ) as gateway:
         async with Api(gateway.address) as api:
-            order_id = await new_order(api)
-            paying = asyncio.create_task(api.pay(order_id))
-            await bank_is_at_work(tmp_path)
+            long, short = await new_order(api), await new_order(api)
+            payment = await api.pay(long)
+            assert payment["charge"]["state"] == "PENDING"
+            paying = asyncio.create_task(api.pay(short))
+            await bank_is_at_work(tmp_path, on=2)
             gateway.popen.terminate()
             assert (await paying)["charge"]["state"] == "SUCCEEDED"
-        assert await asyncio.to_thread(gateway.popen.wait, 10) == 0
+        assert await asyncio.to_thread(gateway.popen.wait, END_SECONDS) == 0
     assert "Traceback" not in gateway.output
-    await assert_both_sides_agree(database_url, tmp_path)
-
-
-async def test_a_payment_that_nobody_waits_for_is_finished_before_the_end(database_url: str, tmp_path: Path) -> None:
-    chosen = settings(database_url, tmp_path, fake_script="charge#1=slow:2", answer_within_seconds="0.2")
-    with serving(chosen, tmp_path) as gateway:
-        async with Api(gateway.address) as api:
-            payment = await api.pay(await new_order(api))
-            assert payment["charge"]["state"] == "PENDING"
-        gateway.popen.terminate()
-        assert await asyncio.to_thread(gateway.popen.wait, 10) == 0
-    [charge] = (await assert_both_sides_agree(database_url, tmp_path)).charges
-    assert (charge.charge_id, charge.captured) == (payment["charge"]["id"], 20_00)
+    truth = await assert_both_sides_agree(database_url, tmp_path)
+    assert [charge.captured for charge in truth.charges] == [20_00, 20_00]
+    assert truth.captured(payment["charge"]["id"]) == 20_00
 
 
 async def new_order(api: Api) -> str:
     return await api.order(await api.customer("Ada"), {await api.price("Ticket", 20_00): 1})
 
 
-async def bank_is_at_work(folder: Path) -> None:
+async def bank_is_at_work(folder: Path, *, on: int) -> None:
     with opened_bank(folder) as bank:
 
         async def calls() -> int:
             return await bank.run(lambda books: len(books.all("SELECT * FROM in_flight")))
 
-        await eventually(calls, lambda count: count == 1)
+        await eventually(calls, lambda count: count == on)

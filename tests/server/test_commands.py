@@ -1,0 +1,322 @@
+"""Every command of `paydesk`, as an operator types it."""
+
+import asyncio
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import jwt
+import pytest
+
+from persistence.database import Database
+from persistence.sql import Dialect
+from tests.databases import ROOT, NewDatabaseUrl
+from tests.server.api import Api, Json, codes
+from tests.server.conftest import ISSUER, JWT_SECRET, WEBHOOK_SECRET
+from tests.server.processes import (
+    ADMIN_KEY,
+    RETURN_URL,
+    Process,
+    fake_bank,
+    free_port,
+    paydesk,
+    run_paydesk,
+    serving,
+    settings,
+    wait_until_answering,
+)
+
+CUSTOMERS = "{ customers { nodes { id } } }"
+CREATE_PRODUCT = 'mutation { productCreate(input: {name: "Tea"}) { product { id } userErrors { code message path } } }'
+
+
+def test_schema_prints_the_schema_that_the_repository_holds(tmp_path: Path) -> None:
+    printed = run_paydesk("schema", settings={}, folder=tmp_path)
+    assert printed.returncode == 0
+    assert printed.stdout.rstrip("\n") == (ROOT / "schema" / "schema.graphql").read_text().rstrip("\n")
+
+
+# --- migrate --------------------------------------------------------------------------------------------------------
+
+
+def test_a_gateway_waits_for_migrations_and_takes_either_database(
+    dialect: Dialect, new_database_url: NewDatabaseUrl, tmp_path: Path
+) -> None:
+    """Which one it is, is said by one variable."""
+    chosen = settings(new_database_url(dialect, migrated=False), tmp_path)
+    early = run_paydesk("serve", settings=chosen, folder=tmp_path)
+    assert (early.returncode, early.stdout) == (2, "")
+    assert early.stderr == (
+        "paydesk: The gateway is not ready: migrations to run: 0001_tables, 0002_guards (paydesk migrate).\n"
+    )
+    done = run_paydesk("migrate", settings=chosen, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "Migrated: 0001_tables, 0002_guards.\n")
+    checked = run_paydesk("check", settings=chosen, folder=tmp_path)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert checked.stdout.splitlines()[0] == "environment  sandbox"
+    assert ("PostgreSQL 127.0.0.1" if dialect is Dialect.POSTGRES else "SQLite file") in checked.stdout
+    assert checked.stdout.splitlines()[-1] == "All is well."
+
+
+def test_migrating_again_changes_nothing(sandbox: Process, tmp_path: Path) -> None:
+    again = run_paydesk("migrate", settings=sandbox.settings, folder=tmp_path)
+    assert (again.returncode, again.stdout) == (0, "Nothing to migrate.\n")
+
+
+def test_two_gateways_that_start_at_once_migrate_once(
+    dialect: Dialect, new_database_url: NewDatabaseUrl, tmp_path: Path
+) -> None:
+    chosen = settings(new_database_url(dialect, migrated=False), tmp_path, environment="development")
+    with ExitStack() as both:
+        gateways = []
+        for port in (free_port(), free_port()):
+            started = both.enter_context(
+                paydesk("serve", settings=chosen | {"PAYDESK_PORT": str(port)}, folder=tmp_path)
+            )
+            started.address = f"http://127.0.0.1:{port}"
+            gateways.append(started)
+        for gateway in gateways:
+            wait_until_answering(gateway, "/readyz")
+        assert [gateway.terminate() for gateway in gateways] == [0, 0]
+
+
+# --- keys and tokens ------------------------------------------------------------------------------------------------
+
+
+async def test_a_key_opens_what_its_scopes_say_until_it_is_revoked(sandbox: Process, tmp_path: Path) -> None:
+    def keys(*arguments: str) -> str:
+        done = run_paydesk("keys", *arguments, settings=sandbox.settings, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    everything = keys("create", "shop backend")
+    reader = keys("create", "reports", "--scope", "RECORDS_READ", "--scope", "CATALOGUE_READ")
+    async with Api(sandbox.address, everything) as shop, Api(sandbox.address, reader) as reports:
+        assert codes((await shop.query(CREATE_PRODUCT))["productCreate"]) == []
+        assert (await reports.query("{ products { nodes { name } } }"))["products"]["nodes"]
+        assert codes((await reports.query(CREATE_PRODUCT))["productCreate"]) == ["PERMISSION_DENIED"]
+        key_id = line_of(keys("list"), "reports").split()[0]
+        assert keys("revoke", key_id) == f"{key_id} is revoked."
+        assert (await reports.post(CUSTOMERS)).status_code == 401
+        assert (await shop.post(CUSTOMERS)).status_code == 200
+    listed = keys("list")
+    assert "revoked" in line_of(listed, "reports")
+    assert "(CATALOGUE_READ, RECORDS_READ)" in line_of(listed, "reports")
+    assert "active" in line_of(listed, "shop backend")
+    assert "(all)" in line_of(listed, "shop backend")
+    assert everything not in listed
+    assert reader not in listed
+    assert everything not in sandbox.output
+    assert reader not in sandbox.output
+
+
+def line_of(listed: str, name: str) -> str:
+    [line] = [line for line in listed.splitlines() if name in line]
+    return line
+
+
+async def test_a_token_is_for_staff_or_for_a_customer(sandbox: Process, tmp_path: Path) -> None:
+    def token(*arguments: str) -> str:
+        done = run_paydesk("token", *arguments, settings=sandbox.settings, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    async with Api(sandbox.address) as server:
+        ada = await server.do("customerCreate", "customer", "id", name="Ada", externalId="user-1")
+        await server.do("customerCreate", "customer", "id", name="Grace", externalId="user-2")
+    async with Api(sandbox.address, token("dev", "--role", "admin")) as staff:
+        assert len((await staff.query(CUSTOMERS))["customers"]["nodes"]) >= 2
+        assert codes((await staff.query(CREATE_PRODUCT))["productCreate"]) == []
+    async with Api(sandbox.address, token("user-1")) as customer:
+        assert (await customer.query("{ me { id name } }"))["me"] == {"id": ada["id"], "name": "Ada"}
+        assert (await customer.query(CUSTOMERS))["customers"]["nodes"] == [{"id": ada["id"]}]
+        assert codes((await customer.query(CREATE_PRODUCT))["productCreate"]) == ["PERMISSION_DENIED"]
+    now = int(time.time())
+    for bad in (
+        signed(expires=now - 60),
+        signed(expires=now + 60, issuer="https://elsewhere.example"),
+        signed(expires=now + 60, secret="a guess that is as long as it has to be"),
+        "nonsense",
+    ):
+        async with Api(sandbox.address, bad) as stranger:
+            answer = await stranger.post(CUSTOMERS)
+            assert answer.status_code == 401
+            assert "data" not in answer.json()
+
+
+def signed(*, expires: int, issuer: str = ISSUER, secret: str = JWT_SECRET) -> str:
+    claims = {"sub": "dev", "aud": "paydesk", "iss": issuer, "exp": expires, "paydesk_role": "admin"}
+    return jwt.encode(claims, secret, algorithm="HS256")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("token", "dev"), "In production tokens come from the identity provider."),
+        (("demo",), "PAYDESK_PROVIDER has to be set: who moves the money? Outside production, `fake` may."),
+        (("fake-provider",), "The fake provider does not run in production."),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_production_has_no_toys(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
+    done = run_paydesk(*arguments, settings={}, folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"paydesk: {sentence}\n")
+
+
+# --- demo -----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_demo_shop_is_made_once(tmp_path: Path) -> None:
+    url = f"sqlite://{tmp_path}/paydesk.sqlite3"
+    chosen = settings(url, tmp_path, environment="development")
+    told = []
+    rows: list[dict[str, int]] = []
+    for _ in range(2):
+        done = run_paydesk("demo", settings=chosen, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        told.append(done.stdout)
+        rows.append(await counted(url))
+    assert told == ["The demo shop has 4 products, 5 customers and 6 orders.\n"] * 2
+    assert rows[0] == rows[1]
+    assert (rows[0]["products"], rows[0]["customers"], rows[0]["orders"]) == (4, 5, 6)
+    assert rows[0]["charges"]
+    assert rows[0]["refunds"]
+
+
+async def counted(url: str) -> dict[str, int]:
+    tables = ("products", "prices", "customers", "payment_methods", "orders", "charges", "refunds", "events")
+    database = await Database.open(url)
+    try:
+        async with database.reader() as connection:
+            found = {table: await connection.fetch_one(f"SELECT COUNT(*) AS found FROM {table}") for table in tables}
+    finally:
+        await database.close()
+    return {table: row["found"] for table, row in found.items() if row}
+
+
+# --- worker and the bank of its own ---------------------------------------------------------------------------------
+
+
+async def test_a_worker_of_its_own_does_what_the_gateway_leaves(
+    new_database_url: NewDatabaseUrl, tmp_path: Path
+) -> None:
+    """And the bank is a server of its own, which tells the gateway of itself."""
+    url = new_database_url(Dialect.POSTGRES)
+    port = free_port()
+    chosen = settings(
+        url,
+        tmp_path,
+        port=str(port),
+        worker="false",
+        action_lifetime_seconds="1",
+        fake_api_key="key-of-the-bank",
+        fake_webhook_secret=WEBHOOK_SECRET,
+        fake_webhook_url=f"http://127.0.0.1:{port}/webhooks/fake",
+    )
+    with fake_bank(chosen, tmp_path) as bank:
+        chosen |= {"PAYDESK_FAKE_URL": bank.address}
+        with paydesk("serve", settings=chosen, folder=tmp_path) as gateway:
+            gateway.address = f"http://127.0.0.1:{port}"
+            wait_until_answering(gateway, "/readyz")
+            async with Api(gateway.address) as api:
+                charge = await begin_confirmation(api)
+                await asyncio.sleep(2)
+                assert (await api.charge(charge["id"]))["state"] == "REQUIRES_ACTION"
+                with paydesk("worker", settings=chosen, folder=tmp_path) as worker:
+                    await api.charge_when(charge["id"], "EXPIRED")
+                    assert worker.terminate() == 0
+                    assert "Traceback" not in worker.output
+            assert gateway.terminate() == 0
+        assert bank.terminate() == 0
+
+
+async def begin_confirmation(api: Api) -> Json:
+    customer = await api.customer("Hedy", "tok_threeDSecureRequired")
+    order_id = await api.order(customer, {await api.price("Ticket", 20_00): 1})
+    charge: Json = (await api.pay(order_id, returnUrl=RETURN_URL))["charge"]
+    assert charge["state"] == "REQUIRES_ACTION"
+    return charge
+
+
+# --- check, and what is wrong ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "wrong"),
+    [
+        ({"PAYDESK_DATABASE_URL": "sqlite://empty.sqlite3"}, "migrations to run: 0001_tables, 0002_guards"),
+        ({"PAYDESK_ADMIN_KEY": ""}, "nobody can sign in: make a key (paydesk keys create)"),
+        (
+            {
+                "PAYDESK_FAKE_URL": "http://127.0.0.1:1",
+                "PAYDESK_FAKE_API_KEY": "key-of-the-bank",
+                "PAYDESK_FAKE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            },
+            "the provider: The bank cannot be reached.",
+        ),
+    ],
+    ids=["migrations", "keys", "provider"],
+)
+def test_check_says_what_is_wrong(
+    changed: dict[str, str], wrong: str, new_database_url: NewDatabaseUrl, tmp_path: Path
+) -> None:
+    chosen = settings(new_database_url(Dialect.SQLITE), tmp_path) | changed
+    checked = run_paydesk("check", settings=chosen, folder=tmp_path)
+    assert checked.returncode == 1
+    [line] = [line for line in checked.stdout.splitlines() if line.startswith("wrong")]
+    assert wrong in line
+    assert "Traceback" not in checked.stderr
+
+
+async def test_development_answers_to_this_machine_only(tmp_path: Path) -> None:
+    """A page on the internet whose name leads here does not get the token of GraphiQL."""
+    chosen = {"PAYDESK_ENVIRONMENT": "development"}
+    with serving(chosen, tmp_path) as gateway:
+        async with Api(gateway.address, credential=None) as browser:
+            page = {"Accept": "text/html"}
+            assert (await browser.http.get("/graphql", headers=page)).status_code == 200
+            foreign = await browser.http.get("/graphql", headers=page | {"Host": "attacker.example"})
+        assert foreign.status_code == 400
+        assert "eyJ" not in foreign.text
+
+
+SECRETS = (ADMIN_KEY, JWT_SECRET, WEBHOOK_SECRET, "the-password", "short")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence", "code"),
+    [
+        (
+            {"PAYDESK_ENVIRONMENT": "production"},
+            "PAYDESK_PROVIDER=fake takes no real money: it is refused in production.",
+            2,
+        ),
+        (
+            {"PAYDESK_ENVIRONMENT": "development", "PAYDESK_HOST": "0.0.0.0"},  # noqa: S104 - refused
+            "PAYDESK_HOST has to be a loopback address in development",
+            2,
+        ),
+        ({"PAYDESK_DATABSE_URL": "x"}, "PAYDESK_DATABSE_URL is not a setting. Did you mean PAYDESK_DATABASE_URL?", 2),
+        ({"PAYDESK_JWT_SECRET": "short"}, "PAYDESK_JWT_SECRET: has to have at least 32 characters", 2),
+        (
+            {"PAYDESK_DATABASE_URL": "postgresql://paydesk:the-password@127.0.0.1:1/paydesk"},
+            "PostgreSQL 127.0.0.1:1/paydesk refused the connection",
+            1,
+        ),
+        (
+            {"PAYDESK_DATABASE_URL": "postgresql://paydesk:the-pass#word@h/paydesk"},
+            "the database URL cannot be read",
+            1,
+        ),
+    ],
+    ids=["production", "host", "misspelt", "secret", "refused", "unreadable"],
+)
+def test_a_wrong_setting_stops_the_start_with_one_line(
+    wrong: dict[str, str], sentence: str, code: int, tmp_path: Path
+) -> None:
+    chosen = settings("sqlite://paydesk.sqlite3", tmp_path, fake_webhook_secret=WEBHOOK_SECRET) | wrong
+    started = run_paydesk("serve", settings=chosen, folder=tmp_path)
+    assert (started.returncode, started.stdout) == (code, "")
+    [line] = started.stderr.splitlines()
+    assert line.startswith(f"paydesk: {sentence}")
+    assert not any(secret in line for secret in SECRETS)
