@@ -41,7 +41,16 @@ described_enum(
 described_enum(
     CardBrand,
     description="The brand on the card.",
-    values={brand: brand.value.replace("_", " ").title() + "." for brand in CardBrand},
+    values={
+        CardBrand.VISA: "Visa.",
+        CardBrand.MASTERCARD: "Mastercard.",
+        CardBrand.AMERICAN_EXPRESS: "American Express.",
+        CardBrand.DISCOVER: "Discover.",
+        CardBrand.DINERS_CLUB: "Diners Club.",
+        CardBrand.JCB: "JCB.",
+        CardBrand.UNIONPAY: "UnionPay.",
+        CardBrand.OTHER: "Another brand, or one that the provider does not tell.",
+    },
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from graphql import (
     GraphQLEnumType,
+    GraphQLField,
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLList,
@@ -34,6 +35,8 @@ CARD_NUMBERS = ("4242424242424242", "4242 4242 4242 4242", "order 5555-5555-5555
 """The last one in Arabic digits."""
 
 assert GRAPHQL_SCHEMA.mutation_type
+assert GRAPHQL_SCHEMA.query_type
+QUERY_NAMES = list(GRAPHQL_SCHEMA.query_type.fields)
 MUTATION_NAMES = list(GRAPHQL_SCHEMA.mutation_type.fields)
 
 PAY = document_of("orderCharge", "")
@@ -395,6 +398,35 @@ async def test_random_input_is_taken_or_refused_and_never_breaks_anything(
     await assert_books_balance(shop)
 
 
+@pytest.mark.parametrize("field", QUERY_NAMES)
+async def test_random_arguments_of_a_query_are_answered_or_refused(
+    shop: Shop, world: dict[str, list[str]], field: str
+) -> None:
+    rng = random.Random(field)
+    definition = queries()[field]
+    named = ", ".join(f"${name}: {argument.type}" for name, argument in definition.args.items())
+    given = ", ".join(f"{name}: ${name}" for name in definition.args)
+    select = "nodes { id }" if str(definition.type).endswith("Connection") else "__typename"
+    query = f"query Q({named}) {{ {field}({given}) {{ {select} }} }}".replace("()", "")
+    before = await shop.contents()
+    for _ in range(40 if definition.args else 1):
+        sent = {
+            name: value_of(argument.type, world, rng, spoil=rng.choice((0.0, 0.3)), name=name)
+            for name, argument in definition.args.items()
+            if isinstance(argument.type, GraphQLNonNull) or rng.random() < 0.5
+        }
+        content = json.dumps({"query": query, "variables": sent}).encode()
+        headers = {"content-type": "application/json", "authorization": ADMIN}
+        response = await shop.client.post("/graphql", content=content, headers=headers)
+        assert response.status_code in (200, 294, 400, 422), sent
+        for error in response.json().get("errors", []):
+            assert error["extensions"]["code"] in ("BAD_USER_INPUT", "QUERY_TOO_COSTLY", "BAD_REQUEST"), (
+                sent,
+                error,
+            )
+    assert await shop.contents() == before
+
+
 async def assert_books_balance(shop: Shop) -> None:
     """What the gateway says was taken and given back is what the bank did."""
     data = await shop.execute(
@@ -403,6 +435,11 @@ async def assert_books_balance(shop: Shop) -> None:
     for charge in data["charges"]["nodes"]:
         assert charge["captured"]["minorUnits"] == shop.bank.captured(charge["id"])
         assert charge["refunded"]["minorUnits"] == shop.bank.refunded(charge["id"])
+
+
+def queries() -> dict[str, GraphQLField]:
+    assert GRAPHQL_SCHEMA.query_type
+    return dict(GRAPHQL_SCHEMA.query_type.fields)
 
 
 def inputs() -> Iterator[tuple[str, GraphQLInputObjectType]]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from graphql import (
@@ -17,6 +18,7 @@ from graphql.execution.values import get_variable_values
 
 from schema.graphiql import first_steps
 from schema.root import build_schema
+from tests.schema.gateway import Shop
 
 STEPS = first_steps()
 NAMES = [re.findall(r"^(?:mutation|query) (\w+)", step["query"], re.MULTILINE)[0] for step in STEPS]
@@ -79,3 +81,48 @@ def _paths(selections: SelectionSetNode, *above: str) -> list[str]:
         if field.selection_set:
             paths += _paths(field.selection_set, *path)
     return paths
+
+
+async def test_the_steps_run_one_after_another_to_a_refunded_order_and_its_story(shop: Shop) -> None:
+    """As GraphiQL runs them: with the token that it is given in development, and filled in from earlier answers."""
+    admin = shop.person("developer", role="admin")
+    answers: dict[str, Any] = {}
+    for step in STEPS:
+        variables = _filled_in(step["variables"], answers)
+        data = await shop.execute(step["query"], json.loads(variables), as_=admin)
+        assert all(payload.get("userErrors", []) == [] for payload in data.values())
+        answers |= data
+
+    assert answers["orderCharge"]["charge"]["state"] == "SUCCEEDED"
+    assert answers["orderCharge"]["order"] == {"state": "COMPLETED", "paymentState": "PAID"}
+    assert answers["chargeRefund"]["charge"] == {
+        "refunded": {"formatted": "$5.00"},
+        "refundable": {"formatted": "$15.00"},
+    }
+    assert answers["order"]["paymentState"] == "PARTIALLY_REFUNDED"
+    story = [event["summary"] for event in answers["order"]["timeline"]["nodes"]]
+    assert story[0] == "The refund succeeded ($5.00)."
+    assert story[-1] == "The order was created."
+    assert [(charge.captured, charge.refunded) for charge in shop.bank.charges] == [(20_00, 5_00)]
+
+
+async def test_the_step_that_charges_may_be_run_again(shop: Shop) -> None:
+    answers: dict[str, Any] = {}
+    for name, step in zip(NAMES, STEPS, strict=True):
+        times = 2 if name in ("ChargeOrder", "RefundCharge") else 1
+        variables = json.loads(_filled_in(step["variables"], answers))
+        again = [await shop.execute(step["query"], variables) for _ in range(times)]
+        assert again[0] == again[-1]
+        answers |= again[0]
+
+    assert len(shop.bank.charges) == len(shop.bank.refunds) == 1
+
+
+def _filled_in(variables: str, answers: dict[str, Any]) -> str:
+    def told(match: re.Match[str]) -> str:
+        value: Any = answers
+        for name in match[1].split("."):
+            value = value[name]
+        return str(value)
+
+    return REFERENCE.sub(told, variables)
