@@ -196,7 +196,6 @@ def an_operation(charge: Charge, *, refund: Refund | None = None, finished_at: d
         payment_method_ref="pm_1",
         initiator=Initiator.CUSTOMER,
         return_url=None,
-        statement_descriptor="PAYDESK",
         metadata={"zebra": "1", "apple": "2"},
     )
     return Operation(
@@ -210,6 +209,7 @@ def an_operation(charge: Charge, *, refund: Refund | None = None, finished_at: d
         void_purpose=VoidPurpose.EXPIRE,
         first_sent_at=NOW,
         tries=3,
+        sends=2,
         empty_looks=2,
         outcome=Outcome.UNKNOWN,
         raw={"status": 502, "nested": {"list": [1, None, True, 1.5]}},

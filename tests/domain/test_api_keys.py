@@ -3,7 +3,7 @@
 import re
 
 from domain.api_keys import KEY_PREFIX, hash_of, new_api_key
-from domain.ids import IdPrefix, is_id
+from domain.ids import IdPrefix, prefix_of
 from domain.principals import Permission
 from tests.domain.examples import LATER, MUCH_LATER, NOW
 
@@ -21,7 +21,7 @@ def test_the_secret_is_kept_nowhere() -> None:
 
 def test_a_key_has_its_name_and_scopes_and_an_id_of_its_own() -> None:
     key, _ = new_api_key("shop", SCOPES, now=NOW)
-    assert is_id(key.id, IdPrefix.API_KEY)
+    assert prefix_of(key.id) is IdPrefix.API_KEY
     assert (key.name, key.permissions, key.created_at) == ("shop", SCOPES, NOW)
     assert (key.last_used_at, key.revoked_at) == (None, None)
 

@@ -13,7 +13,6 @@ from domain.declines import DECLINES, DeclineCode
 from domain.errors import (
     AmountNotPositive,
     ChargeNotRefundable,
-    ChargeNotWaiting,
     CurrencyMismatch,
     RefundAmountTooHigh,
 )
@@ -127,12 +126,10 @@ class TestOneAnswer:
     def test_a_confirmation_leads_on_and_ends_with_the_answer(self) -> None:
         waiting = new_charge().after(told(Outcome.REQUIRES_ACTION, next_action=PAGE_OF_THE_BANK), now=NOW)
         assert (waiting.next_action, waiting.action_expires_at) == (PAGE_OF_THE_BANK, PAGE_OF_THE_BANK.expires_at)
-        waiting.check_waiting()
         for outcome in set(Outcome) - {Outcome.REQUIRES_ACTION, Outcome.NOT_SENT}:
             moved = waiting.after(told(outcome, next_action=PAGE_OF_THE_BANK), now=LATER)
+            assert moved.state is not State.REQUIRES_ACTION
             assert (moved.next_action, moved.action_expires_at) == (None, None)
-            with pytest.raises(ChargeNotWaiting):
-                moved.check_waiting()
 
     def test_the_earlier_deadline_counts(self) -> None:
         waiting = new_charge().after(told(Outcome.REQUIRES_ACTION, next_action=PAGE_OF_THE_BANK), now=NOW)
@@ -269,10 +266,10 @@ class TestEnds:
         assert {state for state in State if new_charge(state=state).is_live} == LIVE_STATES
         assert {State.PENDING, State.REQUIRES_ACTION, State.AUTHORIZED, State.UNKNOWN} == LIVE_STATES
 
-    @pytest.mark.parametrize("state", [state for state in State if state is not State.REQUIRES_ACTION])
-    def test_only_a_charge_that_waits_for_the_customer_can_be_continued(self, state: State) -> None:
-        with pytest.raises(ChargeNotWaiting, match=state.lower()):
-            new_charge(state=state).check_waiting()
+    def test_a_charge_is_undecided_while_only_the_provider_knows(self) -> None:
+        undecided = {state for state in State if new_charge(state=state).is_undecided}
+        assert undecided == {State.PENDING, State.UNKNOWN}
+        assert undecided <= LIVE_STATES
 
     def test_an_expired_charge_leads_nowhere(self) -> None:
         action = RedirectAction("https://bank.example", LATER)
@@ -330,8 +327,33 @@ class TestRefunds:
     def test_a_refund_that_failed_can_be_asked_for_again(self) -> None:
         charge = paid_charge(100).refund_requested(usd(100), now=LATER)
         assert charge.refundable == usd(0)
-        freed = charge.refund_ended(usd(100), given_back=False, now=LATER)
+        freed = charge.refund_ended(usd(100), given_back=usd(0), now=LATER)
         assert (freed.refundable, freed.refunded, freed.refund_reserved) == (usd(100), usd(0), usd(0))
+
+    def test_what_was_given_back_needs_no_review_when_it_is_what_was_asked_for(self) -> None:
+        charge = paid_charge(100).refund_requested(usd(30), now=LATER)
+        done = charge.refund_ended(usd(30), given_back=usd(30), now=MUCH_LATER)
+        assert (done.refunded, done.refund_reserved, done.refundable) == (usd(30), usd(0), usd(70))
+        assert (done.review, done.updated_at) == (None, MUCH_LATER)
+
+    @pytest.mark.parametrize("given_back", [1, 29, 31, 100])
+    def test_another_amount_than_was_asked_for_is_booked_as_it_went_and_reviewed(self, given_back: int) -> None:
+        charge = paid_charge(100).refund_requested(usd(30), now=LATER)
+        done = charge.refund_ended(usd(30), given_back=usd(given_back), now=MUCH_LATER)
+        assert (done.refunded, done.refund_reserved) == (usd(given_back), usd(0))
+        assert done.refundable == usd(100 - given_back)
+        assert done.review == Review(MUCH_LATER, ReviewReason.AMOUNT_MISMATCH)
+
+    def test_other_refunds_under_way_keep_their_reservation(self) -> None:
+        charge = paid_charge(100).refund_requested(usd(30), now=LATER).refund_requested(usd(50), now=LATER)
+        done = charge.refund_ended(usd(30), given_back=usd(30), now=LATER)
+        assert (done.refunded, done.refund_reserved, done.refundable) == (usd(30), usd(50), usd(20))
+
+    def test_nothing_more_goes_back_once_everything_has(self) -> None:
+        charge = paid_charge(100).refund_requested(usd(100), now=LATER)
+        for spoken_for in (charge, charge.refund_ended(usd(100), given_back=usd(100), now=LATER)):
+            with pytest.raises(ChargeNotRefundable, match="refunded"):
+                spoken_for.check_refundable(usd(1))
 
     def test_late_money_makes_more_refundable(self) -> None:
         charge = paid_charge(100).refund_requested(usd(100), now=LATER)
@@ -353,12 +375,15 @@ class TestRefunds:
                     charge = charge.refund_requested(usd(number), now=LATER)
                     under_way.append(usd(number))
                 else:
-                    with pytest.raises(RefundAmountTooHigh):
+                    refusal = RefundAmountTooHigh if charge.refundable.is_positive else ChargeNotRefundable
+                    with pytest.raises(refusal):
                         charge.refund_requested(usd(number), now=LATER)
             elif under_way:
                 amount = under_way.pop(number % len(under_way))
-                charge = charge.refund_ended(amount, given_back=step == "give", now=LATER)
-                given_back += amount.minor_units if step == "give" else 0
+                gone = amount if step == "give" else usd(0)
+                charge = charge.refund_ended(amount, given_back=gone, now=LATER)
+                given_back += gone.minor_units
+                assert charge.review is None
             spoken_for = charge.refunded + charge.refund_reserved
             assert usd(0) <= spoken_for <= charge.captured
             assert charge.refunded == usd(given_back)

@@ -30,8 +30,13 @@ def test_a_suspicion_is_not_told_to_the_person_who_holds_the_card(code: DeclineC
 @pytest.mark.parametrize("code", DeclineCode)
 def test_nor_is_its_code(code: DeclineCode) -> None:
     suspicions = (DeclineCode.FRAUD_SUSPECTED, DeclineCode.LOST_OR_STOLEN)
-    assert told_to_customer(code) is (DeclineCode.GENERIC_DECLINE if code in suspicions else code)
+    told = told_to_customer(code)
+    assert told is (DeclineCode.DO_NOT_RETRY if code in suspicions else code)
+    assert told not in suspicions
     assert told_to_customer(None) is None
+    # The advice that goes with what is told is the one that holds: a client must not try such a card again.
+    assert told is not None
+    assert DECLINES[told].advice is DECLINES[code].advice
 
 
 @pytest.mark.parametrize("code", [DeclineCode.AUTHENTICATION_REQUIRED, DeclineCode.AUTHENTICATION_FAILED])

@@ -7,8 +7,8 @@ import pytest
 
 from adapters.fake import Bank, FakeProvider
 from domain.clock import SystemClock
-from domain.deployment import AccountNotConfigured, Deployment, Providers
-from domain.errors import ReturnUrlNotAllowed, UnsupportedByProvider
+from domain.deployment import Deployment, Providers
+from domain.errors import AccountNotConfigured, ErrorCode, PaydeskError, ReturnUrlNotAllowed, UnsupportedByProvider
 from domain.provider import Capability, ProviderAction, Support
 from domain.texts import URL_LENGTH
 
@@ -153,6 +153,11 @@ class TestTimes:
         patient = Deployment(livemode=False, return_urls=(), provider_timeout_seconds=seconds)
         assert patient.lease_seconds > 2 * seconds
 
+    @pytest.mark.parametrize("seconds", [1.0, 25.0, 60.0])
+    def test_a_job_has_time_to_look_and_to_send_again(self, seconds: float) -> None:
+        patient = Deployment(livemode=False, return_urls=(), provider_timeout_seconds=seconds)
+        assert patient.longest_job_seconds > 2 * (seconds + 5)
+
     def test_a_client_has_its_answer_before_the_provider_gives_up(self) -> None:
         assert SHOP.answer_within_seconds < SHOP.provider_timeout_seconds
 
@@ -161,9 +166,12 @@ class Account(FakeProvider):
     """The fake, telling whether it was closed."""
 
     closed = False
+    trouble: Exception | None = None
 
     async def close(self) -> None:
         await super().close()
+        if self.trouble:
+            raise self.trouble
         self.closed = True
 
 
@@ -194,6 +202,9 @@ class TestProviders:
         with pytest.raises(AccountNotConfigured, match="gone") as missing:
             providers.require("gone")
         assert missing.value.account == "gone"
+        # Told to the client as a refusal with a code, not masked as an internal error.
+        assert isinstance(missing.value, PaydeskError)
+        assert missing.value.code is ErrorCode.ACCOUNT_NOT_CONFIGURED
 
     def test_what_an_account_does_not_declare_it_cannot_do(self, accounts: tuple[Account, Account]) -> None:
         able, _ = accounts
@@ -208,9 +219,20 @@ class TestProviders:
         for action in (ProviderAction.PARTIAL_REFUND, ProviderAction.WEBHOOKS):
             with pytest.raises(UnsupportedByProvider, match="fake does not support"):
                 providers.require_support("main", action)
+        with pytest.raises(AccountNotConfigured, match="gone"):
+            providers.require_support("gone", ProviderAction.REFUND)
 
     async def test_all_are_closed(self, accounts: tuple[Account, Account]) -> None:
         fake, other = accounts
         await Providers({"a": fake, "b": other}, default="a").close()
         assert fake.closed
         assert other.closed
+
+    async def test_one_that_cannot_be_closed_does_not_keep_the_others_open(
+        self, accounts: tuple[Account, Account], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        stuck, other = accounts
+        stuck.trouble = RuntimeError("the connection is in use")
+        await Providers({"a": stuck, "b": other}, default="a").close()
+        assert other.closed
+        assert [record.exc_info and record.exc_info[1] for record in caplog.records] == [stuck.trouble]

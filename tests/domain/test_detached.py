@@ -85,6 +85,38 @@ async def test_shutting_down_does_not_wait_for_ever_and_says_what_is_left() -> N
     assert await detached.drain(grace_seconds=0.01) == 0
 
 
+async def test_shutting_down_waits_for_what_the_work_began_while_it_ended() -> None:
+    detached, first, second = Detached(), Work(), Work()
+
+    async def lead_to_the_second() -> None:
+        await first.run()
+        detached.spawn(second.run(), name="op_2")
+
+    detached.spawn(lead_to_the_second(), name="op_1")
+    drained = asyncio.create_task(detached.drain(grace_seconds=60))
+    await first.begun.wait()
+    first.may_end.set()
+    await second.begun.wait()
+    assert not drained.done()
+    second.may_end.set()
+    assert await drained == 0
+    assert second.ended
+
+
+async def test_what_was_begun_meanwhile_has_no_time_of_its_own() -> None:
+    detached, first, second = Detached(), Work(), Work()
+
+    async def lead_to_the_second() -> None:
+        await first.run()
+        detached.spawn(second.run(), name="op_2")
+
+    detached.spawn(lead_to_the_second(), name="op_1")
+    first.may_end.set()
+    assert await asyncio.wait_for(detached.drain(grace_seconds=0.05), timeout=10) == 1
+    assert first.ended
+    assert not second.ended
+
+
 async def test_with_nothing_under_way_shutting_down_takes_no_time() -> None:
     assert await Detached().drain(grace_seconds=60) == 0
 

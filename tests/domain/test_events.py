@@ -1,7 +1,7 @@
 """An event tells what happened to which objects, the one that changed first."""
 
 from domain.events import EventKind, new_event
-from domain.ids import IdPrefix, is_id
+from domain.ids import IdPrefix, prefix_of
 from tests.domain.examples import NOW
 
 
@@ -9,7 +9,7 @@ def test_an_event_names_all_that_it_concerns() -> None:
     event = new_event(
         EventKind.REFUND_REQUESTED, "ref_1", "chg_1", "ord_1", actor="staff:ada", livemode=True, now=NOW, data={"a": 1}
     )
-    assert is_id(event.id, IdPrefix.EVENT)
+    assert prefix_of(event.id) is IdPrefix.EVENT
     assert event.subject_ids == ("ref_1", "chg_1", "ord_1")
     assert (event.kind, event.actor, event.livemode, event.created_at) == (
         EventKind.REFUND_REQUESTED,

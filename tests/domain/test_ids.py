@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.ids import IdPrefix, RisingClock, is_id, new_id, prefix_of
+from domain.ids import IdPrefix, RisingClock, new_id, prefix_of
 from tests.domain.examples import many
 
 
@@ -20,8 +20,8 @@ def test_an_id_fits_what_braintree_takes_as_an_id(prefix: IdPrefix) -> None:
 @pytest.mark.parametrize("prefix", IdPrefix)
 def test_an_id_tells_its_kind(prefix: IdPrefix) -> None:
     value = new_id(prefix)
+    assert value.startswith(f"{prefix}_")
     assert prefix_of(value) is prefix
-    assert [other for other in IdPrefix if is_id(value, other)] == [prefix]
 
 
 def test_the_prefixes_are_a_registry_without_doubles() -> None:
@@ -84,7 +84,6 @@ def test_a_good_id_is_one() -> None:
 )
 def test_hostile_text_is_no_id(hostile: str) -> None:
     assert prefix_of(hostile) is None
-    assert not is_id(hostile, IdPrefix.CHARGE)
 
 
 @many

@@ -25,7 +25,6 @@ requests: dict[OperationKind, st.SearchStrategy[MoneyRequest]] = {
         payment_method_ref=words,
         initiator=st.sampled_from(Initiator),
         return_url=perhaps,
-        statement_descriptor=perhaps,
         metadata=st.dictionaries(words, words, max_size=3),
     ),
     OperationKind.CONTINUE: st.builds(ContinueRequest, operation_id=words, charge_ref=words, token=perhaps),
@@ -57,7 +56,6 @@ class TestTheRequest:
             payment_method_ref="pm_1",
             initiator=Initiator.RECURRING,
             return_url=None,
-            statement_descriptor=None,
         )
         from_database = json.loads(json.dumps(stored(request)))
         again = restored(new_operation(OperationKind.CHARGE, request=from_database))
@@ -75,7 +73,6 @@ class TestTheRequest:
             payment_method_ref="pm_1",
             initiator=Initiator.CUSTOMER,
             return_url=None,
-            statement_descriptor=None,
             metadata=metadata,
         )
         written = stored(request)
@@ -91,7 +88,7 @@ ANSWERED = {
 }
 SILENT_ABOUT_THE_CHARGE = {
     OperationKind.CHARGE: "",
-    OperationKind.CONTINUE: "NOT_SENT",
+    OperationKind.CONTINUE: "NOT_SENT FAILED",
     OperationKind.VOID: "NOT_SENT FAILED UNKNOWN PENDING",
     OperationKind.REFUND: "",
 }
@@ -106,6 +103,16 @@ class TestAnswers:
     def test_which_outcomes_tell_of_the_charge(self, kind: OperationKind, outcome: Outcome) -> None:
         silent = SILENT_ABOUT_THE_CHARGE[kind].split()
         assert new_operation(kind).tells_of_the_charge(outcome) == (outcome not in silent)
+
+
+def test_a_refused_continuation_leaves_the_charge_as_it_is() -> None:
+    """A token that the provider does not take says nothing of a charge that it has; a decline does."""
+    operation = new_operation(
+        OperationKind.CONTINUE, ContinueRequest(operation_id="op_1", charge_ref="ch_1", token="t")
+    )
+    assert operation.is_answered_by(Outcome.FAILED)
+    assert not operation.tells_of_the_charge(Outcome.FAILED)
+    assert operation.tells_of_the_charge(Outcome.DECLINED)
 
 
 @pytest.mark.parametrize("kind", OperationKind)
@@ -130,3 +137,29 @@ class TestItsLife:
         operation = new_operation().learnt(Outcome.PENDING, {"status": "processing"})
         silent = operation.learnt(Outcome.UNKNOWN, {}).learnt(Outcome.UNKNOWN, None)
         assert (silent.outcome, silent.raw) == (Outcome.UNKNOWN, {"status": "processing"})
+
+    def test_everyone_who_may_have_sent_it_is_counted(self) -> None:
+        operation = new_operation()
+        assert operation.sends == 1
+        assert operation.taken_over().taken_over().sends == 3
+        assert operation.looked_after(empty=True).sends == 1, "looking sends nothing"
+        assert operation.taken_over().tries == 0
+
+    def test_a_token_of_the_card_form_is_kept_until_the_end_and_not_longer(self) -> None:
+        request = ContinueRequest(operation_id="op_1", charge_ref="ch_1", token="tok_confirmed")
+        operation = new_operation(OperationKind.CONTINUE, request).taken_over().looked_after(empty=True)
+        assert restored(operation) == request
+        finished = operation.learnt(Outcome.SUCCEEDED, {"status": "ok"}).finished(now=LATER)
+        assert restored(finished) == ContinueRequest(operation_id="op_1", charge_ref="ch_1", token=None)
+        assert "tok_confirmed" not in repr(finished)
+        assert operation.request["token"] == "tok_confirmed", "an operation is a value: the one before stays"
+
+    @pytest.mark.parametrize("kind", OperationKind)
+    @many
+    @given(data=st.data())
+    def test_its_end_takes_nothing_else_from_the_request(self, kind: OperationKind, data: st.DataObject) -> None:
+        operation = new_operation(kind, data.draw(requests[kind]))
+        before, after = dict(operation.request), dict(operation.finished(now=LATER).request)
+        assert not after.pop("token", None)
+        before.pop("token", None)
+        assert after == before

@@ -21,7 +21,7 @@ from domain.errors import (
 )
 from domain.money import MAXIMUM_MINOR_UNITS, Money
 from domain.orders import MAXIMUM_LINES, MAXIMUM_QUANTITY, Order, OrderState, PaymentState, payment_state
-from tests.domain.examples import LATER, many, new_line, new_order, usd
+from tests.domain.examples import LATER, MUCH_LATER, NOW, many, new_line, new_order, usd
 
 TEA = new_line(10_00)
 
@@ -183,7 +183,7 @@ PAYABLE: dict[tuple[OrderState, int], type[PaydeskError] | None] = {
 }
 
 CANCELABLE: dict[tuple[OrderState, int], type[PaydeskError] | None] = {
-    (state, captured): OrderNotCancelable for state in OrderState for captured in (NOTHING, PART, ALL, MORE)
+    (state, kept): OrderNotCancelable for state in OrderState for kept in (NOTHING, PART, ALL, MORE)
 } | {(OrderState.OPEN, NOTHING): None, (OrderState.PLACED, NOTHING): None}
 
 
@@ -193,21 +193,21 @@ class TestPayingAndCancelling:
         refusal = PAYABLE[state, captured]
         order = new_order(TEA, state=state)
         if refusal is None:
-            order.check_payable(captured=usd(captured))
+            order.check_payable(captured=usd(captured), now=NOW)
             return
         with pytest.raises(refusal) as refused:
-            order.check_payable(captured=usd(captured))
+            order.check_payable(captured=usd(captured), now=NOW)
         assert refused.value.path == ("orderId",)
 
-    @pytest.mark.parametrize(("state", "captured"), CANCELABLE)
-    def test_what_may_be_cancelled(self, state: OrderState, captured: int) -> None:
-        refusal = CANCELABLE[state, captured]
+    @pytest.mark.parametrize(("state", "kept"), CANCELABLE)
+    def test_what_may_be_cancelled(self, state: OrderState, kept: int) -> None:
+        refusal = CANCELABLE[state, kept]
         order = new_order(TEA, state=state)
         if refusal is None:
-            order.check_cancelable(captured=usd(captured))
+            order.check_cancelable(kept=usd(kept))
             return
         with pytest.raises(refusal) as refused:
-            order.check_cancelable(captured=usd(captured))
+            order.check_cancelable(kept=usd(kept))
         assert refused.value.path == ("orderId",)
 
     def test_the_tables_have_every_state(self) -> None:
@@ -217,18 +217,35 @@ class TestPayingAndCancelling:
     def test_an_empty_order_cannot_be_paid_but_cancelled(self, state: OrderState) -> None:
         order = new_order(state=state)
         with pytest.raises(OrderEmpty):
-            order.check_payable(captured=usd(0))
-        order.check_cancelable(captured=usd(0))
+            order.check_payable(captured=usd(0), now=NOW)
+        order.check_cancelable(kept=usd(0))
 
     def test_an_order_that_costs_nothing_may_be_paid_once(self) -> None:
         order = new_order(new_line(0))
-        order.check_payable(captured=usd(0))
+        order.check_payable(captured=usd(0), now=NOW)
         with pytest.raises(OrderAlreadyPaid):
-            order.placed(now=LATER).check_payable(captured=usd(0))
+            order.placed(now=LATER).check_payable(captured=usd(0), now=NOW)
+
+    @pytest.mark.parametrize("state", [OrderState.OPEN, OrderState.PLACED])
+    def test_a_deadline_that_has_passed_refuses_a_payment_before_anybody_wrote_it_down(self, state: OrderState) -> None:
+        order = new_order(TEA, state=state, expires_at=LATER)
+        order.check_payable(captured=usd(0), now=NOW)
+        for now in (LATER, MUCH_LATER):
+            with pytest.raises(OrderNotPayable, match="expired") as refused:
+                order.check_payable(captured=usd(0), now=now)
+            assert refused.value.path == ("orderId",)
+
+    def test_a_completed_order_is_paid_and_not_late(self) -> None:
+        with pytest.raises(OrderAlreadyPaid):
+            new_order(TEA, state=OrderState.COMPLETED, expires_at=NOW).check_payable(captured=usd(ALL), now=LATER)
+
+    def test_a_canceled_order_stays_canceled_when_its_deadline_passes(self) -> None:
+        with pytest.raises(OrderNotPayable, match="canceled"):
+            new_order(TEA, state=OrderState.CANCELED, expires_at=NOW).check_payable(captured=usd(0), now=LATER)
 
     def test_a_refusal_to_cancel_says_that_a_part_is_paid(self) -> None:
         with pytest.raises(OrderNotCancelable, match="paid in part"):
-            new_order(TEA, state=OrderState.PLACED).check_cancelable(captured=usd(1))
+            new_order(TEA, state=OrderState.PLACED).check_cancelable(kept=usd(1))
 
 
 class TestPaymentState:
@@ -249,7 +266,17 @@ class TestPaymentState:
             (100, 0, 100, 100, True, PaymentState.REFUNDED),
             (100, 0, 40, 40, True, PaymentState.REFUNDED),
             (100, 60, 40, 10, True, PaymentState.PARTIALLY_REFUNDED),
-            (100, 0, 150, 50, True, PaymentState.PARTIALLY_REFUNDED),
+            # Paid twice: once the duplicate is back, the order is paid, and neither more nor less.
+            (100, 0, 200, 0, True, PaymentState.OVERPAID),
+            (100, 0, 200, 99, True, PaymentState.OVERPAID),
+            (100, 0, 200, 100, True, PaymentState.PAID),
+            (100, 0, 200, 100, False, PaymentState.PARTIALLY_REFUNDED),
+            (100, 0, 200, 101, True, PaymentState.PARTIALLY_REFUNDED),
+            (100, 0, 200, 200, True, PaymentState.REFUNDED),
+            (100, 0, 150, 50, True, PaymentState.PAID),
+            (100, 0, 150, 49, True, PaymentState.OVERPAID),
+            (0, 0, 5, 5, True, PaymentState.REFUNDED),
+            (0, 0, 5, 4, True, PaymentState.OVERPAID),
             (0, 0, 0, 0, False, PaymentState.UNPAID),
             (0, 0, 0, 0, True, PaymentState.PAID),
             (0, 0, 5, 0, True, PaymentState.OVERPAID),
@@ -277,6 +304,10 @@ class TestPaymentState:
         assert (state is PaymentState.REFUNDED) == (captured > 0 and refunded == captured)
         assert (state in (PaymentState.UNPAID, PaymentState.AUTHORIZED)) <= (captured == 0)
         if state is PaymentState.PAID:
-            assert (captured, refunded) == (total, 0)
+            assert captured - refunded == total
+            assert placed
+        assert (state is PaymentState.OVERPAID) == (captured - refunded > total)
+        if state is PaymentState.PARTIALLY_REFUNDED:
+            assert 0 < refunded < captured
         if state is PaymentState.AUTHORIZED:
             assert authorized > 0

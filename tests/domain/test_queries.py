@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.principals import ALL_PERMISSIONS, Principal, StaffRole, anonymous, customer, server, staff
+from domain.principals import ALL_PERMISSIONS, Permission, Principal, StaffRole, anonymous, customer, server, staff
 from domain.queries import (
     ChargeSort,
     OrderSort,
@@ -20,13 +20,16 @@ from tests.domain.examples import new_charge, new_price, new_product
     ("principal", "viewer"),
     [
         (server("key_1", ALL_PERMISSIONS), Viewer(sees_all=True)),
+        (server("key_1", frozenset({Permission.RECORDS_READ})), Viewer(sees_all=True)),
+        (server("key_1", frozenset()), Viewer(sees_all=False)),
+        (server("key_1", ALL_PERMISSIONS - {Permission.RECORDS_READ}), Viewer(sees_all=False)),
         (staff("ada", StaffRole.SUPPORT), Viewer(sees_all=True)),
         (customer("42", "cus_1"), Viewer(sees_all=False, customer_id="cus_1")),
         (customer("42", None), Viewer(sees_all=False)),
         (anonymous(public_catalogue=True), Viewer(sees_all=False)),
     ],
 )
-def test_a_viewer_sees_what_the_principal_sees(principal: Principal, viewer: Viewer) -> None:
+def test_a_viewer_sees_what_the_principal_sees_and_may_read(principal: Principal, viewer: Viewer) -> None:
     assert Viewer.of(principal) == viewer
 
 

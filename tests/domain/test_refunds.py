@@ -8,7 +8,7 @@ from domain.charges import FailureCode
 from domain.provider import ExecutedAs, Outcome, RefundResult, Refusal
 from domain.refunds import WAITING_STATES
 from domain.refunds import RefundState as State
-from tests.domain.examples import LATER, MUCH_LATER, many, new_refund
+from tests.domain.examples import LATER, MUCH_LATER, many, new_refund, usd
 
 AFTER: dict[Outcome, State] = {
     Outcome.SUCCEEDED: State.SUCCEEDED,
@@ -90,3 +90,27 @@ def test_a_refund_that_never_reached_the_provider_says_so() -> None:
     failed = new_refund(state=State.UNKNOWN, next_check_at=LATER).not_applied(now=LATER)
     assert (failed.state, failed.failure_code, failed.next_check_at) == (State.FAILED, FailureCode.NOT_APPLIED, None)
     assert failed.after(RefundResult(outcome=Outcome.UNKNOWN), now=MUCH_LATER) is failed
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.VOIDED])
+def test_its_amount_becomes_what_the_provider_gave_back(outcome: Outcome) -> None:
+    refund = new_refund(100).after(RefundResult(outcome=outcome, amount=usd(80)), now=LATER)
+    assert (refund.state, refund.amount) == (State.SUCCEEDED, usd(80))
+
+
+@pytest.mark.parametrize("outcome", AFTER)
+def test_an_amount_counts_only_once_the_money_is_back(outcome: Outcome) -> None:
+    gave_back = AFTER[outcome] is State.SUCCEEDED
+    assert new_refund(100).after(RefundResult(outcome=outcome), now=LATER).amount == usd(100)
+    told = new_refund(100).after(RefundResult(outcome=outcome, amount=usd(80)), now=LATER)
+    assert told.amount == usd(80 if gave_back else 100)
+
+
+def test_what_was_given_back_after_all_is_the_providers_amount_too() -> None:
+    failed = new_refund(100, state=State.FAILED)
+    assert failed.after(RefundResult(outcome=Outcome.SUCCEEDED, amount=usd(80)), now=LATER).amount == usd(80)
+
+
+def test_once_it_has_succeeded_its_amount_stays() -> None:
+    done = new_refund(100).after(RefundResult(outcome=Outcome.SUCCEEDED, amount=usd(80)), now=LATER)
+    assert done.after(RefundResult(outcome=Outcome.SUCCEEDED, amount=usd(100)), now=MUCH_LATER) is done

@@ -79,7 +79,7 @@ class Shop:
 
     async def open(self) -> None:
         customer = await self.provider.ensure_customer(
-            CustomerRequest(customer_id="cus_1", customer_ref=None, email="a@example.org", name="Ann")
+            CustomerRequest(customer_id="cus_1", email="a@example.org", name="Ann")
         )
         assert customer.outcome is Outcome.SUCCEEDED
         assert customer.customer_ref is not None
@@ -120,7 +120,6 @@ class Shop:
             payment_method_ref=await self.card(token),
             initiator=initiator,
             return_url=return_url,
-            statement_descriptor=None,
             metadata={"order": "ord_1"},
         )
 

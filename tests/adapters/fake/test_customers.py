@@ -13,22 +13,12 @@ from tests.adapters.fake.helpers import Shop
 
 
 async def test_a_customer_has_one_account_however_often_it_is_asked_for(shop: Shop) -> None:
-    request = CustomerRequest(customer_id="cus_1", customer_ref=None, email="new@example.org", name=None)
+    request = CustomerRequest(customer_id="cus_1", email="new@example.org", name=None)
 
     again = await shop.provider.ensure_customer(request)
 
     assert again.customer_ref == shop.customer_ref
     assert [customer.customer_id for customer in shop.bank.truth().customers] == ["cus_1"]
-
-
-async def test_an_account_that_the_bank_does_not_have_cannot_be_updated(shop: Shop) -> None:
-    request = CustomerRequest(customer_id="cus_1", customer_ref="fcu_gone", email=None, name=None)
-
-    refused = await shop.provider.ensure_customer(request)
-
-    assert refused.outcome is Outcome.FAILED
-    assert refused.refusal is not None
-    assert refused.refusal.provider_code == "customer_missing"
 
 
 async def test_a_card_form_is_told_where_test_cards_become_tokens(shop: Shop) -> None:
@@ -49,6 +39,7 @@ async def test_a_token_becomes_a_payment_method_with_what_may_be_shown(shop: Sho
     assert attached.payment_method_ref is not None
     fetched = await shop.provider.fetch_payment_method(payment_method_ref=attached.payment_method_ref)
     assert fetched == attached
+    assert not fetched.gone
 
 
 async def test_attaching_again_gives_the_same_method_and_another_token_is_refused(shop: Shop) -> None:
@@ -77,7 +68,9 @@ async def test_detaching_is_done_also_when_it_was_done_before_or_the_bank_knows_
         detached = await shop.provider.detach_payment_method(payment_method_ref=gone)
         assert detached.outcome is Outcome.SUCCEEDED
     fetched = await shop.provider.fetch_payment_method(payment_method_ref=ref)
-    assert fetched.outcome is Outcome.FAILED
+    assert (fetched.outcome, fetched.gone) == (Outcome.FAILED, True)
+    unheard_of = await shop.provider.fetch_payment_method(payment_method_ref="fpm_of_another_bank")
+    assert (unheard_of.outcome, unheard_of.gone) == (Outcome.UNKNOWN, True)
     assert shop.bank.truth().customers[0].payment_method_ids == ()
 
 

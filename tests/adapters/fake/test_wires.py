@@ -47,7 +47,6 @@ def a_charge(amount: Money | None = None) -> ChargeRequest:
         payment_method_ref="fpm_1",
         initiator=Initiator.CUSTOMER,
         return_url=None,
-        statement_descriptor=None,
     )
 
 
@@ -185,9 +184,7 @@ async def test_no_question_ever_raises_and_none_is_answered_by_guessing() -> Non
     async with answering(b"garbage") as url:
         provider = provider_at(url)
         results: list[CustomerResult | PaymentMethodResult | ChargeResult | RefundResult | None] = [
-            await provider.ensure_customer(
-                CustomerRequest(customer_id="cus_1", customer_ref=None, email=None, name=None)
-            ),
+            await provider.ensure_customer(CustomerRequest(customer_id="cus_1", email=None, name=None)),
             await provider.void(VoidRequest(operation_id="op_1", charge_ref="fch_1")),
             await provider.refund(
                 RefundRequest(
