@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -26,14 +26,29 @@ _ID_OF_THE_READER = re.compile(r"\b([a-z]{2,5})_…")
 
 def make_demo_shop(folder: Path) -> None:
     _machine(folder)
-    subprocess.run(
+    done = subprocess.run(
         [".venv/bin/paydesk", "demo"],
+        cwd=folder,
+        env=_environment() | {"PAYDESK_ENVIRONMENT": "development"},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_START_SECONDS,
+    )
+    assert done.returncode == 0, f"paydesk demo ends with {done.returncode}:\n{done.stderr[-4_000:]}"
+
+
+def token_of(folder: Path, subject: str) -> str:
+    """Good on every copy of the shop: the secret that signs it is in the database."""
+    return subprocess.run(
+        [".venv/bin/paydesk", "token", *subject.split()],
         cwd=folder,
         env=_environment() | {"PAYDESK_ENVIRONMENT": "development"},
         check=True,
         capture_output=True,
+        text=True,
         timeout=_START_SECONDS,
-    )
+    ).stdout.strip()
 
 
 def copy_of(shop: Path, folder: Path) -> None:
@@ -50,14 +65,14 @@ def _machine(folder: Path) -> None:
 class Machine:
     """What one page's examples run on. Its ports are free ones; the page's own are replaced in what it says."""
 
-    def __init__(self, folder: Path, *, words: dict[str, str]) -> None:
+    def __init__(self, folder: Path, *, words: dict[str, str], tokens: Callable[[str], str]) -> None:
         self._folder = folder
         self._port, self._bank_port = _free_port(), _free_port()
         self._words = words | {"8000": str(self._port), "8001": str(self._bank_port)}
         self._environment = _environment() | {"PAYDESK_PORT": str(self._port)}
         self._running = ExitStack()
         self._latest: dict[str, str] = {}
-        self._tokens: dict[str, str] = {}
+        self._tokens = tokens
         self._challenge = ""
 
     def __enter__(self) -> Self:
@@ -98,7 +113,7 @@ class Machine:
         answer = httpx.post(
             f"http://127.0.0.1:{self._port}/graphql",
             json={"query": query},
-            headers={"Authorization": f"Bearer {self._token(subject)}"},
+            headers={"Authorization": f"Bearer {self._tokens(subject)}"},
             timeout=_BLOCK_SECONDS,
             trust_env=False,
         )
@@ -109,19 +124,6 @@ class Machine:
     def answer_challenge(self, choice: str) -> None:
         """Press a button of the 3D Secure page that was seen last."""
         httpx.post(self._challenge, data={"answer": choice}, trust_env=False).close()
-
-    def _token(self, subject: str) -> str:
-        if subject not in self._tokens:
-            self._tokens[subject] = subprocess.run(
-                [".venv/bin/paydesk", "token", *subject.split()],
-                cwd=self._folder,
-                env=self._environment | {"PAYDESK_ENVIRONMENT": "development"},
-                check=True,
-                capture_output=True,
-                text=True,
-                timeout=_START_SECONDS,
-            ).stdout.strip()
-        return self._tokens[subject]
 
     def _remember(self, answer: str) -> None:
         for found in _ID.finditer(answer):

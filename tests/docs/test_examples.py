@@ -15,7 +15,9 @@ until the answer is there).
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ import pytest
 from persistence.sql import Dialect
 from tests.databases import NewDatabaseUrl
 from tests.docs.pages import Block, blocks, name_of, pages
-from tests.docs.running import Machine, copy_of, make_demo_shop
+from tests.docs.running import Machine, copy_of, make_demo_shop, token_of
 
 STAFF = "developer --role admin"
 _SOON_SECONDS = 20
@@ -54,22 +56,28 @@ def examples_of(page: Path) -> list[Example]:
 PAGES = {name_of(page): page for page in pages() if examples_of(page)}
 
 
+@dataclass(frozen=True, slots=True)
+class Shop:
+    folder: Path
+    tokens: Callable[[str], str]
+
+
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("shop") / "paydesk"
     make_demo_shop(folder)
-    return folder
+    return Shop(folder, cache(partial(token_of, folder)))
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_shows_what_a_reader_gets(
-    name: str, shop: Path, tmp_path: Path, new_database_url: NewDatabaseUrl
+    name: str, shop: Shop, tmp_path: Path, new_database_url: NewDatabaseUrl
 ) -> None:
     examples = examples_of(PAGES[name])
-    copy_of(shop, tmp_path / "paydesk")
+    copy_of(shop.folder, tmp_path / "paydesk")
     words = {POSTGRES: new_database_url(Dialect.POSTGRES, migrated=False)} if _speaks_of(POSTGRES, examples) else {}
 
-    with Machine(tmp_path / "paydesk", words=words) as machine:
+    with Machine(tmp_path / "paydesk", words=words, tokens=shop.tokens) as machine:
         if not any(example.remarks.get("leave running") == "8000" for example in examples):
             machine.start_gateway()
         wrong = [problem for example in examples if (problem := _try(example, machine))]
