@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 LARGEST_BATCH = 1_000
 
 
-MOST_ROWS = 5_000
+MOST_ROWS = 2_000
 """Rows of nested lists in one request. What a document may cost is estimated before it runs, with the sizes that lists
 usually have; here is counted what they really have. The page of 50 orders that every shop shows reads 300."""
 
