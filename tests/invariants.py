@@ -176,7 +176,10 @@ def _looked_after(books: _Books) -> Iterator[str]:
     busy = {operation["charge_id"] for operation in unfinished if operation["refund_id"] is None}
     for charge in books["charges"]:
         state, expires = ChargeState(charge["state"]), charge["id"] in books.jobs(JobKind.EXPIRE_CHARGE)
-        if state in (ChargeState.PENDING, ChargeState.UNKNOWN) and charge["id"] not in busy:
+        watched = charge["id"] in busy or charge["id"] in books.jobs(JobKind.WATCH_CHARGE)
+        if state is ChargeState.PENDING and not watched:
+            yield f"I9: {charge['id']} is {state}, and nobody watches it"
+        if state is ChargeState.UNKNOWN and charge["id"] not in busy:
             yield f"I9: {charge['id']} is {state}, and nothing is under way"
         if state is ChargeState.REQUIRES_ACTION and not expires:
             yield f"I9: nobody ends {charge['id']} when its customer stays away"

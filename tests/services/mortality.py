@@ -5,12 +5,14 @@ the provider before it left and after it was worked on. What was committed stays
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from domain.store import Store, Transaction
 from tests.services.watching import Ask
+
+Result = TypeVar("Result")
 
 
 class Life:
@@ -52,6 +54,11 @@ class MortalStore:
             yield tx if self._coarse else cast("Transaction", _Mortal(tx, self._life.step))
             self._life.step("commit")
         self._life.step("committed")
+
+    async def run(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """Without the repetitions of the real one: the dead repeat nothing."""
+        async with self.transaction() as tx:
+            return await work(tx)
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[Transaction]:

@@ -24,6 +24,7 @@ from domain.payment_methods import PaymentMethod
 from domain.principals import ALL_PERMISSIONS, Principal, server
 from domain.provider import Initiator, RedirectAction
 from domain.refunds import Refund
+from domain.services.accounts import ProviderAccountService
 from domain.services.api_keys import ApiKeyService
 from domain.services.background import Background
 from domain.services.charges import Charged, ChargeOrder, ChargeService, ContinueCharge
@@ -88,6 +89,7 @@ class Shop:
     deployment: Deployment
     detached: Detached
     settlement: Settlement
+    accounts: ProviderAccountService
     customers: CustomerService
     products: ProductService
     payment_methods: PaymentMethodService
@@ -321,10 +323,12 @@ def open_shop(
     teller = Teller(providers=providers, deployment=deployment)
     settlement = Settlement(clock=clock, deployment=deployment)
     customers = CustomerService(store=store, clock=clock, deployment=deployment)
+    accounts = ProviderAccountService(store=store, providers=providers, teller=teller, clock=clock)
     payment_methods = PaymentMethodService(
         store=store,
         providers=providers,
         teller=teller,
+        accounts=accounts,
         customers=customers,
         detached=detached,
         clock=clock,
@@ -364,6 +368,7 @@ def open_shop(
         deployment=deployment,
         detached=detached,
         settlement=settlement,
+        accounts=accounts,
         customers=customers,
         products=ProductService(store=store, clock=clock, deployment=deployment),
         payment_methods=payment_methods,
@@ -374,7 +379,7 @@ def open_shop(
         api_keys=ApiKeyService(store=store, clock=clock),
         resolver=resolver,
         background=background,
-        worker=Worker(TortoiseJobQueue(database), background.run),
+        worker=Worker(TortoiseJobQueue(database), background.run, longest_job_seconds=deployment.longest_job_seconds),
     )
 
 
