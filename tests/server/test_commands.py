@@ -296,20 +296,14 @@ SECRETS = (ADMIN_KEY, JWT_SECRET, WEBHOOK_SECRET, "the-password", "short")
             "PAYDESK_HOST has to be a loopback address in development",
             2,
         ),
-        ({"PAYDESK_DATABSE_URL": "x"}, "PAYDESK_DATABSE_URL is not a setting. Did you mean PAYDESK_DATABASE_URL?", 2),
         ({"PAYDESK_JWT_SECRET": "short"}, "PAYDESK_JWT_SECRET: has to have at least 32 characters", 2),
         (
             {"PAYDESK_DATABASE_URL": "postgresql://paydesk:the-password@127.0.0.1:1/paydesk"},
             "PostgreSQL 127.0.0.1:1/paydesk refused the connection",
             1,
         ),
-        (
-            {"PAYDESK_DATABASE_URL": "postgresql://paydesk:the-pass#word@h/paydesk"},
-            "the database URL cannot be read",
-            1,
-        ),
     ],
-    ids=["production", "host", "misspelt", "secret", "refused", "unreadable"],
+    ids=["production", "host", "secret", "refused"],
 )
 def test_a_wrong_setting_stops_the_start_with_one_line(
     wrong: dict[str, str], sentence: str, code: int, tmp_path: Path
