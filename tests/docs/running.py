@@ -91,7 +91,11 @@ class Machine:
         """Run it beside the shell, as in a terminal of its own, until the page is read."""
         command = ["bash", "-c", self._here(script)]
         started = self._running.enter_context(_process(command, self._folder, self._environment))
-        _wait_for_port(int(self._words[port]), started)
+        try:
+            _wait_for_port(int(self._words[port]), started)
+        except AssertionError as error:
+            logged = (self._folder / "stderr.log").read_text(encoding="utf-8", errors="replace")
+            raise AssertionError(f"{error}\n{logged[-4_000:]}") from None
 
     def run(self, script: str) -> tuple[int, str]:
         """The exit code and the output of a block in the reader's shell."""
