@@ -370,6 +370,27 @@ async def test_a_refund_that_was_given_up_and_happened_all_the_same_is_booked(sh
     await shop.check(settled=True)
 
 
+async def test_a_refund_that_happened_after_all_waits_for_the_one_that_took_its_place(shop: Shop) -> None:
+    """The same money was promised again meanwhile: the bank refuses the second one, and then the first is booked."""
+    charge = await shop.paid(await shop.order())
+    first, _ = await dropped_refund(shop, charge.id, 15_00)
+    await tell_refund(shop, first, DIRECT, RefundResult(outcome=Outcome.NOT_SENT))
+    shop.misbehave("refund#1=lose_answer; find_refund#1=error")
+    second = await shop.refunded(charge.id, 15_00)
+    assert second.state is RefundState.UNKNOWN
+
+    await shop.deliver_webhooks()
+    await shop.run_jobs()
+    await shop.check()
+    await shop.run_jobs(rounds=2)
+
+    assert (await shop.refund_row(first.id)).state is RefundState.SUCCEEDED
+    assert (await shop.refund_row(second.id)).state is RefundState.FAILED
+    after = await shop.charge(charge.id)
+    assert (after.refunded, after.refund_reserved) == (usd(15_00), usd(0))
+    await shop.check(settled=True)
+
+
 async def test_webhooks_of_a_charge_and_its_refunds_may_come_backwards(shop: Shop, other_database: Database) -> None:
     """F31."""
     shop.misbehave("charge#1=lose_answer; refund#1=lose_answer; refund#2=lose_answer")
