@@ -105,6 +105,10 @@ async def _ada(world: World) -> str:
     return world.ada
 
 
+async def _grace(world: World) -> str:
+    return world.grace
+
+
 async def _price(world: World) -> str:
     return world.price
 
@@ -152,6 +156,14 @@ _NO_AMOUNTS = (SIGN_IN, SIGN_IN, DENIED, MISSING, MISSING)
 MUTATIONS: Mapping[str, Row] = {
     "customerCreate": Row((P.CUSTOMERS_WRITE,), (*_TRUSTED, YES, DENIED, YES, YES), _nothing),
     "customerUpdate": Row((P.CUSTOMERS_WRITE,), (*_TRUSTED, YES, DENIED, YES, YES), _with(customerId=_ada, name="Ada")),
+    "customerUpdate, externalId": Row(
+        (P.CUSTOMERS_WRITE, P.IDENTITIES_WRITE),
+        (*_TRUSTED, DENIED, DENIED, YES, YES),
+        _with(customerId=_grace, externalId=_key),
+    ),
+    "customerCreate, externalId": Row(
+        (P.CUSTOMERS_WRITE, P.IDENTITIES_WRITE), (*_TRUSTED, DENIED, DENIED, YES, YES), _with(externalId=_key)
+    ),
     "customerCreateWithPaymentMethod": Row(
         (P.CUSTOMERS_WRITE, P.PAYMENT_METHODS_WRITE), (*_TRUSTED, YES, DENIED, YES, YES), _with(token="tok_visa")
     ),
@@ -188,6 +200,11 @@ MUTATIONS: Mapping[str, Row] = {
         (P.ORDERS_WRITE, P.ORDERS_BY_HAND),
         (*_NO_AMOUNTS, DENIED, YES, YES, YES),
         _with(customerId=_ada, lines=_line_of_price, externalId=_key),
+    ),
+    "orderCreate, metadata": Row(
+        (P.ORDERS_WRITE, P.ORDERS_BY_HAND),
+        (*_NO_AMOUNTS, DENIED, YES, YES, YES),
+        _with(customerId=_ada, lines=_line_of_price, metadata={"channel": "web"}),
     ),
     "orderAddLine": Row(
         (P.ORDERS_WRITE,), (*_CUSTOMERS, YES, YES, YES, YES), _with(orderId=World.order, priceId=_price)

@@ -273,12 +273,11 @@ class TestConfirmation:
         assert conflict == ("IDEMPOTENCY_CONFLICT", "idempotencyKey")
         assert shop.bank.captured(charge["id"]) == 20_00
 
-    async def test_only_a_waiting_charge_can_be_continued(self, shop: Shop) -> None:
+    async def test_a_charge_that_no_longer_waits_is_returned_as_it_is(self, shop: Shop) -> None:
         order_id = await shop.order(await shop.buyer(DECLINED))
         declined = (await order_charge(shop, order_id))["charge"]
 
-        sent = {"chargeId": declined["id"], "idempotencyKey": new_key()}
-        assert await shop.refused("chargeContinue", sent) == ("CHARGE_NOT_WAITING", "chargeId")
+        assert (await self.go_on(shop, declined))["charge"] == declined
         missing = {"chargeId": "chg_none", "idempotencyKey": new_key()}
         assert await shop.refused("chargeContinue", missing) == ("NOT_FOUND", "chargeId")
 

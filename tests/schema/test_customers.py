@@ -268,6 +268,7 @@ class TestReading:
             "CUSTOMER_CREATED",
             "PAYMENT_METHOD_REQUESTED",
             "PAYMENT_METHOD_ATTACHED",
+            "CUSTOMER_UPDATED",
             "ORDER_CREATED",
             "ORDER_PLACED",
             "CHARGE_CREATED",

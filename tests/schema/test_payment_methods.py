@@ -25,7 +25,11 @@ async def test_a_card_is_stored_by_its_token(shop_on_both: Shop) -> None:
     assert method["customer"] == {"id": customer_id}
     assert payload["customer"]["defaultPaymentMethod"] == {"id": method["id"]}
     assert [known.payment_method_ids for known in shop.bank.customers] == [(method["id"],)]
-    assert await shop.kinds(method["id"]) == ["PAYMENT_METHOD_REQUESTED", "PAYMENT_METHOD_ATTACHED"]
+    assert await shop.kinds(method["id"]) == [
+        "PAYMENT_METHOD_REQUESTED",
+        "PAYMENT_METHOD_ATTACHED",
+        "CUSTOMER_UPDATED",
+    ]
 
 
 async def test_the_first_card_is_the_default_and_others_when_they_are_meant_to(shop: Shop) -> None:
@@ -147,13 +151,18 @@ class TestDetach:
 
         assert refusal == ("PAYMENT_METHOD_IN_USE", "paymentMethodId")
 
-    async def test_nothing_is_removed_while_the_provider_cannot_be_reached(self, shop: Shop) -> None:
+    async def test_a_card_is_removed_though_the_provider_cannot_be_reached(self, shop: Shop) -> None:
+        """From then on it is never charged; that the provider forgets it too is a job that goes on."""
         customer_id = await shop.customer()
         method_id = await shop.card(customer_id)
         shop.misbehave("detach_payment_method#1=refuse")
 
-        assert await shop.refused("paymentMethodDetach", {"paymentMethodId": method_id}) == ("PROVIDER_UNAVAILABLE", "")
         assert (await shop.do("paymentMethodDetach", {"paymentMethodId": method_id}, CARD))["state"] == "DETACHED"
+
+        assert [known.payment_method_ids for known in shop.bank.customers] == [(method_id,)]
+        assert "FORGET_PAYMENT_METHOD" in str((await shop.contents())["jobs"])
+        charge = {"orderId": await shop.order(customer_id), "idempotencyKey": new_key(), "paymentMethodId": method_id}
+        assert await shop.refused("orderCharge", charge) == ("PAYMENT_METHOD_NOT_USABLE", "paymentMethodId")
 
 
 @pytest.mark.parametrize("mutation", ["paymentMethodDetach", "paymentMethodSetDefault"])
