@@ -10,7 +10,7 @@ has ended.
 import asyncio
 import sqlite3
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import count
 from typing import Any, ClassVar, Final, Protocol
@@ -24,6 +24,7 @@ from tortoise.backends.sqlite.client import translate_exceptions as translate_sq
 from tortoise.log import db_client_logger
 
 from persistence.failures import TransactionMisused
+from persistence.redaction import redact
 from persistence.shielding import finish
 from persistence.sql import Dialect, for_postgres, for_sqlite
 
@@ -190,6 +191,14 @@ class PostgresConnection(_Client, AsyncpgDBClient):
     async def execute(self, statement: str, *parameters: object) -> int:
         changed: int = await self._execute(statement, for_postgres(parameters))
         return changed
+
+    async def _translate_exceptions(self, func: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        # Every statement passes here, Tortoise's as well as ours.
+        try:
+            return await super()._translate_exceptions(func, *args, **kwargs)
+        except Exception as error:
+            redact(error)
+            raise
 
     @translate_exceptions
     async def _execute(self, statement: str, values: Sequence[Any]) -> int:

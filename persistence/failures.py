@@ -77,7 +77,7 @@ def is_transient(error: BaseException) -> bool:
     """
     if isinstance(error, CommitUnknown):
         return False
-    return any(_is_transient_in_the_driver(cause) for cause in _causes(error))
+    return any(_is_transient_in_the_driver(cause) for cause in causes(error))
 
 
 def is_lost_connection(error: BaseException) -> bool:
@@ -110,7 +110,7 @@ def _sqlite_code(error: sqlite3.Error) -> int | None:
     return None if code is None else code & 0xFF
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """The error and what it wraps: Tortoise puts the driver's error into `args` and does not always set a
     cause.
     """

@@ -6,6 +6,7 @@ A released migration names these classes, so what they emit stays as it is; anot
 from typing import Final
 
 from persistence.editors import PerDialect
+from persistence.sql import Dialect
 
 
 class NeverDeleted(PerDialect):
@@ -30,6 +31,47 @@ class NeverDeleted(PerDialect):
                 for table in tables
             ),
         )
+
+
+class NeverChanged(PerDialect):
+    """Columns of a table that keep what they were inserted with: what a record is about, and whose it is."""
+
+    def __init__(self, table: str, *columns: str) -> None:
+        name, words = f"{table}_never_changed", f"{', '.join(columns)} of {table} never change"
+        changed = {
+            dialect: " OR ".join(f"NEW.{column} {differs} OLD.{column}" for column in columns)
+            for dialect, differs in ((Dialect.SQLITE, "IS NOT"), (Dialect.POSTGRES, "IS DISTINCT FROM"))
+        }
+        super().__init__(
+            sqlite=_refused_update(name, table, changed[Dialect.SQLITE], words, Dialect.SQLITE),
+            postgres=_refused_update(name, table, changed[Dialect.POSTGRES], words, Dialect.POSTGRES),
+        )
+
+
+class NeverDecreased(PerDialect):
+    """Amounts that only grow: money that was taken stays taken, and what goes back is counted apart."""
+
+    def __init__(self, table: str, *columns: str) -> None:
+        condition = " OR ".join(f"NEW.{column} < OLD.{column}" for column in columns)
+        name, words = f"{table}_never_decreased", f"{', '.join(columns)} of {table} never decrease"
+        super().__init__(
+            sqlite=_refused_update(name, table, condition, words, Dialect.SQLITE),
+            postgres=_refused_update(name, table, condition, words, Dialect.POSTGRES),
+        )
+
+
+def _refused_update(name: str, table: str, condition: str, words: str, dialect: Dialect) -> str:
+    if dialect is Dialect.SQLITE:
+        return (
+            f"CREATE TRIGGER {name} BEFORE UPDATE ON {table} WHEN {condition} "
+            f"BEGIN SELECT RAISE(ABORT, '{words}'); END;\n"
+        )
+    return (
+        "CREATE OR REPLACE FUNCTION refuse_update() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'restrict_violation'; END $$;\n"
+        f"CREATE TRIGGER {name} BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({condition}) "
+        f"EXECUTE FUNCTION refuse_update('{words}');\n"
+    )
 
 
 class FrozenWhenPlaced(PerDialect):

@@ -23,6 +23,7 @@ from persistence.failures import (
     commit_certainly_failed,
     is_lost_connection,
 )
+from persistence.redaction import redact
 from persistence.shielding import finish
 from persistence.sql import Dialect
 
@@ -95,6 +96,7 @@ class PostgresEngine:
         try:
             tag = await connection.raw.execute("COMMIT")
         except Exception as error:
+            redact(error)
             if commit_certainly_failed(error):
                 raise certain_failure(error) from error
             _cut(connection.raw)

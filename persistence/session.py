@@ -16,6 +16,7 @@ from domain.store import LostUpdate, UniqueTaken
 from persistence.columns import Columns, Row
 from persistence.connections import Connection
 from persistence.failures import TransactionAborted, TransactionMisused
+from persistence.redaction import redact
 from persistence.sql import Dialect
 from persistence.uniques import unique_taken
 
@@ -119,6 +120,7 @@ class Session:
         try:
             yield
         except BaseException as error:
+            redact(error)
             self._failure = error
             constraint = unique_taken(error) if isinstance(error, IntegrityError) else None
             if constraint is not None:

@@ -6,7 +6,7 @@ from tortoise import migrations
 from tortoise.migrations import operations as ops
 
 from persistence.editors import InsertOnly, PerDialect
-from persistence.guards import FrozenWhenPlaced, NeverDeleted
+from persistence.guards import FrozenWhenPlaced, NeverChanged, NeverDecreased, NeverDeleted
 
 
 class Migration(migrations.Migration):
@@ -26,6 +26,12 @@ class Migration(migrations.Migration):
             "refunds",
             "operations",
         ),
+        NeverChanged("prices", "product_id", "unit_amount", "currency", "interval_unit", "interval_count"),
+        NeverChanged("payment_methods", "customer_id", "account"),
+        NeverChanged("charges", "order_id", "customer_id", "amount", "currency", "account"),
+        NeverDecreased("charges", "captured", "refunded"),
+        NeverChanged("refunds", "charge_id", "currency", "account"),
+        NeverChanged("operations", "kind", "charge_id", "account", "created_at"),
         FrozenWhenPlaced(),
         # Email addresses are compared without regard to case.
         ops.RunSQL("CREATE INDEX customers_email ON customers (lower(email), id)"),

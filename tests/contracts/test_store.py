@@ -14,10 +14,12 @@ from domain.customers import ProviderAccount
 from domain.errors import InvalidInput
 from domain.events import EventKind, new_event
 from domain.ids import IdPrefix, new_id
-from domain.operations import restored
+from domain.operations import OperationKind, restored, stored
 from domain.orders import OrderState
 from domain.payment_methods import PaymentMethodState
+from domain.provider import ContinueRequest
 from domain.store import LostUpdate, Store, Transaction, UniqueTaken
+from persistence.database import Database
 from persistence.failures import TransactionAborted, TransactionMisused
 from tests.contracts.records import (
     LATER,
@@ -91,6 +93,48 @@ async def test_a_payment_method_is_read_as_it_was_written(store: Store) -> None:
         assert await tx.payment_methods.get(method.id) == method
         assert await tx.payment_methods.get_for_update(bare.id) == bare
         assert await tx.payment_methods.find_by_ref("fake", str(method.payment_method_ref)) == method
+
+
+async def test_the_first_card_of_a_customer_is_the_one_that_was_stored_first(store: Store) -> None:
+    ada, bob, nobody = a_customer(), a_customer(), a_customer()
+    first, of_bob, second = a_payment_method(ada), a_payment_method(bob), a_payment_method(ada)
+    async with store.transaction() as tx:
+        for customer in (ada, bob, nobody):
+            await tx.customers.insert(customer)
+        for method in (second, of_bob, first):
+            await tx.payment_methods.insert(method)
+
+    async with store.reading() as tx:
+        assert await tx.payment_methods.first_of_customer(ada.id) == first
+        assert await tx.payment_methods.first_of_customer(bob.id) == of_bob
+        assert await tx.payment_methods.first_of_customer(nobody.id) is None
+
+
+async def test_an_operation_keeps_who_may_have_sent_it_and_lets_go_of_its_token(store: Store) -> None:
+    charge = await a_stored_charge(store)
+    continuing = ContinueRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref="ch_1", token="tok_confirmed")
+    operation = replace(
+        an_operation(charge),
+        id=continuing.operation_id,
+        kind=OperationKind.CONTINUE,
+        request=stored(continuing),
+        sends=1,
+    )
+    async with store.transaction() as tx:
+        await tx.operations.insert(operation)
+    async with store.transaction() as tx:
+        await tx.operations.save(operation.taken_over())
+    async with store.transaction() as tx:
+        found = await tx.operations.get_for_update(operation.id)
+        assert found == operation.taken_over()
+        assert restored(found) == continuing
+        await tx.operations.save(found.finished(now=LATER))
+
+    async with store.reading() as tx:
+        ended = await tx.operations.get(operation.id)
+    assert ended is not None
+    assert (ended.sends, ended.finished_at) == (2, LATER)
+    assert restored(ended) == replace(continuing, token=None)
 
 
 async def test_an_order_is_read_with_its_lines_in_their_order(store: Store) -> None:
@@ -701,6 +745,48 @@ async def test_old_keys_are_forgotten(store: Store) -> None:
         assert await tx.keys.delete_older_than(LATER) == 1
         assert await tx.keys.find(a_request("old")) is None
         assert await tx.keys.find(a_request("new")) is not None
+
+
+async def test_the_key_of_a_request_without_an_end_outlives_all_others(store: Store) -> None:
+    """A retry that comes late must still find it: without the key the money would move a second time."""
+    charge = await a_stored_charge(store, state=ChargeState.UNKNOWN)
+    refund = a_refund(charge)
+    charging, refunding = an_operation(charge), an_operation(charge, refund=refund)
+    of = {"charge": charge.id, "refund": refund.id, "operation": charging.id, "nothing": "chg_0"}
+    async with store.transaction() as tx:
+        await tx.refunds.insert(refund)
+        await tx.operations.insert(charging)
+        await tx.operations.insert(refunding)
+        for key, object_id in of.items():
+            await tx.keys.claim(a_request(key), object_id, now=NOW)
+
+    async def left() -> set[str]:
+        async with store.transaction() as tx:
+            await tx.keys.delete_older_than(LATER)
+            return {key for key in of if await tx.keys.find(a_request(key))}
+
+    assert await left() == {"charge", "refund", "operation"}
+    async with store.transaction() as tx:
+        await tx.operations.save(charging.finished(now=LATER))
+    # The charge has a refund under way, which is a request about it, too.
+    assert await left() == {"charge", "refund"}
+    async with store.transaction() as tx:
+        await tx.operations.save(refunding.finished(now=LATER))
+    assert await left() == set()
+
+
+async def test_what_a_client_put_into_a_key_is_not_stored(store: Store, database: Database) -> None:
+    request = a_request("ada@example.org pays order 42")
+    async with store.transaction() as tx:
+        await tx.keys.claim(request, "chg_1", now=NOW)
+        found = await tx.keys.find(request)
+
+    assert found is not None
+    assert found.key == request.digest
+    async with database.reader() as connection:
+        (row,) = await connection.fetch_all("SELECT * FROM idempotency_keys")
+    assert row["key"] == request.digest
+    assert "ada@example.org" not in repr(row)
 
 
 async def test_of_requests_with_one_key_at_once_one_wins_and_the_others_see_it(store: Store, rival: Store) -> None:

@@ -17,6 +17,7 @@ from persistence.records import ledger_entry_to_row, operation_to_row
 from persistence.sql import Dialect, Json
 from persistence.store import TortoiseStore
 from tests.contracts.records import (
+    LATER,
     NOW,
     a_delivery,
     a_ledger_entry,
@@ -70,6 +71,18 @@ class Shop:
                     continue
             taken.append(statement)
         return taken
+
+    async def insert_twin(self, table: str, **columns: Any) -> int:
+        """A row as one of those that are there, but for these columns and its names."""
+        async with self.database.reader() as connection:
+            row = await connection.fetch_one(f"SELECT * FROM {table} LIMIT 1")
+        assert row is not None
+        names: dict[str, Any] = {NAMES[table]: "another"} if table in NAMES else {}
+        if table == "charges":
+            names["state"] = "DECLINED"
+        if table == "operations":
+            names["finished_at"] = NOW
+        return await self.insert(table, row | {"id": "twin"} | names | columns)
 
     async def insert(self, table: str, columns: Mapping[str, Any]) -> int:
         places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
@@ -196,53 +209,138 @@ async def test_what_names_one_record_names_no_other(shop: Shop) -> None:
 # --- amounts and words ------------------------------------------------------------------------------------------------
 
 
+IMPOSSIBLE_UPDATES = {
+    "UPDATE charges SET refund_reserved = -1": "charges_amounts_not_negative",
+    "UPDATE charges SET captured = authorized + 1": "charges_captured_within_authorized",
+    "UPDATE charges SET refunded = captured, refund_reserved = 1": "charges_refunds_within_captured",
+    "UPDATE charges SET state = 'PAID'": "charges_state_known",
+    "UPDATE charges SET review_reason = NULL": "charges_review_is_whole",
+    "UPDATE refunds SET amount = 0": "refunds_amount_positive",
+    "UPDATE refunds SET state = 'DONE'": "refunds_state_known",
+    "UPDATE refunds SET executed_as = 'GIFT'": "refunds_executed_as_known",
+    "UPDATE operations SET refund_id = NULL WHERE refund_id IS NOT NULL": "operations_refunds_name_theirs",
+    "UPDATE orders SET total = -1": "orders_total_not_negative",
+    "UPDATE orders SET state = 'PAID'": "orders_state_known",
+    "UPDATE orders SET version = 0": "orders_version_positive",
+    "UPDATE order_lines SET quantity = 0": "order_lines_quantity_positive",
+    "UPDATE order_lines SET unit_amount = -1": "order_lines_unit_amount_not_negative",
+    "UPDATE payment_methods SET state = 'GONE'": "payment_methods_state_known",
+    "UPDATE payment_methods SET card_last4 = NULL": "payment_methods_card_is_whole",
+    "UPDATE webhook_deliveries SET state = 'LOST'": "webhook_deliveries_state_known",
+}
+"""Each statement, and the constraint that refuses it."""
+
+IMPOSSIBLE_ROWS: list[tuple[str, dict[str, Any], str]] = [
+    ("charges", {"amount": -1}, "charges_amounts_not_negative"),
+    ("charges", {"captured": -1}, "charges_amounts_not_negative"),
+    ("charges", {"refunded": -1}, "charges_amounts_not_negative"),
+    ("charges", {"currency": "US"}, "charges_currency_has_three_letters"),
+    ("refunds", {"currency": "US"}, "refunds_currency_has_three_letters"),
+    ("prices", {"unit_amount": -1}, "prices_unit_amount_not_negative"),
+    ("prices", {"currency": "US"}, "prices_currency_has_three_letters"),
+    ("prices", {"interval_unit": None}, "prices_interval_is_whole"),
+    ("prices", {"interval_unit": "FORTNIGHT"}, "prices_interval_unit_known"),
+    ("prices", {"interval_count": 0}, "prices_interval_count_positive"),
+    ("operations", {"kind": "CAPTURE_IT"}, "operations_kind_known"),
+    ("operations", {"kind": "REFUND", "refund_id": None}, "operations_refunds_name_theirs"),
+]
+"""What no update can reach, because it never changes: a table, what is impossible in a new row, and who refuses it."""
+
+
 async def test_a_row_that_cannot_be_true_is_refused(shop: Shop) -> None:
-    statements = (
-        "UPDATE charges SET amount = -1",
-        "UPDATE charges SET captured = -1",
-        "UPDATE charges SET refunded = -1",
-        "UPDATE charges SET refund_reserved = -1",
-        "UPDATE charges SET captured = authorized + 1",
-        "UPDATE charges SET refunded = captured, refund_reserved = 1",
-        "UPDATE charges SET state = 'PAID'",
-        "UPDATE charges SET currency = 'US'",
-        "UPDATE charges SET review_reason = NULL",
-        "UPDATE refunds SET amount = 0",
-        "UPDATE refunds SET state = 'DONE'",
-        "UPDATE refunds SET executed_as = 'GIFT'",
-        "UPDATE operations SET kind = 'CAPTURE_IT'",
-        "UPDATE operations SET kind = 'REFUND' WHERE refund_id IS NULL",
-        "UPDATE operations SET kind = 'CHARGE' WHERE refund_id IS NOT NULL",
-        "UPDATE orders SET total = -1",
-        "UPDATE orders SET state = 'PAID'",
-        "UPDATE orders SET version = 0",
-        "UPDATE order_lines SET quantity = 0",
-        "UPDATE order_lines SET unit_amount = -1",
-        "UPDATE payment_methods SET state = 'GONE'",
-        "UPDATE payment_methods SET card_last4 = NULL",
-        "UPDATE webhook_deliveries SET state = 'LOST'",
-    )
-    assert await shop.taken(*statements) == []
+    for statement, constraint in IMPOSSIBLE_UPDATES.items():
+        assert await shop.taken(statement, words=constraint) == []
+    for table, columns, constraint in IMPOSSIBLE_ROWS:
+        with pytest.raises(IntegrityError, match=constraint):
+            await shop.insert_twin(table, **columns)
 
 
 async def test_more_may_be_captured_than_was_asked_for(shop: Shop) -> None:
-    assert await shop.change("UPDATE charges SET amount = 1000, captured = 2000") == 1
+    amount = shop.charge.amount.minor_units
+    assert await shop.change("UPDATE charges SET authorized = $1, captured = $1", 2 * amount) == 1
 
 
 async def test_a_record_belongs_to_one_that_exists(shop: Shop) -> None:
     statements = (
-        "UPDATE charges SET order_id = 'ord_0'",
-        "UPDATE charges SET customer_id = 'cus_0'",
         "UPDATE charges SET payment_method_id = 'pm_0'",
-        "UPDATE refunds SET charge_id = 'chg_0'",
-        "UPDATE operations SET charge_id = 'chg_0'",
         "UPDATE orders SET customer_id = 'cus_0'",
         "UPDATE order_lines SET order_id = 'ord_0'",
         "UPDATE order_lines SET price_id = 'price_0'",
-        "UPDATE payment_methods SET customer_id = 'cus_0'",
         "UPDATE customers SET default_payment_method_id = 'pm_0'",
     )
     assert await shop.taken(*statements) == []
+    for table, parent in (
+        ("charges", "order_id"),
+        ("charges", "customer_id"),
+        ("refunds", "charge_id"),
+        ("operations", "charge_id"),
+        ("prices", "product_id"),
+        ("payment_methods", "customer_id"),
+    ):
+        with pytest.raises(IntegrityError, match=r"(?i)foreign key constraint"):
+            await shop.insert_twin(table, **{parent: "nobody"})
+
+
+# --- what never changes -----------------------------------------------------------------------------------------------
+
+UNCHANGEABLE: dict[str, dict[str, object]] = {
+    "prices": {
+        "product_id": "prod_2",
+        "unit_amount": 1,
+        "currency": "EUR",
+        "interval_unit": "YEAR",
+        "interval_count": 2,
+    },
+    "payment_methods": {"customer_id": "cus_2", "account": "other"},
+    "charges": {"order_id": "ord_2", "customer_id": "cus_2", "amount": 1, "currency": "EUR", "account": "other"},
+    "refunds": {"charge_id": "chg_2", "currency": "EUR", "account": "other"},
+    "operations": {"kind": "VOID", "charge_id": "chg_2", "account": "other", "created_at": LATER},
+}
+"""Each table, and other values for what its rows keep for ever."""
+
+
+@pytest.mark.parametrize("table", UNCHANGEABLE)
+async def test_what_a_record_is_about_never_changes(shop: Shop, table: str) -> None:
+    for column, value in UNCHANGEABLE[table].items():
+        with pytest.raises(IntegrityError, match=f"{column}.* of {table} never change"):
+            await shop.change(f"UPDATE {table} SET {column} = $1", value)
+
+
+async def test_nor_does_it_come_to_be_or_go(shop: Shop) -> None:
+    """NULL is a value, too: a price neither becomes nor ceases to be recurring."""
+    with pytest.raises(IntegrityError, match="of prices never change"):
+        await shop.change("UPDATE prices SET interval_unit = NULL, interval_count = NULL")
+    await shop.insert_twin("prices", interval_unit=None, interval_count=None)
+    with pytest.raises(IntegrityError, match="of prices never change"):
+        await shop.change("UPDATE prices SET interval_unit = 'DAY', interval_count = 1 WHERE interval_unit IS NULL")
+
+
+@pytest.mark.parametrize("table", UNCHANGEABLE)
+async def test_writing_the_same_again_is_no_change(shop: Shop, table: str) -> None:
+    same = ", ".join(f"{column} = {column}" for column in UNCHANGEABLE[table])
+    assert await shop.change(f"UPDATE {table} SET {same}") >= 1
+
+
+async def test_money_that_was_taken_or_given_back_stays_counted(shop: Shop) -> None:
+    taken = shop.charge.captured.minor_units
+    await shop.change("UPDATE charges SET refunded = 500")
+
+    for column, value in {"captured": taken - 1, "refunded": 499}.items():
+        with pytest.raises(IntegrityError, match="captured, refunded of charges never decrease"):
+            await shop.change(f"UPDATE charges SET {column} = $1", value)
+    more = "UPDATE charges SET authorized = $1, captured = $1, refunded = 501"
+    assert await shop.change(more, taken + 1) == 1
+
+
+async def test_what_may_change_does(shop: Shop) -> None:
+    for statement in (
+        "UPDATE charges SET state = 'UNKNOWN', charge_ref = 'ch_2', refund_reserved = 1, updated_at = $1",
+        "UPDATE refunds SET amount = 1, state = 'SUCCEEDED', refund_ref = 're_2', updated_at = $1",
+        "UPDATE operations SET sends = sends + 1, tries = tries + 1, finished_at = $1",
+        "UPDATE payment_methods SET state = 'DETACHED', updated_at = $1",
+        "UPDATE prices SET nickname = 'new', archived_at = $1",
+    ):
+        assert await shop.change(statement, LATER) >= 1
 
 
 # --- placed orders ----------------------------------------------------------------------------------------------------

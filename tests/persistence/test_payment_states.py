@@ -23,6 +23,10 @@ CHARGES: list[dict[str, Any]] = [
         (ChargeState.SUCCEEDED, 100, 100, 40),
         (ChargeState.SUCCEEDED, 100, 100, 100),
         (ChargeState.SUCCEEDED, 120, 120, 0),
+        # With the order paid by another charge as well, these are duplicates that went back, almost, or in part.
+        (ChargeState.SUCCEEDED, 120, 120, 20),
+        (ChargeState.SUCCEEDED, 60, 60, 60),
+        (ChargeState.SUCCEEDED, 100, 100, 99),
     ]
 ]
 
