@@ -105,10 +105,7 @@ class WebhookService:
             case WebhookSubject.REFUND:
                 return await self._apply_refund(delivery, ref, actor=actor)
             case WebhookSubject.PAYMENT_METHOD:
-                settled = await self._payment_methods.settle_from_webhook(delivery.account, ref, actor=actor)
-                if settled is None:
-                    raise NothingHeard(ref)
-                return settled
+                return await self._payment_methods.settle_from_webhook(delivery.account, ref, actor=actor)
             case WebhookSubject.OTHER:
                 raise AssertionError("was ignored before")
 

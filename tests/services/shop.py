@@ -1,7 +1,7 @@
 """The services as `server.py` joins them, on a real store and a real bank, and somebody who asks them in few words."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -304,9 +304,13 @@ def open_shop(
     clock: Clock,
     *,
     wrap_store: Callable[[Store], Store] = lambda store: store,
+    other_accounts: Sequence[str] = (),
     **decided: Any,
 ) -> Shop:
-    """A process, joined as `server.gateway` does it. `decided` changes the deployment."""
+    """A process, joined as `server.gateway` does it. `decided` changes the deployment.
+
+    `other_accounts` are at the same bank, which knows nothing of accounts.
+    """
     deployment = replace(
         Deployment(
             livemode=False,
@@ -318,7 +322,7 @@ def open_shop(
     )
     store = wrap_store(TortoiseStore(database))
     provider = WatchedProvider(FakeProvider.in_process(bank, clock=clock, timeout_seconds=PROVIDER_SECONDS))
-    providers = Providers({ACCOUNT: provider}, default=ACCOUNT)
+    providers = Providers({account: provider for account in (ACCOUNT, *other_accounts)}, default=ACCOUNT)
     detached = Detached()
     teller = Teller(providers=providers, deployment=deployment)
     settlement = Settlement(clock=clock, deployment=deployment)

@@ -307,6 +307,40 @@ async def test_a_webhook_whose_card_cannot_be_fetched_is_applied_later(shop: Sho
     assert await shop.rows("SELECT state FROM webhook_deliveries") == [{"state": DeliveryState.APPLIED}]
 
 
+async def test_a_card_that_the_bank_has_dropped_is_dropped_here(shop: Shop) -> None:
+    customer_id = await shop.customer()
+    method_id = await shop.card(customer_id)
+    await shop.deliver_webhooks()
+    await shop.run_jobs()
+    ref = (await shop.method(method_id)).payment_method_ref
+    await shop.provider._inner.detach_payment_method(payment_method_ref=ref or "")
+
+    await shop.deliver_webhooks()
+    await shop.run_jobs()
+
+    assert (await shop.method(method_id)).state is PaymentMethodState.DETACHED
+    assert (await shop.customer_row(customer_id)).default_payment_method_id is None
+    assert (await shop.events(method_id)).count("PAYMENT_METHOD_DETACHED") == 1
+
+
+async def test_a_card_that_is_detached_while_the_bank_stores_it_is_forgotten_there(shop: Shop) -> None:
+    customer_id = await shop.customer()
+
+    async def detach_meanwhile(asked: Any, ask: Ask) -> Any:
+        told = await ask()
+        await shop.payment_methods.detach(SHOP, asked.payment_method_id)
+        return told
+
+    shop.provider.between["attach_payment_method"] = detach_meanwhile
+    method_id = await shop.card(customer_id)
+    await shop.run_jobs()
+
+    assert (await shop.method(method_id)).state is PaymentMethodState.DETACHED
+    assert methods_at_the_bank(shop) == []
+    assert (await shop.customer_row(customer_id)).default_payment_method_id is None
+    await shop.check()
+
+
 async def test_nobody_reaches_the_card_of_another(shop: Shop) -> None:
     owner, stranger = await shop.customer(), await shop.customer()
     method_id = await shop.card(owner)

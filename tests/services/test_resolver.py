@@ -428,6 +428,31 @@ async def test_an_unknown_charge_is_looked_into_ever_less_often_and_shown_to_sta
     await shop.check(settled=True)
 
 
+async def test_a_charge_that_the_bank_is_still_deciding_on_is_watched(shop: Shop, clock: MovableClock) -> None:
+    """The webhook that will tell may get lost: the customer confirmed, and the bank thinks it over."""
+    waiting = await shop.paid(await shop.order(token=THREE_D_SECURE))
+    await shop.answer_challenge(waiting)
+
+    async def think(_asked: Any, ask: Ask) -> ChargeResult:
+        seen: ChargeResult = await ask()
+        return replace(seen, outcome=Outcome.PENDING, captured=None, authorized=None)
+
+    shop.provider.between = {"continue_charge": think, "fetch_charge": think}
+    await shop.proceed(waiting.id)
+    for _ in range(3):
+        assert (await shop.charge(waiting.id)).state is ChargeState.PENDING
+        await shop.check()
+        clock.advance(minutes=30)
+        await shop.run_jobs()
+
+    shop.provider.between.clear()
+    await shop.run_jobs()
+    assert (await shop.charge(waiting.id)).state is ChargeState.SUCCEEDED
+    await shop.run_jobs()
+    assert await shop.jobs() == []
+    await shop.check(settled=True)
+
+
 async def test_an_unknown_refund_keeps_its_reservation_until_it_is_known(shop: Shop, clock: MovableClock) -> None:
     charge = await shop.paid(await shop.order())
     shop.misbehave("refund#1=lose_answer")

@@ -227,18 +227,22 @@ async def test_an_event_of_something_else_is_ignored(shop: Shop) -> None:
 
 
 async def test_an_operation_of_another_account_is_not_reached(new_shop: OpenShop) -> None:
-    """An id in somebody else's payload: the charge is at another account, so it is left alone."""
-    shop = new_shop()
+    """An id of ours in somebody else's payload: the charge was made at another account, so it is left alone."""
+    shop = new_shop(other_accounts=["other"])
     charge, answer = await dropped_charge(shop, await shop.order())
-    operation = await shop.operation(charge.id)
-    async with shop.database.transaction() as connection:
-        await connection.execute("UPDATE operations SET account = 'elsewhere' WHERE id = $1", operation.id)
+    paid = await shop.paid(await shop.order())
+    refund, back = await dropped_refund(shop, paid.id, 5_00)
+    charged, refunded = await shop.operation(charge.id), await shop.operation(paid.id)
 
-    await receive(shop, event("charge.succeeded", answer.charge_ref, operation_id=operation.id))
+    says = event("charge.succeeded", answer.charge_ref, key="fev_1", operation_id=charged.id)
+    assert await receive(shop, says, account="other")
+    says = event("refund.succeeded", back.refund_ref, key="fev_2", operation_id=refunded.id)
+    assert await receive(shop, says, account="other")
     await shop.worker.run_due()
 
     assert (await shop.charge(charge.id)).state is ChargeState.PENDING
-    assert await states(shop) == [DeliveryState.STORED]
+    assert (await shop.refund_row(refund.id)).state is RefundState.PENDING
+    assert await states(shop) == [DeliveryState.STORED] * 2
 
 
 async def test_a_bank_that_is_away_is_asked_again(shop: Shop) -> None:
