@@ -322,7 +322,7 @@ def open_shop(
     )
     store = wrap_store(TortoiseStore(database))
     provider = WatchedProvider(FakeProvider.in_process(bank, clock=clock, timeout_seconds=PROVIDER_SECONDS))
-    providers = Providers({account: provider for account in (ACCOUNT, *other_accounts)}, default=ACCOUNT)
+    providers = Providers(dict.fromkeys((ACCOUNT, *other_accounts), provider), default=ACCOUNT)
     detached = Detached()
     teller = Teller(providers=providers, deployment=deployment)
     settlement = Settlement(clock=clock, deployment=deployment)
