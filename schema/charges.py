@@ -18,9 +18,9 @@ from schema.context import Info
 from schema.described import described_enum
 from schema.errors import UserError, user_error
 from schema.inputs import KEY_REQUIRED, required_request_of
-from schema.listing import BY_ID, CHARGES, SortArgument, TimeSpan, connection, span, words
+from schema.listing import BY_ID, CHARGES, SortArgument, TimeSpan, listed, paged, span, words
 from schema.money import Money
-from schema.pagination import After, Before, Connection, First, Last, given
+from schema.pagination import Connection, given
 from schema.payment_methods import RETURN_URL, PaymentMethod
 from schema.refunds import Refund, RefundsFilter
 from schema.scalars import URL
@@ -143,27 +143,15 @@ class Charge(HasTimeline):
     async def payment_method(root: strawberry.Parent[domain.Charge], info: Info) -> PaymentMethod | None:
         return cast("PaymentMethod | None", await info.context.loaders.payment_methods.load(root.payment_method_id))
 
-    @strawberry.field(description="What was given back of it.")
-    async def refunds(
+    @listed(BY_ID, description="What was given back of it.")
+    def refunds(
         root: strawberry.Parent[domain.Charge],
         info: Info,
-        first: First = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
         filter: RefundsFilter = strawberry.UNSET,
         sort: SortArgument = Sort.NEWEST,
     ) -> Connection[Refund]:
         where = filter.to_domain() if filter else RefundFilter()
-        return await connection(
-            BY_ID,
-            lambda request: info.context.loaders.refunds_of_charge.load(root.id, request, where),
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            sort=sort,
-        )
+        return paged(lambda request: info.context.loaders.refunds_of_charge.load(root.id, request, where))
 
 
 _FAILURE_MESSAGES: dict[FailureCode, str] = {
@@ -201,29 +189,17 @@ class ChargeQuery:
         info.context.require(Permission.RECORDS_READ)
         return cast("Charge | None", await info.context.loaders.charges.load(id))
 
-    @strawberry.field(description="Charges; a customer sees their own.")
-    async def charges(
+    @listed(CHARGES, description="Charges; a customer sees their own.")
+    def charges(
         self,
         info: Info,
-        first: First = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
         filter: ChargesFilter = strawberry.UNSET,
         sort: ChargesSort = ChargeSort.NEWEST,
     ) -> Connection[Charge] | None:
         info.context.require(Permission.RECORDS_READ)
         where = filter.to_domain() if filter else ChargeFilter()
         queries, viewer = info.context.services.queries, info.context.viewer
-        return await connection(
-            CHARGES,
-            lambda request: queries.charges.page(request, where, viewer=viewer),
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            sort=sort,
-        )
+        return paged(lambda request: queries.charges.page(request, where, viewer=viewer))
 
 
 # --- mutations ------------------------------------------------------------------------------------------------------

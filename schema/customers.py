@@ -16,9 +16,9 @@ from schema.charges import Charge, ChargesFilter, ChargesSort
 from schema.context import Info
 from schema.errors import UserError, user_error
 from schema.inputs import KEY_OPTIONAL, request_of, sent_fields
-from schema.listing import BY_ID, CHARGES, ORDERS, SortArgument, TimeSpan, connection, span
+from schema.listing import BY_ID, CHARGES, ORDERS, SortArgument, TimeSpan, listed, paged, span
 from schema.orders import Order, OrdersFilter, OrdersSort
-from schema.pagination import After, Before, Connection, First, Last, given
+from schema.pagination import Connection, given
 from schema.payment_methods import FROM_CARD_FORM, RETURN_URL, PaymentMethod, PaymentMethodFilterInput
 from schema.scalars import URL, Metadata
 from schema.timeline import HasTimeline
@@ -80,73 +80,37 @@ class Customer(HasTimeline):
             return []
         return cast("list[ProviderAccount]", await info.context.loaders.accounts_of_customer.load(root.id))
 
-    @strawberry.field(description="Cards, those that failed or were removed included.")
-    async def payment_methods(
+    @listed(BY_ID, description="Cards, those that failed or were removed included.")
+    def payment_methods(
         root: strawberry.Parent[domain.Customer],
         info: Info,
-        first: First = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
         filter: Annotated[
             PaymentMethodFilterInput | None, strawberry.argument(description="Which ones; all by default.")
         ] = strawberry.UNSET,
         sort: SortArgument = Sort.NEWEST,
     ) -> Connection[PaymentMethod]:
         where = filter.to_domain() if filter else PaymentMethodFilter()
-        return await connection(
-            BY_ID,
-            lambda request: info.context.loaders.payment_methods_of_customer.load(root.id, request, where),
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            sort=sort,
-        )
+        return paged(lambda request: info.context.loaders.payment_methods_of_customer.load(root.id, request, where))
 
-    @strawberry.field(description="What they bought, or are about to.")
-    async def orders(
+    @listed(ORDERS, description="What they bought, or are about to.")
+    def orders(
         root: strawberry.Parent[domain.Customer],
         info: Info,
-        first: First = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
         filter: OrdersFilter = strawberry.UNSET,
         sort: OrdersSort = OrderSort.NEWEST,
     ) -> Connection[Order]:
         where = filter.to_domain() if filter else OrderFilter()
-        return await connection(
-            ORDERS,
-            lambda request: info.context.loaders.orders_of_customer.load(root.id, request, where),
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            sort=sort,
-        )
+        return paged(lambda request: info.context.loaders.orders_of_customer.load(root.id, request, where))
 
-    @strawberry.field(description="What was, or was to be, taken from them.")
-    async def charges(
+    @listed(CHARGES, description="What was, or was to be, taken from them.")
+    def charges(
         root: strawberry.Parent[domain.Customer],
         info: Info,
-        first: First = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
         filter: ChargesFilter = strawberry.UNSET,
         sort: ChargesSort = ChargeSort.NEWEST,
     ) -> Connection[Charge]:
         where = filter.to_domain() if filter else ChargeFilter()
-        return await connection(
-            CHARGES,
-            lambda request: info.context.loaders.charges_of_customer.load(root.id, request, where),
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            sort=sort,
-        )
+        return paged(lambda request: info.context.loaders.charges_of_customer.load(root.id, request, where))
 
 
 @strawberry.input(description="Which customers.")
@@ -180,14 +144,10 @@ class CustomerQuery:
         info.context.require(Permission.RECORDS_READ)
         return cast("Customer | None", await info.context.loaders.customers.load(id))
 
-    @strawberry.field(description="Customers; a customer sees themselves alone.")
-    async def customers(
+    @listed(BY_ID, description="Customers; a customer sees themselves alone.")
+    def customers(
         self,
         info: Info,
-        first: First = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
         filter: Annotated[
             CustomerFilterInput | None, strawberry.argument(description="Which customers; all by default.")
         ] = strawberry.UNSET,
@@ -196,15 +156,7 @@ class CustomerQuery:
         info.context.require(Permission.RECORDS_READ)
         where = filter.to_domain() if filter else CustomerFilter()
         queries, viewer = info.context.services.queries, info.context.viewer
-        return await connection(
-            BY_ID,
-            lambda request: queries.customers.page(request, where, viewer=viewer),
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            sort=sort,
-        )
+        return paged(lambda request: queries.customers.page(request, where, viewer=viewer))
 
 
 # --- mutations ------------------------------------------------------------------------------------------------------

@@ -6,6 +6,13 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 import strawberry
+from strawberry import UNSET
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.extensions import FieldExtension
+from strawberry.extensions.field_extension import AsyncExtensionResolver
+from strawberry.types import Info as StrawberryInfo
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
 
 from domain.pages import PageRequest, Slice
 from domain.queries import (
@@ -20,7 +27,7 @@ from domain.queries import (
     product_sort_key,
 )
 from schema.described import described_enum
-from schema.pagination import Connection, connection_of, given, page_arguments
+from schema.pagination import After, Before, Connection, First, Last, connection_of, given, page_arguments
 
 Row = TypeVar("Row")
 
@@ -79,22 +86,53 @@ PRODUCTS = Shape(product_sort_key, {ProductSort.NAME: str})
 CHARGES = Shape(charge_sort_key, {ChargeSort.AMOUNT_HIGHEST: int, ChargeSort.AMOUNT_LOWEST: int})
 
 
-async def connection(
-    shape: Shape[Row],
-    load: Callable[[PageRequest], Awaitable[Slice[Row]]],
-    *,
-    first: int | None,
-    after: str | None,
-    last: int | None,
-    before: str | None,
-    sort: str = Sort.NEWEST,
-) -> Connection[Any]:
-    """Rows of the domain are handed out as they are: the types of the schema read their fields."""
-    request = page_arguments(
-        first=first, after=after, last=last, before=before, sort=sort, key_types=shape.key_types(sort)
-    )
-    page = await load(request)
-    return connection_of(page, sort=sort, key=lambda row: shape.key(row, sort), node=lambda row: cast(Any, row))
+def listed(shape: Shape[Any], *, description: str) -> Any:
+    """A field that is a connection: `first`, `after`, `last` and `before` are added to its arguments.
+
+    Its resolver answers with `paged(load)`: it says how a page is loaded, and this does the rest.
+    """
+    return strawberry.field(description=description, extensions=[Paging(shape)])
+
+
+def paged(load: Callable[[PageRequest], Awaitable[Slice[Any]]]) -> Connection[Any]:
+    """What a `listed` resolver returns; `Paging` turns it into the connection that the type promises."""
+    return cast("Connection[Any]", load)
+
+
+class Paging(FieldExtension):
+    def __init__(self, shape: Shape[Any]) -> None:
+        self._shape = shape
+
+    def apply(self, field: StrawberryField) -> None:
+        paging = [
+            StrawberryArgument(
+                python_name=name, graphql_name=None, type_annotation=StrawberryAnnotation(type_), default=UNSET
+            )
+            for name, type_ in (("first", First), ("after", After), ("last", Last), ("before", Before))
+        ]
+        field.arguments = [*paging, *field.arguments]
+
+    async def resolve_async(
+        self,
+        next_: AsyncExtensionResolver,
+        source: Any,
+        info: StrawberryInfo,
+        *,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        sort: str = Sort.NEWEST,
+        **others: Any,
+    ) -> Connection[Any]:
+        """Rows of the domain are handed out as they are: the types of the schema read their fields."""
+        load = cast("Callable[[PageRequest], Awaitable[Slice[Any]]]", await next_(source, info, sort=sort, **others))
+        shape = self._shape
+        request = page_arguments(
+            first=first, after=after, last=last, before=before, sort=sort, key_types=shape.key_types(sort)
+        )
+        page = await load(request)
+        return connection_of(page, sort=sort, key=lambda row: shape.key(row, sort), node=lambda row: cast("Any", row))
 
 
 @strawberry.input(description="A span of time: from the one moment on, before the other.")

@@ -16,9 +16,9 @@ from schema.context import Info
 from schema.described import described_enum
 from schema.errors import UserError, user_error
 from schema.inputs import KEY_OPTIONAL, request_of
-from schema.listing import CHARGES, ORDERS, TimeSpan, connection, span, words
+from schema.listing import CHARGES, ORDERS, TimeSpan, listed, paged, span, words
 from schema.money import Money, MoneyInput
-from schema.pagination import After, Before, Connection, First, Last, given
+from schema.pagination import Connection, given
 from schema.products import Price, Product
 from schema.scalars import Currency, Metadata
 from schema.timeline import HasTimeline
@@ -115,27 +115,15 @@ class Order(HasTimeline):
     async def lines(root: strawberry.Parent[OrderView], info: Info) -> list[OrderLine]:
         return cast("list[OrderLine]", await info.context.loaders.lines_of_order.load(root.id))
 
-    @strawberry.field(description="The tries to pay it.")
-    async def charges(
+    @listed(CHARGES, description="The tries to pay it.")
+    def charges(
         root: strawberry.Parent[OrderView],
         info: Info,
-        first: First = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
         filter: ChargesFilter = strawberry.UNSET,
         sort: ChargesSort = ChargeSort.NEWEST,
     ) -> Connection[Charge]:
         where = filter.to_domain() if filter else ChargeFilter()
-        return await connection(
-            CHARGES,
-            lambda request: info.context.loaders.charges_of_order.load(root.id, request, where),
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            sort=sort,
-        )
+        return paged(lambda request: info.context.loaders.charges_of_order.load(root.id, request, where))
 
 
 @strawberry.input(description="Which orders.")
@@ -171,29 +159,17 @@ class OrderQuery:
         info.context.require(Permission.RECORDS_READ)
         return cast("Order | None", await info.context.loaders.orders.load(id))
 
-    @strawberry.field(description="Orders; a customer sees their own.")
-    async def orders(
+    @listed(ORDERS, description="Orders; a customer sees their own.")
+    def orders(
         self,
         info: Info,
-        first: First = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
         filter: OrdersFilter = strawberry.UNSET,
         sort: OrdersSort = OrderSort.NEWEST,
     ) -> Connection[Order] | None:
         info.context.require(Permission.RECORDS_READ)
         where = filter.to_domain() if filter else OrderFilter()
         queries, viewer = info.context.services.queries, info.context.viewer
-        return await connection(
-            ORDERS,
-            lambda request: queries.orders.page(request, where, viewer=viewer),
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            sort=sort,
-        )
+        return paged(lambda request: queries.orders.page(request, where, viewer=viewer))
 
 
 # --- mutations ------------------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from schema.context import Info
 from schema.described import described_enum
 from schema.errors import UserError, user_error
 from schema.inputs import KEY_OPTIONAL, request_of, sent_fields
-from schema.listing import BY_ID, PRODUCTS, SortArgument, connection
+from schema.listing import BY_ID, PRODUCTS, SortArgument, listed, paged
 from schema.money import Money, MoneyInput
-from schema.pagination import After, Before, Connection, First, Last, given
+from schema.pagination import Connection, given
 from schema.scalars import Currency, Metadata
 from schema.timeline import HasTimeline
 
@@ -97,29 +97,17 @@ class Product(HasTimeline):
     def is_type_of(cls, obj: object, _info: object) -> bool:
         return isinstance(obj, domain.Product)
 
-    @strawberry.field(description="What it costs, in all its currencies and intervals.")
-    async def prices(
+    @listed(BY_ID, description="What it costs, in all its currencies and intervals.")
+    def prices(
         root: strawberry.Parent[domain.Product],
         info: Info,
-        first: First = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
         filter: Annotated[
             PriceFilterInput | None, strawberry.argument(description="Which prices; all by default.")
         ] = strawberry.UNSET,
         sort: SortArgument = Sort.NEWEST,
     ) -> Connection[Price]:
         where = filter.to_domain() if filter else PriceFilter()
-        return await connection(
-            BY_ID,
-            lambda request: info.context.loaders.prices_of_product.load(root.id, request, where),
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            sort=sort,
-        )
+        return paged(lambda request: info.context.loaders.prices_of_product.load(root.id, request, where))
 
 
 @strawberry.input(description="Which products.")
@@ -139,14 +127,10 @@ class ProductQuery:
         info.context.require(Permission.CATALOGUE_READ)
         return cast("Product | None", await info.context.loaders.products.load(id))
 
-    @strawberry.field(description="The catalogue.")
-    async def products(
+    @listed(PRODUCTS, description="The catalogue.")
+    def products(
         self,
         info: Info,
-        first: First = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
         filter: Annotated[
             ProductFilterInput | None, strawberry.argument(description="Which products; all by default.")
         ] = strawberry.UNSET,
@@ -155,15 +139,7 @@ class ProductQuery:
         info.context.require(Permission.CATALOGUE_READ)
         where = filter.to_domain() if filter else ProductFilter()
         queries, viewer = info.context.services.queries, info.context.viewer
-        return await connection(
-            PRODUCTS,
-            lambda request: queries.products.page(request, where, viewer=viewer),
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            sort=sort,
-        )
+        return paged(lambda request: queries.products.page(request, where, viewer=viewer))
 
     @strawberry.field(description="A price by its id; null when there is none.")
     async def price(

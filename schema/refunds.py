@@ -17,9 +17,9 @@ from schema.context import Info
 from schema.described import described_enum
 from schema.errors import UserError, user_error
 from schema.inputs import KEY_REQUIRED, required_request_of
-from schema.listing import BY_ID, SortArgument, TimeSpan, connection, span, words
+from schema.listing import BY_ID, SortArgument, TimeSpan, listed, paged, span, words
 from schema.money import Money, MoneyInput
-from schema.pagination import After, Before, Connection, First, Last, given
+from schema.pagination import Connection, given
 from schema.timeline import HasTimeline
 
 if TYPE_CHECKING:
@@ -132,29 +132,17 @@ class RefundQuery:
         info.context.require(Permission.RECORDS_READ)
         return cast("Refund | None", await info.context.loaders.refunds.load(id))
 
-    @strawberry.field(description="Refunds; a customer sees their own.")
-    async def refunds(
+    @listed(BY_ID, description="Refunds; a customer sees their own.")
+    def refunds(
         self,
         info: Info,
-        first: First = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
         filter: RefundsFilter = strawberry.UNSET,
         sort: SortArgument = Sort.NEWEST,
     ) -> Connection[Refund] | None:
         info.context.require(Permission.RECORDS_READ)
         where = filter.to_domain() if filter else RefundFilter()
         queries, viewer = info.context.services.queries, info.context.viewer
-        return await connection(
-            BY_ID,
-            lambda request: queries.refunds.page(request, where, viewer=viewer),
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            sort=sort,
-        )
+        return paged(lambda request: queries.refunds.page(request, where, viewer=viewer))
 
 
 # --- mutations ------------------------------------------------------------------------------------------------------

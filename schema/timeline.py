@@ -13,10 +13,10 @@ from domain.money import Money
 from domain.queries import EventFilter, Sort
 from schema.context import Info
 from schema.described import described_enum
-from schema.listing import BY_ID, SortArgument, connection, words
+from schema.listing import BY_ID, SortArgument, listed, paged, words
 from schema.money import format_money
 from schema.node import Node
-from schema.pagination import After, Before, Connection, First, Last
+from schema.pagination import Connection
 from schema.scalars import Metadata
 
 _SENTENCES: dict[EventKind, str] = {
@@ -117,27 +117,15 @@ class HasId(Protocol):
 class HasTimeline(Node):
     id: strawberry.ID = strawberry.field(description="Global id.")
 
-    @strawberry.field(description="What happened to this record and to what hangs from it, the latest first.")
-    async def timeline(
+    @listed(BY_ID, description="What happened to this record and to what hangs from it, the latest first.")
+    def timeline(
         root: strawberry.Parent[HasId],
         info: Info,
-        first: First = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
         filter: TimelineFilter = strawberry.UNSET,
         sort: SortArgument = Sort.NEWEST,
     ) -> Connection[Event]:
         where = EventFilter(kinds=words(filter.kinds if filter else None))
-        return await connection(
-            BY_ID,
-            lambda request: info.context.loaders.events_of.load(root.id, request, where),
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-            sort=sort,
-        )
+        return paged(lambda request: info.context.loaders.events_of.load(root.id, request, where))
 
 
 def summary_of(event: DomainEvent) -> str:
