@@ -19,8 +19,11 @@ import contextvars
 import logging
 import secrets
 import signal
+import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -334,6 +337,7 @@ async def serve(settings: Settings) -> None:
     async with gateway(settings) as running:
         if missing := await _lacks(running):
             raise SettingsWrong([f"The gateway is not ready: {'; '.join(missing)}."])
+        listener = _listener(settings)
         await note_default_account(
             running.store,
             running.services.providers,
@@ -341,11 +345,9 @@ async def serve(settings: Settings) -> None:
             deployment=running.services.deployment,
         )
         await running.background.begin()
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 application(running),
-                host=settings.host,
-                port=settings.port,
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -367,10 +369,36 @@ async def serve(settings: Settings) -> None:
         if settings.serves_graphiql:
             typer.echo(f"GraphiQL: {settings.address}/graphql")
         try:
-            await server.serve()
+            await server.serve(sockets=[listener])
         finally:
             stop.set()
-            await _end(beside, settings.shutdown_seconds)
+            deadline = (server.told_to_stop_at or time.monotonic()) + settings.shutdown_seconds
+            await _end(beside, max(deadline - time.monotonic(), 0))
+            await running.detached.drain(grace_seconds=max(deadline - time.monotonic(), 0))
+
+
+class _Server(uvicorn.Server):
+    """Remembers when it was told to stop: requests, jobs and payments share one time to end."""
+
+    told_to_stop_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.told_to_stop_at = self.told_to_stop_at or time.monotonic()
+        super().handle_exit(sig, frame)
+
+
+def _listener(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise SettingsWrong(
+            [f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}): PAYDESK_PORT sets another."]
+        ) from None
+    return listener
 
 
 async def work(settings: Settings) -> None:
@@ -481,7 +509,9 @@ def token_command(
 
     async def sign(settings: Settings) -> None:
         if settings.is_production:
-            raise SettingsWrong(["In production tokens come from the identity provider."])
+            raise SettingsWrong(
+                ["PAYDESK_ENVIRONMENT is production (the default), where tokens come from the identity provider."]
+            )
         async with _database(settings) as database:
             if settings.is_development:
                 await migrate(database)
@@ -517,7 +547,10 @@ def keys_list_command() -> None:
 
     async def show(settings: Settings) -> None:
         async with _api_keys(settings) as api_keys:
-            for key in await api_keys.all():
+            made = await api_keys.all()
+            if not made:
+                typer.echo("There are no keys yet: paydesk keys create NAME makes one.")
+            for key in made:
                 state = "revoked" if key.revoked_at else "active"
                 used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
                 scopes = "all" if key.permissions == frozenset(Permission) else ", ".join(sorted(key.permissions))

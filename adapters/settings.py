@@ -204,6 +204,8 @@ class Settings(BaseSettings):
             wrong.append("PAYDESK_PROVIDER=fake takes no real money: it is refused in production.")
         if self.fake_url and not (self.fake_api_key and self.fake_webhook_secret):
             wrong.append("PAYDESK_FAKE_URL goes with PAYDESK_FAKE_API_KEY and PAYDESK_FAKE_WEBHOOK_SECRET.")
+        if self.database_url.removeprefix("sqlite://") == self.fake_books:
+            wrong.append("PAYDESK_FAKE_BOOKS is the file of PAYDESK_DATABASE_URL: the fake provider keeps its own.")
         return wrong
 
     # --- what follows -----------------------------------------------------------------------------------------------

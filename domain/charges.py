@@ -18,6 +18,7 @@ from domain.declines import DECLINES, Decline, DeclineCode
 from domain.errors import (
     AmountNotPositive,
     ChargeNotRefundable,
+    NothingLeftToRefund,
     RefundAmountTooHigh,
 )
 from domain.money import Money
@@ -149,7 +150,7 @@ class Charge:
         if not self.captured.is_positive:
             raise ChargeNotRefundable(self.state)
         if not self.refundable.is_positive:
-            raise ChargeNotRefundable("refunded")
+            raise NothingLeftToRefund
         if not amount.is_positive:
             raise AmountNotPositive(path=("amount",))
         if amount > self.refundable:

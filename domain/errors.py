@@ -265,6 +265,13 @@ class ChargeNotRefundable(Conflict):
         )
 
 
+class NothingLeftToRefund(Conflict):
+    code = ErrorCode.CHARGE_NOT_REFUNDABLE
+
+    def __init__(self) -> None:
+        super().__init__("All of the charge was refunded, or is being refunded.", path=("chargeId",))
+
+
 class RefundAmountTooHigh(Conflict):
     code = ErrorCode.REFUND_AMOUNT_TOO_HIGH
 

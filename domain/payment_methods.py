@@ -44,6 +44,8 @@ class PaymentMethod:
     next_action: NextAction | None = None
     decline_code: DeclineCode | None = None
     failure_message: str | None = None
+    return_url: str | None = None
+    """Kept with the token, for the same reason."""
     make_default: bool = False
     livemode: bool
     created_at: datetime

@@ -123,6 +123,7 @@ class PaymentMethod(Model):
     next_action = json(null=True)
     decline_code = word(null=True)
     failure_message = TextField(null=True)
+    return_url = TextField(null=True)
     make_default = BooleanField()
     livemode = BooleanField()
     created_at = DatetimeField()

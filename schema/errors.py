@@ -35,7 +35,7 @@ UserErrorCode = described_enum(
         ErrorCode.ORDER_ALREADY_PAID: "The order is paid already.",
         ErrorCode.ORDER_NOT_CANCELABLE: "The order is complete, ended, or has taken money.",
         ErrorCode.CHARGE_IN_PROGRESS: "A payment of this order is under way; ask again when it has ended.",
-        ErrorCode.CHARGE_NOT_REFUNDABLE: "The charge has taken no money.",
+        ErrorCode.CHARGE_NOT_REFUNDABLE: "The charge has taken no money, or nothing of it is left to refund.",
         ErrorCode.REFUND_AMOUNT_TOO_HIGH: "More than is left of the charge; see `Charge.refundable`.",
         ErrorCode.PAYMENT_METHOD_MISSING: "No payment method was named and the customer has no default.",
         ErrorCode.PAYMENT_METHOD_NOT_USABLE: "The payment method is not active.",

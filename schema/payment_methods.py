@@ -88,6 +88,10 @@ class PaymentMethod(HasTimeline):
             return DECLINES[root.decline_code].message
         return "The card could not be stored. Please enter it again or use another card."
 
+    @strawberry.field(description="Why the provider refused it, in its words; for servers and staff.")
+    def provider_message(root: strawberry.Parent[domain.PaymentMethod], info: Info) -> str | None:
+        return root.failure_message if info.context.viewer.sees_all else None
+
     @strawberry.field(description="Whether it is charged when a payment names none.")
     async def is_default(root: strawberry.Parent[domain.PaymentMethod], info: Info) -> bool:
         customer = await info.context.loaders.customers.load(root.customer_id)

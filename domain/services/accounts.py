@@ -53,7 +53,7 @@ class ProviderAccountService:
         if known is not None:
             return known.customer_ref
         request = CustomerRequest(customer_id=customer.id, email=customer.email, name=customer.name)
-        result = await self._teller.provider(account).ensure_customer(request)
+        result = await self._teller.ensure_customer(account, request)
         if result.outcome is Outcome.FAILED:
             return result.refusal or Refusal(message="the provider refused the customer")
         if result.customer_ref is None:
@@ -83,7 +83,7 @@ class ProviderAccountService:
             raise ProviderRefused(customer_ref.message)
         if customer_ref is None:
             raise ProviderUnavailable
-        session = await self._teller.provider(account).client_session(customer_ref=customer_ref)
+        session = await self._teller.client_session(account, customer_ref)
         if isinstance(session, Refusal):
             raise ProviderUnavailable
         return session

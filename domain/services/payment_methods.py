@@ -1,5 +1,6 @@
 """Payment methods: the row first, then the provider, then what it answered."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -104,11 +105,11 @@ class PaymentMethodService:
             customer = await tx.customers.get(customer_id) if customer_id else None
             if customer is None or not principal.sees(customer.id):
                 raise NotFound("customer", path=("customerId",))
-            method = self._new(customer, token, make_default=command.make_default, now=now)
+            method = self._new(customer, token, command.return_url, make_default=command.make_default, now=now)
             if made := await claim(tx, command.request, method.id, now=now):
                 return Attached(customer_id=customer.id, payment_method_id=made)
             await self._request(tx, method, actor=principal.actor, now=now)
-        await self._ask_and_wait(customer, method, return_url=command.return_url)
+        await self._ask_and_wait(customer, method)
         return Attached(customer_id=customer.id, payment_method_id=method.id)
 
     async def create_customer_with(self, principal: Principal, command: CreateCustomerWithPaymentMethod) -> Attached:
@@ -120,7 +121,7 @@ class PaymentMethodService:
         self._teller.require_support(self._providers.default_account, ProviderAction.ATTACH_PAYMENT_METHOD)
         now = self._clock.now()
         customer = self._customers.new(principal, command.fields, now=now)
-        method = self._new(customer, token, make_default=True, now=now)
+        method = self._new(customer, token, command.return_url, make_default=True, now=now)
         try:
             async with self._store.transaction() as tx:
                 # The key belongs to the customer, who stays whatever becomes of the card.
@@ -133,7 +134,7 @@ class PaymentMethodService:
             if taken.constraint != "customers_external_id":
                 raise
             raise ExternalIdTaken("customer", path=("externalId",)) from taken
-        await self._ask_and_wait(customer, method, return_url=command.return_url)
+        await self._ask_and_wait(customer, method)
         return Attached(customer_id=customer.id, payment_method_id=method.id)
 
     async def resolve(self, payment_method_id: str, *, tries: int) -> Again | None:
@@ -143,7 +144,7 @@ class PaymentMethodService:
             customer = await tx.customers.get(method.customer_id) if method else None
         if method is None or customer is None or method.state is not PaymentMethodState.PENDING:
             return None
-        settled = await self._ask(customer, method, return_url=None, again=True)
+        settled = await self._ask(customer, method, again=True)
         if settled.state is not PaymentMethodState.PENDING:
             return None
         if tries < len(_TRY_AGAIN_SECONDS):
@@ -165,7 +166,7 @@ class PaymentMethodService:
                     raise PaymentMethodInUse
                 await self._detach(tx, customer, method, actor=principal.actor)
         if method.state is not PaymentMethodState.DETACHED and method.payment_method_ref is not None:
-            task = self._detached.spawn(self.forget(method.id), name=f"forget {method.id}")
+            task = self._detached.spawn(self._forget_now(method.id), name=f"forget {method.id}")
             await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds)
         return Attached(customer_id=method.customer_id, payment_method_id=method.id)
 
@@ -180,14 +181,17 @@ class PaymentMethodService:
             await self._make_default(tx, customer, None, actor=actor)
         await self._event(tx, EventKind.PAYMENT_METHOD_DETACHED, method, actor=actor, now=now)
 
+    async def _forget_now(self, payment_method_id: str) -> None:
+        with suppress(NothingHeard):  # then the job does it later
+            await self.forget(payment_method_id)
+
     async def forget(self, payment_method_id: str) -> None:
         """Have the provider forget a detached card; NothingHeard when it did not say that it has."""
         async with self._store.reading() as tx:
             method = await tx.payment_methods.get(payment_method_id)
         if method is None or method.state is not PaymentMethodState.DETACHED or method.payment_method_ref is None:
             return
-        provider = self._teller.provider(method.account)
-        result = await provider.detach_payment_method(payment_method_ref=method.payment_method_ref)
+        result = await self._teller.detach(method.account, method.payment_method_ref)
         if result.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED):
             raise NothingHeard(method.id)
         async with self._store.transaction() as tx:
@@ -221,12 +225,15 @@ class PaymentMethodService:
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 
-    def _new(self, customer: Customer, token: str, *, make_default: bool, now: datetime) -> PaymentMethod:
+    def _new(
+        self, customer: Customer, token: str, return_url: str | None, *, make_default: bool, now: datetime
+    ) -> PaymentMethod:
         return PaymentMethod(
             id=new_id(IdPrefix.PAYMENT_METHOD),
             customer_id=customer.id,
             account=self._providers.default_account,
             token=token,
+            return_url=return_url,
             make_default=make_default,
             livemode=customer.livemode,
             created_at=now,
@@ -238,14 +245,12 @@ class PaymentMethodService:
         await tx.jobs.schedule(JobKind.RESOLVE_PAYMENT_METHOD, method.id, after_seconds=self._deployment.lease_seconds)
         await self._event(tx, EventKind.PAYMENT_METHOD_REQUESTED, method, actor=actor, now=now)
 
-    async def _ask_and_wait(self, customer: Customer, method: PaymentMethod, *, return_url: str | None) -> None:
-        task = self._detached.spawn(self._ask(customer, method, return_url=return_url), name=method.id)
+    async def _ask_and_wait(self, customer: Customer, method: PaymentMethod) -> None:
+        task = self._detached.spawn(self._ask(customer, method), name=method.id)
         # An error in there is logged, and the job of the payment method goes on with it.
         await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds)
 
-    async def _ask(
-        self, customer: Customer, method: PaymentMethod, *, return_url: str | None, again: bool = False
-    ) -> PaymentMethod:
+    async def _ask(self, customer: Customer, method: PaymentMethod, *, again: bool = False) -> PaymentMethod:
         customer_ref = await self._accounts.ref_of(customer, method.account)
         if isinstance(customer_ref, Refusal):
             result = PaymentMethodResult(outcome=Outcome.FAILED, refusal=customer_ref)
@@ -256,9 +261,9 @@ class PaymentMethodService:
                 payment_method_id=method.id,
                 customer_ref=customer_ref,
                 token=method.token or "",
-                return_url=return_url,
+                return_url=method.return_url,
             )
-            result = await self._teller.provider(method.account).attach_payment_method(request)
+            result = await self._teller.attach(method.account, request)
         if again and result.outcome is Outcome.NOT_SENT:
             # A repeat that never left says nothing of the first request, which may have arrived.
             result = replace(result, outcome=Outcome.UNKNOWN)
@@ -316,8 +321,7 @@ class PaymentMethodService:
             method = await tx.payment_methods.find_by_ref(account, payment_method_ref)
         if method is None:
             return False
-        provider = self._teller.provider(account)
-        result = await provider.fetch_payment_method(payment_method_ref=payment_method_ref)
+        result = await self._teller.fetch_payment_method(account, payment_method_ref)
         if result.outcome is Outcome.UNKNOWN and not result.gone:
             raise NothingHeard(payment_method_ref)
         await self._settle(method.id, result, actor=actor)

@@ -1,4 +1,4 @@
-"""The teller: the only place where a request that moves money is handed to a provider.
+"""The teller: the only place where a request is handed to a provider.
 
 Whatever comes back, and whatever does not come back in time, is an outcome. No transaction is open here.
 """
@@ -11,11 +11,16 @@ from typing import TypeVar
 from domain.deployment import Deployment, Providers
 from domain.operations import Operation, restored
 from domain.provider import (
+    AttachRequest,
     ChargeRequest,
     ChargeResult,
+    ClientSession,
     ContinueRequest,
+    CustomerRequest,
+    CustomerResult,
     LookUp,
     Outcome,
+    PaymentMethodResult,
     PaymentProvider,
     ProviderAction,
     RefundRequest,
@@ -76,6 +81,28 @@ class Teller:
         asked = self.provider(account).find_refund(look_up)
         return await self._bounded(asked, else_=_REFUND_UNKNOWN, about=look_up.operation_id)
 
+    # --- cards ------------------------------------------------------------------------------------------------------
+
+    async def ensure_customer(self, account: str, request: CustomerRequest) -> CustomerResult:
+        asked = self.provider(account).ensure_customer(request)
+        return await self._bounded(asked, else_=_CUSTOMER_UNKNOWN, about=request.customer_id)
+
+    async def client_session(self, account: str, customer_ref: str) -> ClientSession | Refusal:
+        asked = self.provider(account).client_session(customer_ref=customer_ref)
+        return await self._bounded(asked, else_=_NO_ANSWER, about=customer_ref)
+
+    async def attach(self, account: str, request: AttachRequest) -> PaymentMethodResult:
+        asked = self.provider(account).attach_payment_method(request)
+        return await self._bounded(asked, else_=_METHOD_UNKNOWN, about=request.payment_method_id)
+
+    async def detach(self, account: str, payment_method_ref: str) -> PaymentMethodResult:
+        asked = self.provider(account).detach_payment_method(payment_method_ref=payment_method_ref)
+        return await self._bounded(asked, else_=_METHOD_UNKNOWN, about=payment_method_ref)
+
+    async def fetch_payment_method(self, account: str, payment_method_ref: str) -> PaymentMethodResult:
+        asked = self.provider(account).fetch_payment_method(payment_method_ref=payment_method_ref)
+        return await self._bounded(asked, else_=_METHOD_UNKNOWN, about=payment_method_ref)
+
     async def _bounded(self, asked: Awaitable[Answer], *, else_: Answer, about: str) -> Answer:
         """The answer; `else_` when the adapter hangs or breaks the promise of the port not to raise."""
         try:
@@ -89,6 +116,8 @@ class Teller:
 
 _NO_ANSWER = Refusal(message="the provider gave no usable answer")
 _CHARGE_UNKNOWN = ChargeResult(outcome=Outcome.UNKNOWN, refusal=_NO_ANSWER)
+_CUSTOMER_UNKNOWN = CustomerResult(outcome=Outcome.UNKNOWN, refusal=_NO_ANSWER)
+_METHOD_UNKNOWN = PaymentMethodResult(outcome=Outcome.UNKNOWN, refusal=_NO_ANSWER)
 _REFUND_UNKNOWN = RefundResult(outcome=Outcome.UNKNOWN, refusal=_NO_ANSWER)
 
 

@@ -140,6 +140,7 @@ class Migration(migrations.Migration):
                 ("next_action", fields.JSONField(null=True)),
                 ("decline_code", fields.CharField(null=True, max_length=40)),
                 ("failure_message", fields.TextField(null=True)),
+                ("return_url", fields.TextField(null=True)),
                 ("make_default", fields.BooleanField()),
                 ("livemode", fields.BooleanField()),
                 ("created_at", fields.DatetimeField()),

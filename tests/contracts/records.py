@@ -93,6 +93,7 @@ def a_payment_method(customer: Customer) -> PaymentMethod:
         next_action=SdkAction(client_secret="secret_1", expires_at=LATER),
         decline_code=DeclineCode.CARD_EXPIRED,
         failure_message="expired",
+        return_url="https://shop.example/cards",
         make_default=True,
         livemode=True,
         created_at=NOW,
