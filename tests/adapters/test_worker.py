@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,9 +12,9 @@ import pytest
 from adapters.worker import JOBS_AT_ONCE, MOST_TRIES, Worker
 from domain.jobs import Again, Job, JobKind
 from persistence.connections import Connection
-from persistence.database import Database
+from persistence.database import Database, database_now
 from persistence.jobs import TortoiseJobQueue
-from persistence.sql import Dialect
+from persistence.sql import Dialect, instant
 from persistence.store import TortoiseStore
 
 KIND = JobKind.APPLY_WEBHOOK
@@ -159,6 +160,69 @@ async def test_what_is_about_money_is_never_given_up(database: Database, log: Lo
     assert log.ended == ["op_1"]
 
 
+@pytest.mark.parametrize("dialect", [Dialect.SQLITE])
+@pytest.mark.parametrize("kind", JobKind)
+async def test_after_so_many_failures_only_what_is_about_money_comes_back(
+    database: Database, log: Log, kind: JobKind
+) -> None:
+    async def run(_job: Job) -> Again | None:
+        raise LookupError("never there")
+
+    await schedule(database, "x", kind=kind)
+    for tries, goes_on in ((MOST_TRIES - 1, True), (MOST_TRIES, kind.is_about_money)):
+        await make_due(database, tries=tries - 1)
+        await worker_of(database, run).run_due()
+        left = (await jobs_of(database))["x"]
+        assert (left["tries"], left["dead_at"] is None) == (tries, goes_on)
+
+    await make_due(database)
+    assert await worker_of(database, log.run).run_due() == (1 if kind.is_about_money else 0)
+
+
+@pytest.mark.parametrize("dialect", [Dialect.SQLITE])
+@pytest.mark.parametrize(
+    ("tries", "longest_seconds"), [(1, 2), (2, 4), (5, 32), (11, 2_048), (12, 3_600), (20, 3_600), (100_000, 3_600)]
+)
+async def test_the_more_often_it_failed_the_longer_it_waits_up_to_an_hour(
+    database: Database, tries: int, longest_seconds: int
+) -> None:
+    async def run(_job: Job) -> Again | None:
+        raise LookupError("not there")
+
+    # Never given up, and so there is no number of tries that does not occur.
+    subjects = [f"op_{number}" for number in range(8)]
+    await schedule(database, *subjects, kind=JobKind.RESOLVE_OPERATION)
+    await make_due(database, tries=tries - 1)
+    before = datetime.now(UTC)
+    await worker_of(database, run).run_due()
+    after = datetime.now(UTC)
+
+    async with database.reader() as connection:
+        times = [instant(row["run_at"]) for row in await connection.fetch_all("SELECT run_at FROM jobs")]
+    # The clock of the database has milliseconds, rounded either way.
+    slack = timedelta(milliseconds=2)
+    assert min(times) >= before + timedelta(seconds=longest_seconds / 2) - slack
+    assert max(times) <= after + timedelta(seconds=longest_seconds) + slack
+    # Half of it is chance: what failed together does not come back together.
+    assert max(times) - min(times) > timedelta(seconds=longest_seconds / 50)
+
+
+async def test_nobody_else_begins_a_job_before_it_is_cut_off(database: Database) -> None:
+    hidden_for: list[float] = []
+
+    async def run(_job: Job) -> Again | None:
+        async with database.reader() as connection:
+            (row,) = await connection.fetch_all("SELECT run_at FROM jobs")
+            now = await database_now(connection)
+        hidden_for.append((instant(row["run_at"]) - now).total_seconds())
+        return None
+
+    await schedule(database, "whd_1")
+    await worker_of(database, run, longest_job_seconds=300).run_due()
+
+    assert hidden_for[0] > 300 + 5
+
+
 async def test_a_job_that_hangs_is_cut_off_and_tried_later(database: Database) -> None:
     async def run(_job: Job) -> Again | None:
         await asyncio.Event().wait()
@@ -187,24 +251,28 @@ async def test_what_becomes_due_is_begun_without_being_told(database: Database) 
 
 
 async def test_a_worker_that_is_told_to_stop_finishes_what_it_has_and_begins_nothing(database: Database) -> None:
-    begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    # With both hands full, so that it is not asking for more at the very moment of the stop.
+    at_once = [f"whd_{number}" for number in range(JOBS_AT_ONCE)]
+    begun, ended, all_begun, go_on = set[str](), set[str](), asyncio.Event(), asyncio.Event()
 
-    async def run(_job: Job) -> Again | None:
-        begun.set()
+    async def run(job: Job) -> Again | None:
+        begun.add(job.subject_id)
+        if len(begun) == JOBS_AT_ONCE:
+            all_begun.set()
         await go_on.wait()
-        ended.set()
+        ended.add(job.subject_id)
         return None
 
-    await schedule(database, "whd_1")
+    await schedule(database, *at_once)
     async with at_work(worker_of(database, run)) as stop:
         async with asyncio.timeout(10):
-            await begun.wait()
+            await all_begun.wait()
         stop.set()
-        await schedule(database, "whd_2")
+        await schedule(database, "whd_late")
         go_on.set()
 
-    assert ended.is_set()
-    assert list(await jobs_of(database)) == ["whd_2"]
+    assert begun == ended == set(at_once)
+    assert list(await jobs_of(database)) == ["whd_late"]
 
 
 async def test_jobs_run_side_by_side_up_to_a_number(database: Database) -> None:

@@ -23,6 +23,9 @@ from domain.provider import (
 )
 from tests.adapters.fake.helpers import API_KEY, SECRET, StandingClock, look_up, served
 
+CONNECTIONS = 100
+"""As many as a wire opens at once."""
+
 
 def provider_at(url: str, *, api_key: str = API_KEY, timeout_seconds: float = 0.5) -> FakeProvider:
     return FakeProvider.over_http(
@@ -201,6 +204,35 @@ async def test_no_question_ever_raises_and_none_is_answered_by_guessing() -> Non
         await provider.close()
 
     assert [result and result.outcome for result in results] == [Outcome.UNKNOWN] * len(results)
+
+
+async def test_a_request_that_found_no_connection_never_left() -> None:
+    """All connections wait for a bank that hangs: the next request learns soon, and for certain, that it never left."""
+    arrived = asyncio.Semaphore(0)
+    hanging: list[asyncio.StreamWriter] = []
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hanging.append(writer)
+        arrived.release()
+        await reader.read()
+
+    async with await asyncio.start_server(hang, "127.0.0.1", 0, backlog=200) as server:
+        provider = provider_at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout_seconds=4)
+        waiting = [asyncio.create_task(provider.charge(a_charge())) for _ in range(CONNECTIONS)]
+        for _ in waiting:
+            await arrived.acquire()
+
+        late = await provider.charge(a_charge())
+
+        assert not any(task.done() for task in waiting), "none of them has run into its time-out yet"
+        for writer in hanging:
+            writer.close()
+        outcomes = {result.outcome for result in await asyncio.gather(*waiting)}
+        await provider.close()
+
+    assert (late.outcome, late.refusal and late.refusal.provider_code) == (Outcome.NOT_SENT, "unreachable")
+    assert outcomes == {Outcome.UNKNOWN}
+    assert len(hanging) == CONNECTIONS
 
 
 async def test_a_look_up_that_did_not_leave_is_unknown_too() -> None:
