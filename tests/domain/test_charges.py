@@ -14,6 +14,8 @@ from domain.errors import (
     AmountNotPositive,
     ChargeNotRefundable,
     CurrencyMismatch,
+    ErrorCode,
+    NothingLeftToRefund,
     RefundAmountTooHigh,
 )
 from domain.money import Money
@@ -352,8 +354,9 @@ class TestRefunds:
     def test_nothing_more_goes_back_once_everything_has(self) -> None:
         charge = paid_charge(100).refund_requested(usd(100), now=LATER)
         for spoken_for in (charge, charge.refund_ended(usd(100), given_back=usd(100), now=LATER)):
-            with pytest.raises(ChargeNotRefundable, match="refunded"):
+            with pytest.raises(NothingLeftToRefund) as refused:
                 spoken_for.check_refundable(usd(1))
+            assert (refused.value.code, refused.value.path) == (ErrorCode.CHARGE_NOT_REFUNDABLE, ("chargeId",))
 
     def test_late_money_makes_more_refundable(self) -> None:
         charge = paid_charge(100).refund_requested(usd(100), now=LATER)
@@ -375,7 +378,7 @@ class TestRefunds:
                     charge = charge.refund_requested(usd(number), now=LATER)
                     under_way.append(usd(number))
                 else:
-                    refusal = RefundAmountTooHigh if charge.refundable.is_positive else ChargeNotRefundable
+                    refusal = RefundAmountTooHigh if charge.refundable.is_positive else NothingLeftToRefund
                     with pytest.raises(refusal):
                         charge.refund_requested(usd(number), now=LATER)
             elif under_way:
