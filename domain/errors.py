@@ -265,11 +265,9 @@ class ChargeNotRefundable(Conflict):
         )
 
 
-class NothingLeftToRefund(Conflict):
-    code = ErrorCode.CHARGE_NOT_REFUNDABLE
-
+class NothingLeftToRefund(ChargeNotRefundable):
     def __init__(self) -> None:
-        super().__init__("All of the charge was refunded, or is being refunded.", path=("chargeId",))
+        Conflict.__init__(self, "All of the charge was refunded, or is being refunded.", path=("chargeId",))
 
 
 class RefundAmountTooHigh(Conflict):

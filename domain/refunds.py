@@ -83,7 +83,7 @@ class Refund:
         return replace(
             self,
             state=state,
-            amount=result.amount if state is RefundState.SUCCEEDED and result.amount else self.amount,
+            amount=self._given_back(result) if state is RefundState.SUCCEEDED else self.amount,
             refund_ref=result.refund_ref or self.refund_ref,
             # A result that knows nothing carries the default, which must not displace a void that was seen.
             executed_as=self.executed_as if state is RefundState.UNKNOWN else result.executed_as,
@@ -93,6 +93,12 @@ class Refund:
             next_check_at=self.next_check_at if state is RefundState.UNKNOWN else None,
             updated_at=now,
         )
+
+    def _given_back(self, result: RefundResult) -> Money:
+        """What the provider says that it gave back, where that can be; else what was asked for."""
+        told = result.amount
+        can_be = told is not None and told.currency == self.amount.currency and told.is_positive
+        return told if told is not None and can_be else self.amount
 
     def not_applied(self, *, now: datetime) -> "Refund":
         return replace(

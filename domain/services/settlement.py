@@ -190,7 +190,7 @@ class Settlement:
                     await tx.keys.release(before.id)
             else:
                 after = after.checked_again_at(now + await _postpone(tx, learnt))
-        return await _book_refund(tx, charge, before, after, actor=actor, now=now)
+        return await _book_refund(tx, charge, before, after, told=result.amount, actor=actor, now=now)
 
     async def refund_not_applied(self, tx: Transaction, refund_id: str, *, operation_id: str, actor: str) -> Refund:
         charge, operation, before = await _lock_refund(tx, refund_id, operation_id)
@@ -282,15 +282,27 @@ async def _lock_refund(tx: Transaction, refund_id: str, operation_id: str) -> tu
 
 
 async def _book_refund(
-    tx: Transaction, charge: Charge, before: Refund, after: Refund, *, actor: str, now: datetime
+    tx: Transaction,
+    charge: Charge,
+    before: Refund,
+    after: Refund,
+    *,
+    told: Money | None = None,
+    actor: str,
+    now: datetime,
 ) -> Refund:
+    """`told` is the amount that the provider named, where it named one."""
     if after == before:
         return before
+    # Never more than the charge still has, whatever the provider says: the review tells the rest.
+    after = replace(after, amount=min(after.amount, charge.refundable + before.amount)) if before.is_waiting else after
     await tx.refunds.save(after)
     given_back = after.state is RefundState.SUCCEEDED and before.state is not RefundState.SUCCEEDED
     if before.is_waiting and not after.is_waiting:
         given = after.amount if given_back else Money.zero(after.amount.currency)
         charged = charge.refund_ended(before.amount, given_back=given, now=now)
+        if given_back and told is not None and told != before.amount:
+            charged = charged.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
         await tx.charges.save(charged)
         if charged.review and not charge.review:
             await tx.events.add(_review_opened(charged, charged.review, actor=actor, now=now))

@@ -1,11 +1,12 @@
 """Money back: reserved under the lock, sent once, and free again when nothing happened."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from domain.charges import ChargeState, FailureCode
+from domain.charges import ChargeState, FailureCode, ReviewReason
 from domain.errors import (
     AmountNotPositive,
     ChargeNotRefundable,
@@ -224,3 +225,29 @@ async def test_who_may_not_refund_changes_nothing(shop: Shop) -> None:
     with pytest.raises(NotFound):
         await shop.refund("chg_00000000000000000000000000", 1_00)
     assert await shop.rows("SELECT id FROM refunds") == []
+
+
+@pytest.mark.parametrize(
+    ("told", "booked"),
+    [(usd(4_00), usd(4_00)), (usd(25_00), usd(20_00)), (usd(0), usd(5_00)), (Money(5_00, "EUR"), usd(5_00))],
+)
+async def test_another_amount_than_was_asked_for_is_booked_as_far_as_it_can_be_and_reviewed(
+    shop: Shop, told: Money, booked: Money
+) -> None:
+    """F21, for money on its way back: what the provider says is booked, and a person looks at it."""
+
+    async def say_otherwise(_asked: Any, ask: Ask) -> Any:
+        return replace(await ask(), amount=told)
+
+    charge = await shop.paid(await shop.order(20_00))
+    shop.provider.between["refund"] = say_otherwise
+
+    refund = await shop.refunded(charge.id, 5_00)
+
+    after = await shop.charge(charge.id)
+    assert (refund.state, refund.amount) == (RefundState.SUCCEEDED, booked)
+    assert (after.refunded, after.refund_reserved) == (booked, usd(0))
+    assert after.review is not None
+    assert after.review.reason is ReviewReason.AMOUNT_MISMATCH
+    assert "CHARGE_REVIEW_OPENED" in await shop.events(charge.id)
+    assert (await shop.ledger(charge.id))["REFUNDS"] == booked.minor_units

@@ -18,7 +18,7 @@ from persistence.database import Database
 from persistence.store import TortoiseStore
 from tests.services.conftest import OpenShop
 from tests.services.dying import die_after, die_before
-from tests.services.shop import SHOP, MovableClock, Shop, usd
+from tests.services.shop import PROVIDER_SECONDS, SHOP, MovableClock, Shop, usd
 from tests.services.watching import Ask, WatchedProvider
 
 THREE_D_SECURE = "tok_threeDSecureRequired"
@@ -196,7 +196,7 @@ async def test_a_continuation_is_finished_once(shop: Shop, kill: Any) -> None:
 async def test_a_slow_bank_is_waited_for(shop: Shop) -> None:
     """F10, F16: the key is in use at the bank, which answers 409; a look at that time is no proof either."""
     order_id = await shop.order()
-    shop.misbehave("charge#1=slow:0.6")
+    shop.misbehave(f"charge#1=slow:{PROVIDER_SECONDS + 1}")
     lost = await shop.paid(order_id)
     assert lost.state is ChargeState.UNKNOWN
 
@@ -204,7 +204,7 @@ async def test_a_slow_bank_is_waited_for(shop: Shop) -> None:
     assert (await shop.charge(lost.id)).state is ChargeState.UNKNOWN
     assert (await shop.operation(lost.id)).empty_looks == 0
 
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(1)
     await shop.run_jobs()
     assert (await shop.charge(lost.id)).state is ChargeState.SUCCEEDED
     assert len(shop.bank.truth().charges) == 1
@@ -223,7 +223,7 @@ async def test_a_charge_that_its_customer_waits_for_is_not_sent_after_ten_minute
     (charge,) = await shop.charges_of(order_id)
     del shop.provider.between["charge"]
     shop.provider.calls.clear()
-    clock.advance(minutes=10, seconds=1)
+    clock.advance(minutes=10, seconds=PROVIDER_SECONDS + 1)
 
     await shop.run_jobs(rounds=2)
     unknown = await shop.charge(charge.id)
@@ -299,13 +299,13 @@ async def test_an_empty_look_is_no_proof_while_a_request_may_travel(shop: Shop, 
     shop.provider.between["charge"] = die_before
     await shop.pay(order_id)
     (charge,) = await shop.charges_of(order_id)
-    clock.advance(minutes=10, seconds=1)
+    clock.advance(minutes=10, seconds=PROVIDER_SECONDS + 1)
     shop.provider.between["find_charge"] = find_nothing
 
     await shop.run_jobs(rounds=5)
     assert (await shop.charge(charge.id)).state is ChargeState.UNKNOWN
 
-    clock.advance(seconds=31)
+    clock.advance(seconds=30)
     await shop.run_jobs()
     assert (await shop.charge(charge.id)).failure_code is FailureCode.NOT_APPLIED
     await shop.check(settled=True)
