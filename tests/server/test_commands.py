@@ -152,7 +152,10 @@ def signed(*, expires: int, issuer: str = ISSUER, secret: str = JWT_SECRET) -> s
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("token", "dev"), "In production tokens come from the identity provider."),
+        (
+            ("token", "dev"),
+            "PAYDESK_ENVIRONMENT is production (the default), where tokens come from the identity provider.",
+        ),
         (("demo",), "PAYDESK_PROVIDER has to be set: who moves the money? Outside production, `fake` may."),
         (("fake-provider",), "The fake provider does not run in production."),
     ],
