@@ -345,6 +345,7 @@ async def serve(settings: Settings) -> None:
             deployment=running.services.deployment,
         )
         await running.background.begin()
+        stop = _told_to_stop()
         server = _Server(
             uvicorn.Config(
                 application(running),
@@ -354,9 +355,9 @@ async def serve(settings: Settings) -> None:
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=int(settings.shutdown_seconds),
-            )
+            ),
+            stop=stop,
         )
-        stop = _told_to_stop()
         beside = [_beside(running.worker.work(stop), "worker")] if settings.worker else []
         if running.bank is not None:
             sender = WebhookSender(
@@ -382,8 +383,14 @@ class _Server(uvicorn.Server):
 
     told_to_stop_at: float | None = None
 
+    def __init__(self, config: uvicorn.Config, *, stop: asyncio.Event) -> None:
+        super().__init__(config)
+        self.stop = stop
+        """Set with the signal, so that no job is begun while requests are still ending."""
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.told_to_stop_at = self.told_to_stop_at or time.monotonic()
+        self.stop.set()
         super().handle_exit(sig, frame)
 
 

@@ -47,8 +47,15 @@ class Worker:
                 task.add_done_callback(self._working.discard)
             if not claimed:
                 await _sleep(POLL_SECONDS, stop)
-        if self._working:
-            await asyncio.wait(self._working)
+        try:
+            if self._working:
+                await asyncio.wait(self._working)
+        except asyncio.CancelledError:
+            # No time is left: what is cut off here is due again when its lease ends.
+            for task in self._working:
+                task.cancel()
+            await asyncio.gather(*self._working, return_exceptions=True)
+            raise
 
     async def run_due(self) -> int:
         """Do everything that is due now, one after the other; how many jobs that was. For tests and tools."""

@@ -131,6 +131,12 @@ class Charge:
     def is_live(self) -> bool:
         return self.state in LIVE_STATES
 
+    def is_overdue(self, *, now: datetime) -> bool:
+        """Still waiting for its customer, whose time is over."""
+        if self.state is not ChargeState.REQUIRES_ACTION or self.action_expires_at is None:
+            return False
+        return self.action_expires_at <= now
+
     @property
     def is_undecided(self) -> bool:
         """Neither ended nor waiting for its customer: only the provider knows."""

@@ -51,6 +51,13 @@ class PaymentMethod:
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the provider may have stored it without our knowing: also of one that was detached meanwhile."""
+        if self.state is PaymentMethodState.PENDING:
+            return True
+        return self.state is PaymentMethodState.DETACHED and self.token is not None
+
     def check_usable(self) -> None:
         if self.state is not PaymentMethodState.ACTIVE:
             raise PaymentMethodNotUsable(self.state)
@@ -80,4 +87,7 @@ class PaymentMethod:
         )
 
     def detached(self, *, now: datetime) -> "PaymentMethod":
-        return replace(self, state=PaymentMethodState.DETACHED, token=None, next_action=None, updated_at=now)
+        """It can never be charged. While the provider has not answered, the token stays: what it may have stored has to
+        be learnt, so that it can be forgotten."""
+        token = self.token if self.state is PaymentMethodState.PENDING else None
+        return replace(self, state=PaymentMethodState.DETACHED, token=token, next_action=None, updated_at=now)

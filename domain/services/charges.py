@@ -172,20 +172,25 @@ class ChargeService:
             now = self._clock.now()
             await claim(tx, command.request, request.operation_id, now=now)
             operation = await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
-        if await self._send(operation, actor=f"provider:{charge.account}") is Outcome.NOT_SENT:
+        await self._send(operation, actor=f"provider:{charge.account}")
+        async with self._store.reading() as tx:
+            ended = await tx.operations.get(operation.id)
+        if ended is not None and ended.outcome is Outcome.NOT_SENT:
             raise ProviderUnavailable
         return Charged(order_id=charge.order_id, charge_id=charge.id)
 
     # --- void -------------------------------------------------------------------------------------------------------
 
-    async def end_waiting(self, charge_id: str, purpose: VoidPurpose, *, actor: str) -> Outcome | None:
+    async def end_waiting(
+        self, charge_id: str, purpose: VoidPurpose, *, only_if_overdue: bool = False, actor: str
+    ) -> Outcome | None:
         """End a charge that waits for its customer, at the provider first; None when it no longer waits.
 
         A provider that meanwhile took the money says so, and the money is booked.
         """
         async with self._store.transaction() as tx:
             _, charge = await lock_charge(tx, system("charges"), charge_id)
-            if not charge.is_live:
+            if not charge.is_live or (only_if_overdue and not charge.is_overdue(now=self._clock.now())):
                 return None
             if await tx.operations.unfinished_of_charge(charge.id):
                 raise ChargeInProgress(path=("orderId",))
@@ -210,7 +215,7 @@ class ChargeService:
         if waiting is None or waiting > 0:
             return waiting
         with suppress(ChargeInProgress):
-            await self.end_waiting(charge_id, VoidPurpose.EXPIRE, actor="system:expiry")
+            await self.end_waiting(charge_id, VoidPurpose.EXPIRE, only_if_overdue=True, actor="system:expiry")
         return None if await self._seconds_to_wait(charge_id) is None else LOOK_AGAIN_SECONDS
 
     async def _seconds_to_wait(self, charge_id: str) -> float | None:
@@ -225,13 +230,16 @@ class ChargeService:
     async def watch(self, charge_id: str) -> float | None:
         """Look at a charge that the provider is still deciding on.
 
-        Returns after how many seconds to look again, None when it is decided or an operation is looked after anyway.
+        Returns after how many seconds to look again, None when it is decided.
         """
         async with self._store.reading() as tx:
             charge = await tx.charges.get(charge_id)
             operation = await tx.operations.unfinished_of_charge(charge_id)
-        if charge is None or operation is not None or not charge.is_undecided or charge.charge_ref is None:
+        if charge is None or not charge.is_undecided or charge.charge_ref is None:
             return None
+        if operation is not None:
+            # The operation is looked after by its own job; but it may end without deciding the charge.
+            return self._settlement.watch_seconds(charge)
         picture = await self._teller.fetch_charge(charge.account, charge.charge_ref)
         if picture.outcome is not Outcome.UNKNOWN:
             async with self._store.transaction() as tx:

@@ -63,6 +63,10 @@ LOOK_AGAIN_SECONDS = 60.0
 """How soon an expiry is tried again that met a payment under way."""
 
 
+PARTLY_PAID_SECONDS = 86_400.0
+"""An order that took a part of its money cannot expire while it keeps it; a refund may change that some day."""
+
+
 class Voids(Protocol):
     """What cancelling an order needs of charging: `ChargeService` has it."""
 
@@ -240,7 +244,7 @@ class OrderService:
         except ChargeInProgress:
             return LOOK_AGAIN_SECONDS
         except OrderNotCancelable:
-            return None
+            return PARTLY_PAID_SECONDS
         return None
 
     async def _end(self, principal: Principal, order_id: str, *, version: int | None, expired: bool) -> str:

@@ -142,10 +142,10 @@ class PaymentMethodService:
         async with self._store.reading() as tx:
             method = await tx.payment_methods.get(payment_method_id)
             customer = await tx.customers.get(method.customer_id) if method else None
-        if method is None or customer is None or method.state is not PaymentMethodState.PENDING:
+        if method is None or customer is None or not method.is_unanswered:
             return None
         settled = await self._ask(customer, method, again=True)
-        if settled.state is not PaymentMethodState.PENDING:
+        if not settled.is_unanswered:
             return None
         if tries < len(_TRY_AGAIN_SECONDS):
             return Again(_TRY_AGAIN_SECONDS[tries])
@@ -191,11 +191,22 @@ class PaymentMethodService:
             method = await tx.payment_methods.get(payment_method_id)
         if method is None or method.state is not PaymentMethodState.DETACHED or method.payment_method_ref is None:
             return
+        if await self._came_back(method, method.payment_method_ref):
+            return
         result = await self._teller.detach(method.account, method.payment_method_ref)
         if result.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED):
             raise NothingHeard(method.id)
         async with self._store.transaction() as tx:
             await tx.jobs.cancel(JobKind.FORGET_PAYMENT_METHOD, method.id)
+
+    async def _came_back(self, method: PaymentMethod, payment_method_ref: str) -> bool:
+        """A provider may know a card by one reference however often it is stored: the one in use keeps it alive."""
+        async with self._store.transaction() as tx:
+            now_there = await tx.payment_methods.find_by_ref(method.account, payment_method_ref)
+            if now_there is None or now_there.id == method.id or now_there.state is not PaymentMethodState.ACTIVE:
+                return False
+            await tx.jobs.cancel(JobKind.FORGET_PAYMENT_METHOD, method.id)
+        return True
 
     async def set_default(self, principal: Principal, payment_method_id: str) -> Attached:
         principal.require(Permission.PAYMENT_METHODS_WRITE)
@@ -308,10 +319,13 @@ class PaymentMethodService:
     async def _book_too_late(
         self, tx: Transaction, method: PaymentMethod, result: PaymentMethodResult
     ) -> PaymentMethod:
-        """It was detached while the provider was still storing it: now there is something to forget."""
-        if method.payment_method_ref is None and result.payment_method_ref is not None:
-            method = replace(method, payment_method_ref=result.payment_method_ref)
-            await tx.payment_methods.save(method)
+        """It was detached while the provider was still storing it: now there may be something to forget."""
+        if not method.is_unanswered or result.outcome is Outcome.UNKNOWN:
+            return method
+        method = replace(method, token=None, payment_method_ref=result.payment_method_ref)
+        await tx.payment_methods.save(method)
+        await tx.jobs.cancel(JobKind.RESOLVE_PAYMENT_METHOD, method.id)
+        if method.payment_method_ref is not None:
             await tx.jobs.schedule(JobKind.FORGET_PAYMENT_METHOD, method.id, after_seconds=0)
         return method
 

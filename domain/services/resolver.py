@@ -12,9 +12,10 @@ from typing import TypeVar
 from domain.charges import Charge
 from domain.clock import Clock
 from domain.deployment import Deployment
+from domain.jobs import JobKind
 from domain.operations import Operation, OperationKind
 from domain.provider import ChargeResult, LookUp, Outcome, RefundResult
-from domain.services.settlement import Settlement
+from domain.services.settlement import LOOK_AFTER_SECONDS, Settlement
 from domain.services.teller import Teller
 from domain.store import Store
 
@@ -66,9 +67,11 @@ class Resolver:
         if picture is not None:
             evidence = picture
         elif self._may_send(operation):
-            if not await self._take_over(operation):
+            taken = await self._take_over(operation)
+            if taken is None:
+                await self._come_back(operation)
                 return
-            evidence = _as_replay(await self._teller.send_charge(operation))
+            evidence = _as_replay(await self._teller.send_charge(taken))
         elif self._proves_absence(operation):
             await self._not_applied(operation)
             return
@@ -103,9 +106,11 @@ class Resolver:
         empty = found is None
         if found is None:
             if self._may_send(operation):
-                if not await self._take_over(operation):
+                taken = await self._take_over(operation)
+                if taken is None:
+                    await self._come_back(operation)
                     return
-                found = _as_replay(await self._teller.send_refund(operation))
+                found = _as_replay(await self._teller.send_refund(taken))
             elif self._proves_absence(operation):
                 await self._not_applied(operation)
                 return
@@ -116,18 +121,26 @@ class Resolver:
                 tx, refund_id, found, operation_id=operation.id, look_was_empty=empty, actor=_ACTOR
             )
 
-    async def _take_over(self, operation: Operation) -> bool:
-        """Written down before the request is sent again; False when the story has ended meanwhile.
+    async def _take_over(self, operation: Operation) -> Operation | None:
+        """The operation, written down as ours before it is sent again; None when it may not be, or is not needed.
 
         An owner that slept past its lease may wake up and find that its own sending failed. That proves nothing once
         somebody else is sending, and the row has to say so before that happens, not after.
         """
         async with self._store.transaction() as tx:
             current = await tx.operations.get_for_update(operation.id)
-            if current is None or current.is_finished:
-                return False
-            await tx.operations.save(current.taken_over())
-            return True
+            if current is None or current.is_finished or not self._may_send(current):
+                return None
+            taken = current.taken_over(now=self._clock.now())
+            await tx.operations.save(taken)
+        asleep = (self._clock.now() - taken.last_sent_at).total_seconds()
+        return None if asleep > self._deployment.provider_timeout_seconds else taken
+
+    async def _come_back(self, operation: Operation) -> None:
+        async with self._store.transaction() as tx:
+            current = await tx.operations.get_for_update(operation.id)
+            if current is not None and not current.is_finished:
+                await tx.jobs.schedule(JobKind.RESOLVE_OPERATION, operation.id, after_seconds=LOOK_AFTER_SECONDS[0])
 
     # --- rules ------------------------------------------------------------------------------------------------------
 
@@ -139,8 +152,9 @@ class Resolver:
         lag = self._teller.provider(operation.account).look_up_lag_seconds
         if lag is None or operation.empty_looks + 1 < EMPTY_LOOKS_FOR_PROOF:
             return False
-        # Counted from the last moment at which it may have been sent, by us or by a rival: not from the first sending.
-        travel = timedelta(seconds=self._deployment.provider_timeout_seconds + lag)
+        # From the last moment at which it may have been taken over, by us or by a rival; it may then leave a little
+        # later, and needs its own time.
+        travel = timedelta(seconds=2 * self._deployment.provider_timeout_seconds + lag)
         return self._clock.now() - operation.first_sent_at > _sent_within(operation) + travel
 
     async def _not_applied(self, operation: Operation) -> None:

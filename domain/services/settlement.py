@@ -80,7 +80,9 @@ class Settlement:
             operation = _counted(operation, look_was_empty)
         now = self._clock.now()
         is_picture = is_picture or operation_id is None
-        if operation is not None and not is_picture and not operation.tells_of_the_charge(result.outcome):
+        told_nothing = operation is not None and not operation.tells_of_the_charge(result.outcome)
+        # A look that failed tells as little of the charge as a request that failed.
+        if told_nothing and (not is_picture or result.outcome is Outcome.UNKNOWN):
             after = before
         else:
             after = before.after(result, now=now).waiting_until(before.created_at + self._deployment.action_lifetime)
@@ -88,10 +90,13 @@ class Settlement:
             after = _with_purpose(operation, before, after, now=now)
             after = await self._look_after(tx, operation, result, after, owned=operation_id is not None)
         after = await self._book(tx, order, before, after, actor=actor, now=now)
-        if after.is_undecided and not before.is_undecided:
-            # Nobody is waiting for an answer any more, and the webhook that will tell may get lost.
-            await tx.jobs.schedule(JobKind.WATCH_CHARGE, after.id, after_seconds=self.watch_seconds(after))
+        await self._watch(tx, after)
         return after
+
+    async def _watch(self, tx: Transaction, charge: Charge) -> None:
+        """An undecided charge that no request waits for is looked at: the webhook that will tell may get lost."""
+        if charge.is_undecided and not await tx.operations.unfinished_of_charge(charge.id):
+            await tx.jobs.schedule(JobKind.WATCH_CHARGE, charge.id, after_seconds=self.watch_seconds(charge))
 
     def watch_seconds(self, charge: Charge) -> float:
         """A tenth of its age, from a minute to an hour: what was undecided for a day is so for another hour."""
@@ -109,7 +114,9 @@ class Settlement:
         if operation.kind is OperationKind.CHARGE and before.is_live:
             # A void or a continuation that never acted leaves the charge as it is: alive, and waiting for its customer.
             after = after.not_applied(now=now)
-        return await self._book(tx, order, before, after, actor=actor, now=now)
+        after = await self._book(tx, order, before, after, actor=actor, now=now)
+        await self._watch(tx, after)
+        return after
 
     async def _look_after(
         self, tx: Transaction, operation: Operation, result: ChargeResult, charge: Charge, *, owned: bool

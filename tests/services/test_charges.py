@@ -558,3 +558,38 @@ async def test_an_ended_order_is_not_charged(shop: Shop) -> None:
         await shop.pay(order_id)
 
     assert shop.bank.truth().charges == ()
+
+
+async def test_a_charge_that_stays_undecided_is_always_looked_after(shop: Shop, clock: MovableClock) -> None:
+    """Its void is lost, a webhook calls it undecided, and the void is refused in the end: still somebody looks."""
+
+    async def say_nothing(_asked: Any, _ask: Ask) -> ChargeResult:
+        return ChargeResult(outcome=Outcome.UNKNOWN)
+
+    async def say_pending(_asked: Any, _ask: Ask) -> ChargeResult:
+        return ChargeResult(outcome=Outcome.PENDING, charge_ref=waiting.charge_ref)
+
+    async def refuse(_asked: Any, _ask: Ask) -> ChargeResult:
+        return ChargeResult(outcome=Outcome.FAILED)
+
+    waiting = await shop.paid(await shop.order(token="tok_threeDSecureRequired"))
+    shop.provider.between |= {"void": say_nothing, "fetch_charge": say_nothing}
+    clock.advance(hours=2)
+    await shop.run_jobs()
+    assert (await shop.charge(waiting.id)).state is ChargeState.REQUIRES_ACTION, "a look that failed tells nothing"
+    async with shop.store.transaction() as tx:
+        pending = ChargeResult(outcome=Outcome.PENDING, charge_ref=waiting.charge_ref)
+        await shop.settlement.settle_charge(tx, waiting.id, pending, actor="webhook:test")
+    await shop.run_jobs()
+
+    shop.provider.between |= {"void": refuse, "fetch_charge": say_pending}
+    for _ in range(3):
+        clock.advance(minutes=10)
+        await shop.run_jobs()
+    assert (await shop.charge(waiting.id)).is_undecided
+    assert {job["kind"] for job in await shop.jobs()} & {"RESOLVE_OPERATION", "WATCH_CHARGE"}
+
+    shop.provider.between.clear()
+    await shop.run_jobs(rounds=2)
+    assert (await shop.charge(waiting.id)).state is ChargeState.EXPIRED
+    await shop.check()

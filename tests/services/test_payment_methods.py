@@ -78,6 +78,21 @@ async def test_a_lost_answer_is_asked_for_again_and_makes_one_card(shop: Shop, f
     await shop.check()
 
 
+async def test_a_card_that_was_removed_before_the_bank_answered_is_forgotten_there_too(shop: Shop) -> None:
+    customer_id = await shop.customer()
+    shop.misbehave("attach_payment_method#1=lose_answer")
+    method_id = await shop.card(customer_id)
+    assert methods_at_the_bank(shop) == [method_id]
+
+    await shop.payment_methods.detach(SHOP, method_id)
+    await shop.run_jobs(rounds=3)
+
+    gone = await shop.method(method_id)
+    assert (gone.state, gone.token) == (PaymentMethodState.DETACHED, None)
+    assert methods_at_the_bank(shop) == []
+    assert await shop.jobs() == []
+
+
 @pytest.mark.parametrize("kill", [die_before, die_after])
 @pytest.mark.parametrize("call", ["ensure_customer", "attach_payment_method"])
 async def test_a_death_at_the_bank_leaves_one_customer_and_one_card(shop: Shop, call: str, kill: Any) -> None:
