@@ -264,7 +264,8 @@ What belongs to somebody else can never be told from what does not exist, in any
 
 *Public catalogue* is `PAYDESK_PUBLIC_CATALOGUE=true`. Support, finance and admin are tokens with the claim
 `paydesk_role`; any other token is a customer's, and its `sub` is the customer's `externalId`. The last column names the
-scopes that a server's key needs (`paydesk keys create`).
+scopes that a server's key needs (`paydesk keys create`). A key without `RECORDS_READ` may still change what its other
+scopes say, and gets null where the changed record would stand.
 """
 
 
