@@ -321,6 +321,7 @@ async def _lacks(running: Gateway) -> list[str]:
     except DatabaseIsNewer as error:
         return [str(error)]
     except Exception:
+        # Whatever keeps it from answering, a probe has to be told so, and not to fail itself.
         _log.exception("the database does not answer")
         return ["the database does not answer"]
 

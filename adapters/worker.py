@@ -86,6 +86,7 @@ class Worker:
             else:
                 await self._queue.retry(job, after_seconds=again.after_seconds, error=None)
         except Exception as error:
+            # Whatever it is, the other jobs go on, and this one is tried again.
             _log.exception("job %s of %s failed (try %d)", job.kind, job.subject_id, job.tries)
             await self._failed(job, error)
 

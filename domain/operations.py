@@ -65,8 +65,6 @@ class Operation:
     void_purpose: VoidPurpose | None = None
     first_sent_at: datetime
     """From here on the request may have left; written before it does, since afterwards may be too late."""
-    last_sent_at: datetime
-    """As above, for the latest time that it was sent."""
     tries: int = 0
     """How often the resolver has looked after it."""
     sends: int = 1
@@ -95,8 +93,8 @@ class Operation:
     def looked_after(self, *, empty: bool) -> "Operation":
         return replace(self, tries=self.tries + 1, empty_looks=self.empty_looks + 1 if empty else self.empty_looks)
 
-    def taken_over(self, *, now: datetime) -> "Operation":
-        return replace(self, sends=self.sends + 1, last_sent_at=now)
+    def taken_over(self) -> "Operation":
+        return replace(self, sends=self.sends + 1)
 
     def learnt(self, outcome: Outcome, raw: Mapping[str, Any] | None) -> "Operation":
         return replace(self, outcome=outcome, raw=raw or self.raw)

@@ -317,7 +317,6 @@ class Operation(Model):
     first_sent_at = DatetimeField()
     tries = IntField()
     sends = IntField()
-    last_sent_at = DatetimeField()
     empty_looks = IntField()
     outcome = word(null=True)
     # `raw` in the domain, which is a method of every Tortoise model.

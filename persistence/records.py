@@ -5,12 +5,12 @@ from datetime import datetime
 from domain.api_keys import ApiKey
 from domain.idempotency import IdempotencyKey, KeyedRequest
 from domain.jobs import Job, JobKind
-from domain.ledger import LedgerAccount, LedgerEntry
+from domain.ledger import LedgerEntry
 from domain.operations import Operation, OperationKind, VoidPurpose
 from domain.principals import Permission
 from domain.provider import Outcome, WebhookSubject
 from domain.webhooks import DeliveryState, WebhookDelivery
-from persistence.columns import Columns, Row, document, foreign_document, money, optional
+from persistence.columns import Columns, Row, document, foreign_document, optional
 from persistence.sql import boolean, instant, optional_instant
 
 
@@ -27,7 +27,6 @@ def operation_from_row(row: Row) -> Operation:
         first_sent_at=instant(row["first_sent_at"]),
         tries=row["tries"],
         sends=row["sends"],
-        last_sent_at=instant(row["last_sent_at"]),
         empty_looks=row["empty_looks"],
         outcome=optional(Outcome, row["outcome"]),
         raw=document(row["answer"]),
@@ -49,26 +48,12 @@ def operation_to_row(operation: Operation) -> Columns:
         "first_sent_at": operation.first_sent_at,
         "tries": operation.tries,
         "sends": operation.sends,
-        "last_sent_at": operation.last_sent_at,
         "empty_looks": operation.empty_looks,
         "outcome": operation.outcome,
         "answer": foreign_document(operation.raw),
         "finished_at": operation.finished_at,
         "created_at": operation.created_at,
     }
-
-
-def ledger_entry_from_row(row: Row) -> LedgerEntry:
-    return LedgerEntry(
-        id=row["id"],
-        cause=row["cause"],
-        account=LedgerAccount(row["account"]),
-        amount=money(row, "amount"),
-        charge_id=row["charge_id"],
-        refund_id=row["refund_id"],
-        livemode=boolean(row["livemode"]),
-        created_at=instant(row["created_at"]),
-    )
 
 
 def ledger_entry_to_row(entry: LedgerEntry) -> Columns:

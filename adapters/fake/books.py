@@ -242,6 +242,6 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
-            time.sleep(0.01)
+            time.sleep(0.01)  # books are opened once, at the start, while nobody waits for an answer yet
         except sqlite3.DatabaseError as error:
             raise BooksUnreadable("This file is no book of the fake bank.") from error

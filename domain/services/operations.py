@@ -36,7 +36,6 @@ async def write_down(
         on_session=kind is OperationKind.CHARGE and charge.initiator.on_session,
         void_purpose=void_purpose,
         first_sent_at=now,
-        last_sent_at=now,
         created_at=now,
     )
     await tx.operations.insert(operation)

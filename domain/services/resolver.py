@@ -131,9 +131,10 @@ class Resolver:
             current = await tx.operations.get_for_update(operation.id)
             if current is None or current.is_finished or not self._may_send(current):
                 return None
-            taken = current.taken_over(now=self._clock.now())
+            allowed_at = self._clock.now()
+            taken = current.taken_over()
             await tx.operations.save(taken)
-        asleep = (self._clock.now() - taken.last_sent_at).total_seconds()
+        asleep = (self._clock.now() - allowed_at).total_seconds()
         return None if asleep > self._deployment.provider_timeout_seconds else taken
 
     async def _come_back(self, operation: Operation) -> None:

@@ -503,7 +503,6 @@ class Migration(migrations.Migration):
                 ("first_sent_at", fields.DatetimeField()),
                 ("tries", fields.IntField()),
                 ("sends", fields.IntField()),
-                ("last_sent_at", fields.DatetimeField()),
                 ("empty_looks", fields.IntField()),
                 ("outcome", fields.CharField(null=True, max_length=40)),
                 ("answer", fields.JSONField(null=True)),

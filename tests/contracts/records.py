@@ -209,7 +209,6 @@ def an_operation(charge: Charge, *, refund: Refund | None = None, finished_at: d
         on_session=True,
         void_purpose=VoidPurpose.EXPIRE,
         first_sent_at=NOW,
-        last_sent_at=NOW,
         tries=3,
         sends=2,
         empty_looks=2,

@@ -190,7 +190,6 @@ def _operation(kind: OperationKind) -> Operation:
         request={},
         on_session=True,
         first_sent_at=_NOW,
-        last_sent_at=_NOW,
         created_at=_NOW,
     )
 

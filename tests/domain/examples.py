@@ -129,7 +129,6 @@ def new_operation(
         "request": stored(about or VoidRequest(operation_id=operation_id, charge_ref="ch_1")),
         "on_session": False,
         "first_sent_at": NOW,
-        "last_sent_at": NOW,
         "created_at": NOW,
     }
     return Operation(**(defaults | fields))
