@@ -8,14 +8,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 GRAPHIQL := schema/graphiql
 ASSETS := $(GRAPHIQL)/assets/manifest.json
-GRAPHIQL_SOURCES := $(addprefix $(GRAPHIQL)/,.npmrc build.sh node.lock.txt package.json package-lock.json vite.config.js) \
-	$(wildcard $(GRAPHIQL)/src/*)
+GRAPHIQL_SOURCES := $(addprefix $(GRAPHIQL)/,.npmrc build.sh node.lock.txt node.sh package.json package-lock.json \
+	vite.config.js) $(wildcard $(GRAPHIQL)/src/*)
+CONFORMANCE := tests/conformance
+WITH_NODE = sh $(abspath $(GRAPHIQL)/node.sh) $(abspath $(BIN)/python)
 
 # Tests see neither a real provider's keys nor what a developer's shell says about the gateway.
 UNSET := env | grep -Eo '^(STRIPE|BRAINTREE|PAYDESK)_[A-Z0-9_]+' | grep -v '^PAYDESK_TEST_' | sed 's/^/-u /'
 PYTEST = env $$($(UNSET)) $(BIN)/python -m pytest --no-header
 
-.PHONY: help install serve test test-browser lint fmt graphiql schema docs lock clean
+.PHONY: help install serve test test-browser conformance lint fmt graphiql schema docs lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -36,6 +38,9 @@ test-browser: $(VENV)/.browser graphiql ## try GraphiQL in a headless Chromium
 	|| { echo 'Installing Chromium ...'; apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium >/dev/null; } \
 	|| { echo 'The browser test needs `chromium` on the PATH, and it could not be installed.' >&2; exit 1; }
 	@$(PYTEST) tests/browser
+
+conformance: $(VENV)/.conformance $(CONFORMANCE)/node_modules/.package-lock.json ## try the client libraries and the audits
+	@$(WITH_NODE) $(PYTEST) $(CONFORMANCE)
 
 lint: $(VENV)/.development ## check style, types, and who imports whom
 	@$(BIN)/ruff check --quiet
@@ -61,6 +66,7 @@ lock: $(BIN)/python ## write the lock files anew (UPGRADE=--upgrade takes the ne
 	@$(LOCK) pyproject.toml --group build -o requirements.lock.txt
 	@$(LOCK) pyproject.toml --group dev -c requirements.lock.txt -o requirements-dev.lock.txt
 	@$(LOCK) --group browser -c requirements-dev.lock.txt -o tests/browser/requirements.lock.txt
+	@$(LOCK) --group conformance -c requirements-dev.lock.txt -o $(CONFORMANCE)/requirements.lock.txt
 	@$(LOCK) --group node -o $(GRAPHIQL)/node.lock.txt
 
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
@@ -68,7 +74,7 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --uni
 
 clean: ## remove everything that can be made again; the database stays
 	@rm -rf $(VENV) build *.egg-info artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@rm -rf $(GRAPHIQL)/assets $(GRAPHIQL)/node_modules
+	@rm -rf $(GRAPHIQL)/assets $(GRAPHIQL)/node_modules $(CONFORMANCE)/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- how it is installed: a stamp in .venv says that a lock file's packages are there ---
@@ -104,6 +110,15 @@ $(VENV)/.development: requirements-dev.lock.txt $(VENV)/.runtime
 
 $(VENV)/.browser: tests/browser/requirements.lock.txt $(VENV)/.development
 	@$(PIP) install --require-hashes -r tests/browser/requirements.lock.txt
+	@touch $@
+
+$(VENV)/.conformance: $(CONFORMANCE)/requirements.lock.txt $(VENV)/.development
+	@$(PIP) install --require-hashes -r $(CONFORMANCE)/requirements.lock.txt
+	@touch $@
+
+$(CONFORMANCE)/node_modules/.package-lock.json: $(CONFORMANCE)/package-lock.json $(CONFORMANCE)/package.json | $(BIN)/python
+	@echo 'Installing the JavaScript clients ...'
+	@cd $(CONFORMANCE) && $(WITH_NODE) npm ci --no-progress --loglevel=error
 	@touch $@
 
 $(ASSETS): $(GRAPHIQL_SOURCES) | $(BIN)/python

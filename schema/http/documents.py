@@ -101,11 +101,10 @@ class Documents:
         except GraphQLError as error:
             for ending, code in _PARSER_LIMITS.items():
                 if error.message.endswith(ending):
-                    shown: ExposedError = LimitExceeded(error.message, code=code, limit=limit)
-                    break
-            else:
-                shown = ExposedError(error.message, code="GRAPHQL_PARSE_FAILED")
-            raise refuse_document([format_error(error, shown)]) from None
+                    exceeded = LimitExceeded(error.message, code=code, limit=limit)
+                    raise refuse_document([format_error(error, exceeded)]) from None
+            shown = ExposedError(error.message, code="GRAPHQL_PARSE_FAILED")
+            raise refuse_document([format_error(error, shown)], status=400) from None
 
     def _validate(self, tree: DocumentNode) -> None:
         # The one more that graphql-core adds says that there were more.

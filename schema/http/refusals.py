@@ -38,6 +38,6 @@ def refuse_shape(message: str) -> Refusal:
     return Refusal(422, [error], legacy_status=400)
 
 
-def refuse_document(errors: Sequence[FormattedError]) -> Refusal:
+def refuse_document(errors: Sequence[FormattedError], *, status: int = 422) -> Refusal:
     """A well-formed request whose document, operation or variables are not to be executed."""
-    return Refusal(422, errors, legacy_status=200)
+    return Refusal(status, errors, legacy_status=200)

@@ -12,8 +12,10 @@ ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "requirements.lock.txt"
 DEVELOPMENT = ROOT / "requirements-dev.lock.txt"
 BROWSER = ROOT / "tests/browser/requirements.lock.txt"
+CONFORMANCE = ROOT / "tests/conformance/requirements.lock.txt"
 NODE = ROOT / "schema/graphiql/node.lock.txt"
-NPM = ROOT / "schema/graphiql/package-lock.json"
+LOCKS = [RUNTIME, DEVELOPMENT, BROWSER, CONFORMANCE, NODE]
+NPM = [ROOT / folder / "package-lock.json" for folder in ("schema/graphiql", "tests/conformance")]
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = ("linux", "darwin", "win32")
@@ -21,7 +23,7 @@ PLATFORMS = ("linux", "darwin", "win32")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("lock", [RUNTIME, DEVELOPMENT, BROWSER, NODE], ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
 def test_every_requirement_is_pinned_and_hashed(lock: Path) -> None:
     entries = _entries(lock)
 
@@ -33,7 +35,7 @@ def test_every_requirement_is_pinned_and_hashed(lock: Path) -> None:
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", value) for value in hashes), requirement
 
 
-@pytest.mark.parametrize("lock", [RUNTIME, DEVELOPMENT, BROWSER, NODE], ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
 def test_a_lock_file_names_no_index(lock: Path) -> None:
     text = lock.read_text(encoding="utf-8")
 
@@ -70,8 +72,8 @@ def test_developers_run_the_versions_that_users_get() -> None:
 
 @pytest.mark.parametrize(
     ("group", "lock"),
-    [("dev", DEVELOPMENT), ("browser", BROWSER), ("node", NODE)],
-    ids=["dev", "browser", "node"],
+    [("dev", DEVELOPMENT), ("browser", BROWSER), ("conformance", CONFORMANCE), ("node", NODE)],
+    ids=["dev", "browser", "conformance", "node"],
 )
 def test_every_tool_of_a_group_is_in_its_lock_file(group: str, lock: Path) -> None:
     asked = [Requirement(line) for line in PROJECT["dependency-groups"][group] if isinstance(line, str)]
@@ -82,8 +84,9 @@ def test_every_tool_of_a_group_is_in_its_lock_file(group: str, lock: Path) -> No
         assert requirement.specifier.contains(version), f"{requirement} is locked at {version}"
 
 
-def test_the_page_is_built_from_hashed_packages_of_any_registry() -> None:
-    packages = json.loads(NPM.read_text(encoding="utf-8"))["packages"]
+@pytest.mark.parametrize("lock", NPM, ids=lambda lock: lock.parent.name)
+def test_what_node_runs_is_hashed_packages_of_any_registry(lock: Path) -> None:
+    packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
     third_party = {path: package for path, package in packages.items() if path}
 
     assert third_party

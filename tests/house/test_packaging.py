@@ -18,6 +18,7 @@ TOOLS_OF_GRAPHIQL = {
     ".npmrc",
     "build.sh",
     "node.lock.txt",
+    "node.sh",
     "package.json",
     "package-lock.json",
     "vite.config.js",

@@ -278,7 +278,7 @@ class TestBodies:
             (b'{"query": "\xff"}', 400),
             (b'{"query": null}', 422),
             (b'{"query": 1}', 422),
-            (b'{"query": ""}', 422),
+            (b'{"query": ""}', 400),
             (b'{"query": "{ me { id } }", "variables": []}', 422),
             (b'{"query": "{ me { id } }", "variables": 1}', 422),
             (b'{"query": "{ me { id } }", "operationName": 1}', 422),
