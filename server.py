@@ -35,7 +35,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 
-from adapters.access import Access, CredentialsRejected
+from adapters.access import Access, CredentialsNotChecked, CredentialsRejected
 from adapters.demo import fill_demo_shop
 from adapters.fake import Bank, FakeProvider, WebhookSender, fake_bank_app, fake_routes
 from adapters.http import RequestLog, health_routes, webhook_routes
@@ -71,7 +71,7 @@ from schema.context import Context, Services
 from schema.errors import error_formatter
 from schema.graphiql import ASSETS_PATH, graphiql_assets, graphiql_page
 from schema.http.request_id import request_id, request_id_of
-from schema.masking import Unauthenticated
+from schema.masking import NotCheckedNow, Unauthenticated
 from schema.root import build_schema
 from schema.view import GraphQLView
 
@@ -293,6 +293,8 @@ def _graphql(running: Gateway) -> GraphQLView:
             principal = await running.access.principal_of(request.headers.get("authorization"))
         except CredentialsRejected:
             raise Unauthenticated from None
+        except CredentialsNotChecked as error:
+            raise NotCheckedNow(error.retry_after_seconds) from None
         return Context(running.services, principal)
 
     async def graphiql(_request: Request) -> Response:

@@ -3,7 +3,7 @@
 import hmac
 import logging
 
-from adapters.tokens import TokenRejected, Verifier
+from adapters.tokens import TokenNotChecked, TokenRejected, Verifier
 from domain import principals
 from domain.api_keys import KEY_PREFIX
 from domain.principals import ALL_PERMISSIONS, Principal, StaffRole
@@ -15,6 +15,14 @@ _log = logging.getLogger("paydesk.access")
 
 class CredentialsRejected(Exception):
     """A key or token was sent, and it is not good. Never told why: the log knows."""
+
+
+class CredentialsNotChecked(Exception):
+    """A token was sent that nobody can check just now. It may be good: nobody should be signed out for it."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("the token cannot be checked just now")
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Access:
@@ -34,7 +42,10 @@ class Access:
         self._public_catalogue = public_catalogue
 
     async def principal_of(self, authorization: str | None) -> Principal:
-        """Who asks; anonymous without a header, CredentialsRejected with one that is not good."""
+        """Who asks; anonymous without a header.
+
+        CredentialsRejected with one that is not good, CredentialsNotChecked while that cannot be found out.
+        """
         if authorization is None:
             return principals.anonymous(public_catalogue=self._public_catalogue)
         scheme, _, credential = authorization.partition(" ")
@@ -66,6 +77,9 @@ class Access:
         except TokenRejected as error:
             _log.info("token refused: %s", error)
             raise CredentialsRejected from error
+        except TokenNotChecked as error:
+            _log.warning("token not checked: the identity provider cannot be asked")
+            raise CredentialsNotChecked(error.retry_after_seconds) from error
         if claims.role is not None:
             if claims.role not in list(StaffRole):
                 _log.info("token refused: unknown role")

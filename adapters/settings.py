@@ -74,7 +74,9 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr | None = Field(
         None, description="Tokens are signed with this secret (HS256). At least 32 characters. Not with a JWKS."
     )
-    jwks_url: str | None = Field(None, description="Tokens are signed with a key of this JWKS. Not with a secret.")
+    jwks_url: str | None = Field(
+        None, description="Tokens are signed with a key of this JWKS; https outside development. Not with a secret."
+    )
     jwt_issuer: str | None = Field(None, description="The `iss` of every token. Required with a secret or a JWKS.")
     public_catalogue: bool = Field(False, description="Whether products and prices can be read without signing in.")
 
@@ -198,6 +200,8 @@ class Settings(BaseSettings):
             wrong.append("PAYDESK_JWT_SECRET and PAYDESK_JWKS_URL exclude each other: set one of them.")
         if (self.jwt_secret or self.jwks_url) and not self.jwt_issuer:
             wrong.append("PAYDESK_JWT_ISSUER has to be set with PAYDESK_JWT_SECRET or PAYDESK_JWKS_URL.")
+        if self.jwks_url and not self.is_development and not self.jwks_url.lower().startswith("https://"):
+            wrong.append("PAYDESK_JWKS_URL has to be an https address outside development: it decides who is let in.")
         if self.is_development and self.host not in _LOOPBACK:
             wrong.append("PAYDESK_HOST has to be a loopback address in development: its GraphiQL hands out a token.")
         if self.environment is Environment.PRODUCTION and self.provider == "fake":

@@ -4,24 +4,31 @@
 nor how it is checked (RFC 8725). A token is staff only by its `paydesk_role`; any other is a customer.
 """
 
-import asyncio
 import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jwt
 
+from adapters.jwks import PAUSE_SECONDS, KeysUnavailable, KeyUnknown, PublishedKeys
 from domain.texts import EXTERNAL_ID_LENGTH, is_storable
 
 AUDIENCE = "paydesk"
 ROLE_CLAIM = "paydesk_role"
 _LONGEST_TOKEN = 8_192
 _LEEWAY_SECONDS = 30  # between the clocks of two machines that keep time
-_ASYMMETRIC = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
 
 class TokenRejected(Exception):
     """The token is not good; why is for the log, not for the client."""
+
+
+class TokenNotChecked(Exception):
+    """Nobody knows whether the token is good: the identity provider cannot be asked just now."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("the token cannot be checked just now")
+        self.retry_after_seconds = retry_after_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +40,9 @@ class Claims:
 
 
 class Verifier(Protocol):
-    async def verify(self, token: str) -> Claims: ...
+    async def verify(self, token: str) -> Claims:
+        """What it says; TokenRejected, or TokenNotChecked."""
+        ...
 
 
 class SecretVerifier:
@@ -54,25 +63,36 @@ class SecretVerifier:
 
 
 class JwksVerifier:
-    """Keys that the identity provider publishes; an unknown key id makes the set be read again."""
+    """Keys that the identity provider publishes, chosen by the key id in the token."""
 
-    def __init__(self, *, url: str, issuer: str, pause_seconds: float = 30) -> None:
-        """`pause_seconds` lie between two readings for unknown key ids: anybody can invent such an id."""
-        # Rate limits of identity providers are in the hundreds a minute; five minutes is also how long a withdrawn
-        # key stays good.
-        self._keys = jwt.PyJWKClient(url, cache_jwk_set=True, lifespan=300, timeout=5, cooldown_duration=pause_seconds)
+    def __init__(self, *, url: str, issuer: str, pause_seconds: float = PAUSE_SECONDS) -> None:
+        """`pause_seconds` lie between two readings of the keys."""
+        self._keys = PublishedKeys(url, pause_seconds=pause_seconds)
         self._issuer = issuer
 
     async def verify(self, token: str) -> Claims:
-        if len(token) > _LONGEST_TOKEN:
-            raise TokenRejected("too long")
+        key_id, algorithm = _header(token)
         try:
-            # The client reads the set with a blocking call.
-            key = await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token)
-        except (jwt.PyJWTError, ValueError, OSError) as error:
-            # ValueError: a page of HTML instead of keys. OSError: the connection broke in the middle of them.
+            key = await self._keys.find(key_id, algorithm)
+        except KeyUnknown as error:
             raise TokenRejected(str(error)) from error
-        return _claims(token, key=key.key, algorithms=_ASYMMETRIC, issuer=self._issuer)
+        except KeysUnavailable as error:
+            raise TokenNotChecked(error.retry_after_seconds) from error
+        return _claims(token, key=key, algorithms=[algorithm], issuer=self._issuer)
+
+
+def _header(token: str) -> tuple[str, str]:
+    """Key id and algorithm, as the token has them. The key decides which algorithms are good."""
+    if len(token) > _LONGEST_TOKEN:
+        raise TokenRejected("too long")
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        raise TokenRejected(str(error)) from error
+    key_id, algorithm = header.get("kid"), header.get("alg")
+    if not isinstance(key_id, str) or not isinstance(algorithm, str):
+        raise TokenRejected("the token does not name its key")
+    return key_id, algorithm
 
 
 def _claims(token: str, *, key: Any, algorithms: list[str], issuer: str) -> Claims:
@@ -86,7 +106,7 @@ def _claims(token: str, *, key: Any, algorithms: list[str], issuer: str) -> Clai
             audience=AUDIENCE,
             issuer=issuer,
             leeway=_LEEWAY_SECONDS,
-            options={"require": ["exp", "iss", "aud", "sub"]},
+            options={"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
         )
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise TokenRejected(str(error)) from error

@@ -45,6 +45,18 @@ class Unauthenticated(ExposedError):
         super().__init__(message, code="UNAUTHENTICATED")
 
 
+class NotCheckedNow(ExposedError):
+    """The credentials may be good, but cannot be checked: HTTP 503. With 401, clients would sign people out."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(
+            "The token cannot be checked just now: the identity provider does not answer. Try again.",
+            code="IDENTITY_PROVIDER_UNAVAILABLE",
+            retryAfterSeconds=retry_after_seconds,
+        )
+        self.retry_after_seconds = retry_after_seconds
+
+
 class MaskingFormatter:
     """Formats the errors of an execution; `exposed` says how further exceptions are shown.
 

@@ -29,13 +29,14 @@ from schema.masking import (
     ErrorFormatter,
     ExposedError,
     MaskingFormatter,
+    NotCheckedNow,
     Unauthenticated,
     format_all,
     format_error,
     mask,
 )
 
-__all__ = ["ExposedError", "GraphQLView", "Limits", "MaskingFormatter", "Unauthenticated"]
+__all__ = ["ExposedError", "GraphQLView", "Limits", "MaskingFormatter", "NotCheckedNow", "Unauthenticated"]
 
 # A 10 MB literal was seen to block the event loop for 8 s. The largest request that a shop sends, an order
 # of some hundred lines with notes, has 60 KiB.
@@ -47,8 +48,8 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="paydesk"'}
 class GraphQLView:
     """An ASGI endpoint: `Route("/graphql", GraphQLView(...))`.
 
-    `context` makes what resolvers see, from the request's headers. It may raise `Unauthenticated` (401) or
-    another `ExposedError` (403). `graphiql` answers browsers, with a page of its own.
+    `context` makes what resolvers see, from the request's headers. It may raise `Unauthenticated` (401),
+    `NotCheckedNow` (503) or another `ExposedError` (403). `graphiql` answers browsers, with a page of its own.
     `error_formatter` decides what clients read of a resolver's exception.
     """
 
@@ -134,6 +135,9 @@ class GraphQLView:
             return await self._context(request)
         except Unauthenticated as error:
             raise Refusal(401, [format_error(None, error)], headers=CHALLENGE) from None
+        except NotCheckedNow as error:
+            retry_after = {"Retry-After": str(error.retry_after_seconds)}
+            raise Refusal(503, [format_error(None, error)], headers=retry_after) from None
         except ExposedError as error:
             raise Refusal(403, [format_error(None, error)]) from None
 

@@ -58,13 +58,19 @@ class IdentityProvider:
         self.keys: list[str] = []
         self.body: bytes | None = None
         """Sent instead of the keys."""
+        self.jwks: list[dict[str, Any]] = []
+        """Published beside the keys that are named."""
+        self.status = 200
+        self.answering = threading.Event()
+        """Set: answers may go out. Cleared, the provider takes requests and does not answer them."""
+        self.answering.set()
         self.readings = 0
         self.url = ""
 
     def published(self) -> bytes:
         if self.body is not None:
             return self.body
-        return json.dumps({"keys": [_public_jwk(name) for name in self.keys]}).encode()
+        return json.dumps({"keys": [*(public_jwk(name) for name in self.keys), *self.jwks]}).encode()
 
 
 @contextmanager
@@ -75,8 +81,9 @@ def identity_provider(*keys: str) -> Iterator[IdentityProvider]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             provider.readings += 1
+            provider.answering.wait(timeout=30)
             body = provider.published()
-            self.send_response(200)
+            self.send_response(provider.status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -93,7 +100,7 @@ def identity_provider(*keys: str) -> Iterator[IdentityProvider]:
         thread.join()
 
 
-def _public_jwk(name: str) -> dict[str, Any]:
+def public_jwk(name: str) -> dict[str, Any]:
     jwk: dict[str, Any] = jwt.algorithms.RSAAlgorithm.to_jwk(private_key(name).public_key(), as_dict=True)
     return jwk | {"kid": name, "use": "sig", "alg": "RS256"}
 

@@ -176,6 +176,10 @@ def test_a_misspelt_name_is_found_in_the_file_too(given: Given, folder: Path) ->
             "PAYDESK_JWT_ISSUER has to be set with PAYDESK_JWT_SECRET or PAYDESK_JWKS_URL.",
         ),
         (
+            {"jwks_url": "http://id.example/jwks", "jwt_issuer": "x"},
+            "PAYDESK_JWKS_URL has to be an https address outside development: it decides who is let in.",
+        ),
+        (
             {"environment": "development", "host": "0.0.0.0"},  # noqa: S104 - refused
             "PAYDESK_HOST has to be a loopback address in development: its GraphiQL hands out a token.",
         ),

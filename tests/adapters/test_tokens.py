@@ -1,6 +1,5 @@
 """Tokens: which are believed, and that nothing else is."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +14,6 @@ from tests.adapters.jwks import (
     by_hand,
     claims_of,
     identity_provider,
-    private_key,
     public_pem,
     signed,
 )
@@ -191,79 +189,3 @@ async def test_claims_that_are_no_object(by_secret: SecretVerifier) -> None:
     token = by_hand(HS256, [], secret=SECRET.encode())  # type: ignore[arg-type]
 
     assert await refusal(by_secret, token)
-
-
-# --- published keys -------------------------------------------------------------------------------------------------
-
-
-async def test_a_published_key_is_believed_and_read_once(provider: IdentityProvider, by_keys: JwksVerifier) -> None:
-    token = signed("first", claims_of())
-
-    subjects = [(await by_keys.verify(token)).subject for _ in range(5)]
-
-    assert subjects == ["42"] * 5
-    assert provider.readings == 1
-
-
-async def test_a_key_that_is_not_published_is_not_believed(by_keys: JwksVerifier) -> None:
-    assert "second" in await refusal(by_keys, signed("second", claims_of()))
-
-
-async def test_a_key_id_does_not_lend_its_key(by_keys: JwksVerifier) -> None:
-    assert await refusal(by_keys, signed("second", claims_of(), kid="first")) == "Signature verification failed"
-
-
-async def test_a_token_has_to_name_its_key(by_keys: JwksVerifier) -> None:
-    assert await refusal(by_keys, jwt.encode(claims_of(), private_key("first"), algorithm="RS256"))
-
-
-async def test_a_new_key_is_found_when_a_token_names_it(provider: IdentityProvider) -> None:
-    verifier = JwksVerifier(url=provider.url, issuer=ISSUER, pause_seconds=0)
-    await verifier.verify(signed("first", claims_of()))
-    provider.keys = ["second"]
-
-    assert (await verifier.verify(signed("second", claims_of()))).subject == "42"
-    assert "first" in await refusal(verifier, signed("first", claims_of()))
-
-
-async def test_unknown_key_ids_do_not_make_us_ask_again_and_again(
-    provider: IdentityProvider, by_keys: JwksVerifier
-) -> None:
-    await by_keys.verify(signed("first", claims_of()))
-
-    for number in range(5):
-        assert await refusal(by_keys, signed("second", claims_of(), kid=f"invented-{number}"))
-
-    assert provider.readings == 1
-
-
-async def test_the_loop_goes_on_while_keys_are_read(provider: IdentityProvider, by_keys: JwksVerifier) -> None:
-    answers = await asyncio.gather(*(by_keys.verify(signed("first", claims_of(sub=str(n)))) for n in range(5)))
-
-    assert [claims.subject for claims in answers] == ["0", "1", "2", "3", "4"]
-    assert provider.readings == 1
-
-
-@pytest.mark.parametrize("body", [b"<html>busy</html>", b"", b"[]", b'{"keys": []}', b'{"keys": "x"}', b"\xff"])
-async def test_an_identity_provider_that_talks_nonsense(
-    provider: IdentityProvider, by_keys: JwksVerifier, body: bytes
-) -> None:
-    provider.body = body
-
-    assert await refusal(by_keys, signed("first", claims_of()))
-
-
-async def test_an_identity_provider_that_is_away() -> None:
-    with identity_provider("first") as gone:
-        url = gone.url
-
-    assert "fetch" in await refusal(JwksVerifier(url=url, issuer=ISSUER), signed("first", claims_of()))
-
-
-async def test_keys_that_are_known_outlive_an_outage(provider: IdentityProvider) -> None:
-    verifier = JwksVerifier(url=provider.url, issuer=ISSUER, pause_seconds=0)
-    await verifier.verify(signed("first", claims_of()))
-    provider.body = b"<html>busy</html>"
-
-    assert await refusal(verifier, signed("second", claims_of()))
-    assert (await verifier.verify(signed("first", claims_of()))).subject == "42"
