@@ -17,7 +17,7 @@ WITH_NODE = sh $(abspath $(GRAPHIQL)/node.sh) $(abspath $(BIN)/python)
 UNSET := env | grep -Eo '^(STRIPE|BRAINTREE|PAYDESK)_[A-Z0-9_]+' | grep -v '^PAYDESK_TEST_' | sed 's/^/-u /'
 PYTEST = env $$($(UNSET)) $(BIN)/python -m pytest --no-header
 
-.PHONY: help install serve test test-browser conformance lint fmt graphiql schema docs lock clean
+.PHONY: help install serve test test-browser conformance schema-check lint fmt graphiql schema schema-changes docs lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -42,6 +42,10 @@ test-browser: $(VENV)/.browser graphiql ## try GraphiQL in a headless Chromium
 conformance: $(VENV)/.conformance $(CONFORMANCE)/node_modules/.package-lock.json ## try the client libraries and the audits
 	@$(WITH_NODE) $(PYTEST) $(CONFORMANCE)
 
+schema-check: $(VENV)/.development ## find what clients may break on in the schema's history since the last release
+	@$(PYTEST) --quiet tests/history
+	@$(BIN)/python -m tests.schema.evolution
+
 lint: $(VENV)/.development ## check style, types, and who imports whom
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo '`make fmt` formats what is not formatted.' >&2; exit 1; }
@@ -57,6 +61,9 @@ graphiql: $(ASSETS) ## build GraphiQL, for the gateway to serve
 schema: $(VENV)/.runtime ## print the GraphQL schema into schema/schema.graphql
 	@$(BIN)/paydesk schema > $(VENV)/schema.graphql
 	@mv $(VENV)/schema.graphql schema/schema.graphql
+
+schema-changes: $(VENV)/.development ## say in words what changed in the schema since the last release
+	@$(BIN)/python -m tests.schema.evolution --in-words
 
 docs: $(VENV)/.runtime ## write the generated pages of the documentation anew
 	@$(BIN)/python -m tests.docs.generated
