@@ -12,6 +12,7 @@ GRAPHIQL_SOURCES := $(addprefix $(GRAPHIQL)/,.npmrc build.sh node.lock.txt node.
 	vite.config.js) $(wildcard $(GRAPHIQL)/src/*)
 CONFORMANCE := tests/conformance
 WITH_NODE = sh $(abspath $(GRAPHIQL)/node.sh) $(abspath $(BIN)/python)
+SITE := build/docs
 
 # Tests see neither a real provider's keys nor what a developer's shell says about the gateway.
 UNSET := env | grep -Eo '^(STRIPE|BRAINTREE|PAYDESK)_[A-Z0-9_]+' | grep -v '^PAYDESK_TEST_' | sed 's/^/-u /'
@@ -33,7 +34,7 @@ serve: $(VENV)/.runtime ## run the gateway with the fake provider and a demo sho
 test: lint ## check the code and run the tests
 	@$(PYTEST) -n auto
 
-test-browser: $(VENV)/.browser graphiql ## try GraphiQL in a headless Chromium
+test-browser: $(VENV)/.browser $(VENV)/.docs graphiql ## try GraphiQL and the documentation in a headless Chromium
 	@command -v chromium >/dev/null \
 	|| { echo 'Installing Chromium ...'; apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium >/dev/null; } \
 	|| { echo 'The browser test needs `chromium` on the PATH, and it could not be installed.' >&2; exit 1; }
@@ -65,8 +66,9 @@ schema: $(VENV)/.runtime ## print the GraphQL schema into schema/schema.graphql
 schema-changes: $(VENV)/.development ## say in words what changed in the schema since the last release
 	@$(BIN)/python -m tests.schema.evolution --in-words
 
-docs: $(VENV)/.runtime ## write the generated pages of the documentation anew
+docs: $(VENV)/.docs ## build the documentation's site into build/docs, after writing its generated parts anew
 	@$(BIN)/python -m tests.docs.generated
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs $(SITE)
 
 lock: $(BIN)/python ## write the lock files anew (UPGRADE=--upgrade takes the newest versions)
 	@$(PIP) install uv
@@ -74,6 +76,7 @@ lock: $(BIN)/python ## write the lock files anew (UPGRADE=--upgrade takes the ne
 	@$(LOCK) pyproject.toml --group dev -c requirements.lock.txt -o requirements-dev.lock.txt
 	@$(LOCK) --group browser -c requirements-dev.lock.txt -o tests/browser/requirements.lock.txt
 	@$(LOCK) --group conformance -c requirements-dev.lock.txt -o $(CONFORMANCE)/requirements.lock.txt
+	@$(LOCK) --group docs --fork-strategy fewest -c requirements-dev.lock.txt -o docs/requirements.lock.txt
 	@$(LOCK) --group node -o $(GRAPHIQL)/node.lock.txt
 
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
@@ -126,6 +129,11 @@ $(VENV)/.conformance: $(CONFORMANCE)/requirements.lock.txt $(VENV)/.development
 $(CONFORMANCE)/node_modules/.package-lock.json: $(CONFORMANCE)/package-lock.json $(CONFORMANCE)/package.json | $(BIN)/python
 	@echo 'Installing the JavaScript clients ...'
 	@cd $(CONFORMANCE) && $(WITH_NODE) npm ci --no-progress --loglevel=error
+	@touch $@
+
+$(VENV)/.docs: docs/requirements.lock.txt $(VENV)/.runtime
+	@echo 'Installing what builds the documentation into $(VENV) ...'
+	@$(PIP) install --require-hashes -r docs/requirements.lock.txt
 	@touch $@
 
 $(ASSETS): $(GRAPHIQL_SOURCES) | $(BIN)/python

@@ -86,8 +86,8 @@ def test_a_page_shows_what_a_reader_gets(
     assert not wrong, f"{name}, " + "\n".join(wrong) + f"\n\nstandard error:\n{logged[-4_000:]}"
 
 
-def test_the_readme_and_the_quickstart_are_among_the_examples() -> None:
-    assert {"README.md", "docs/quickstart.md"} <= set(PAGES)
+def test_the_first_page_and_the_quickstart_are_among_the_examples() -> None:
+    assert {"docs/index.md", "docs/quickstart.md"} <= set(PAGES)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,18 @@ def test_every_page_can_be_reached_from_the_start() -> None:
     assert set(DOCS.rglob("*.md")) - reached == set()
 
 
+@pytest.mark.parametrize("folder", ["how-to", "concepts", "reference"])
+def test_an_index_lists_the_pages_beside_it(folder: str) -> None:
+    """The site's navigation is made of these lists; a page that is on none cannot be built."""
+    index = DOCS / folder / "index.md"
+    listed = re.findall(r"^- \[[^\]]+\]\(([^)]+\.md)\)", index.read_text(encoding="utf-8"), re.MULTILINE)
+
+    pages_beside = {page.name for page in index.parent.glob("*.md")} - {"index.md"}
+    pages_below = {f"{page.parent.name}/index.md" for page in index.parent.glob("*/index.md")}
+
+    assert sorted(listed) == sorted(pages_beside | pages_below)
+
+
 def test_the_codes_of_errors_are_those_of_the_source() -> None:
     named = {
         code

@@ -13,8 +13,9 @@ RUNTIME = ROOT / "requirements.lock.txt"
 DEVELOPMENT = ROOT / "requirements-dev.lock.txt"
 BROWSER = ROOT / "tests/browser/requirements.lock.txt"
 CONFORMANCE = ROOT / "tests/conformance/requirements.lock.txt"
+DOCUMENTATION = ROOT / "docs/requirements.lock.txt"
 NODE = ROOT / "schema/graphiql/node.lock.txt"
-LOCKS = [RUNTIME, DEVELOPMENT, BROWSER, CONFORMANCE, NODE]
+LOCKS = [RUNTIME, DEVELOPMENT, BROWSER, CONFORMANCE, DOCUMENTATION, NODE]
 NPM = [ROOT / folder / "package-lock.json" for folder in ("schema/graphiql", "tests/conformance")]
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
@@ -72,8 +73,8 @@ def test_developers_run_the_versions_that_users_get() -> None:
 
 @pytest.mark.parametrize(
     ("group", "lock"),
-    [("dev", DEVELOPMENT), ("browser", BROWSER), ("conformance", CONFORMANCE), ("node", NODE)],
-    ids=["dev", "browser", "conformance", "node"],
+    [("dev", DEVELOPMENT), ("browser", BROWSER), ("conformance", CONFORMANCE), ("docs", DOCUMENTATION), ("node", NODE)],
+    ids=["dev", "browser", "conformance", "docs", "node"],
 )
 def test_every_tool_of_a_group_is_in_its_lock_file(group: str, lock: Path) -> None:
     asked = [Requirement(line) for line in PROJECT["dependency-groups"][group] if isinstance(line, str)]

@@ -62,6 +62,22 @@ def test_tests_never_see_a_providers_keys(empty_machine: Path) -> None:
     assert [line for line in seen if line.startswith(("STRIPE_", "BRAINTREE_", "PAYDESK_PROVIDER"))] == []
 
 
+def test_the_documentation_is_written_anew_and_then_built_without_a_warning(empty_machine: Path) -> None:
+    (empty_machine / "docs").mkdir()
+    (empty_machine / "docs/requirements.lock.txt").touch()
+    for tool in ("python", "sphinx-build"):
+        _command(empty_machine / ".venv/bin" / tool, f'echo {tool} "$@"')
+    for stamp in (".venv/.runtime", ".venv/.docs"):
+        (empty_machine / stamp).touch()
+
+    written, built = _make(empty_machine, "docs").stdout.splitlines()
+
+    assert written == "python -m tests.docs.generated"
+    assert built.startswith("sphinx-build ")
+    assert built.endswith(" docs build/docs")
+    assert "--fail-on-warning" in built
+
+
 @pytest.fixture
 def empty_machine(tmp_path: Path) -> Path:
     """A folder with our Makefile in it, where nothing is installed."""
