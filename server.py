@@ -53,6 +53,7 @@ from domain.services.api_keys import ApiKeyService
 from domain.services.background import Background
 from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
+from domain.services.feed import Feed
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.products import ProductService
@@ -63,6 +64,7 @@ from domain.services.teller import Teller
 from domain.services.webhooks import WebhookService
 from domain.store import Store
 from persistence.database import Database, DatabaseUnavailable
+from persistence.feed import TortoiseEventLog
 from persistence.jobs import TortoiseJobQueue
 from persistence.migrate import DatabaseIsNewer, migrate, pending
 from persistence.queries import TortoiseQueries
@@ -99,6 +101,7 @@ class Gateway:
     background: Background
     worker: Worker
     detached: Detached
+    feed: Feed
     bank: Bank | None
     """The fake provider's, where it runs in this process."""
 
@@ -110,7 +113,9 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
         if settings.is_development:
             await migrate(database)
         clock = SystemClock()
-        store = TortoiseStore(database)
+        log = TortoiseEventLog(database)
+        store = TortoiseStore(database, told=log.written)
+        feed = Feed(log)
         deployment = settings.deployment()
         bank, providers = _providers(settings)
         detached = Detached()
@@ -191,6 +196,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                     TortoiseJobQueue(database), background.run, longest_job_seconds=deployment.longest_job_seconds
                 ),
                 detached=detached,
+                feed=feed,
                 bank=bank,
             )
         finally:
@@ -198,6 +204,8 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             if left:
                 _log.warning("%d payments were still under way; they are finished after the next start", left)
             await providers.close()
+            await feed.close()
+            await log.close()
             if bank is not None:
                 bank.close()
     finally:

@@ -74,6 +74,46 @@ def _refused_update(name: str, table: str, condition: str, words: str, dialect: 
     )
 
 
+class EventsAreNumbered(PerDialect):
+    """Every event gets its row in `event_feed`, whoever writes it, and keeps the number that it is given there.
+
+    SQLite has one writer, so the number is that of the commit. PostgreSQL commits in another order than it writes, so
+    there the row waits for its number. The events that are there already are numbered as they stand.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(sqlite=_NUMBERED_ON_SQLITE, postgres=_NUMBERED_ON_POSTGRES)
+
+
+_NUMBERED_ON_SQLITE: Final = """
+CREATE TRIGGER events_numbered AFTER INSERT ON events BEGIN
+    INSERT INTO event_feed (position, sequence)
+    VALUES (NEW.position, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM event_feed));
+END;
+CREATE TRIGGER event_feed_kept BEFORE UPDATE ON event_feed
+    BEGIN SELECT RAISE(ABORT, 'the number of an event stays as it is'); END;
+INSERT INTO event_feed (position, sequence) SELECT position, ROW_NUMBER() OVER (ORDER BY position) FROM events;
+"""
+
+# The trigger first: it waits for those who are writing events, and keeps out the next until the migration is committed,
+# so that none comes between what is numbered here and what the trigger sees.
+_NUMBERED_ON_POSTGRES: Final = """
+CREATE FUNCTION events_await_number() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO event_feed (position) SELECT position FROM added;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER events_await_number AFTER INSERT ON events REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION events_await_number();
+CREATE OR REPLACE FUNCTION refuse_update() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'restrict_violation'; END $$;
+CREATE TRIGGER event_feed_kept BEFORE UPDATE ON event_feed FOR EACH ROW
+    WHEN (OLD.sequence IS NOT NULL OR NEW.position <> OLD.position)
+    EXECUTE FUNCTION refuse_update('the number of an event stays as it is');
+INSERT INTO event_feed (position, sequence) SELECT position, ROW_NUMBER() OVER (ORDER BY position) FROM events;
+"""
+
+
 class FrozenWhenPlaced(PerDialect):
     """What a customer owes is settled when the order leaves OPEN: its lines and its total stay as they are."""
 

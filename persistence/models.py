@@ -363,7 +363,9 @@ class LedgerEntry(Model):
 
 class Event(Model):
     position = BigIntField(primary_key=True)
-    """In the order of writing. Not that of commits, so a reader that goes by `position > last` misses some."""
+    """In the order of writing. Not that of commits, so a reader that goes by `position > last` misses some; see
+    `FeedEntry`.
+    """
     id = CharField(max_length=ID_LENGTH, unique=True)
     kind = word()
     subject_ids = json()
@@ -385,6 +387,24 @@ class EventSubject(Model):
     class Meta:
         table = "event_subjects"
         constraints = (unique("event_subjects_once", "subject_id", "event_id"),)
+
+
+class FeedEntry(Model):
+    # The events once more, in the order of their commits. Rows come by a trigger of `events`, never by hand.
+    position = BigIntField(primary_key=True, generated=False)
+    """Of the event."""
+    sequence = BigIntField(null=True)
+    """1, 2, 3 … in an order in which nothing is ever committed behind what was read. None until it is numbered, which
+    on PostgreSQL is after the commit (`feed.numbering`), on SQLite in it.
+    """
+
+    class Meta:
+        table = "event_feed"
+        constraints = (
+            unique("event_feed_sequence", "sequence"),
+            # Holds what waits for its number, and is therefore nearly empty.
+            unique("event_feed_waiting", "position", where="sequence IS NULL"),
+        )
 
 
 class IdempotencyKey(Model):

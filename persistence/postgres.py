@@ -121,8 +121,7 @@ class PostgresEngine:
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[PostgresConnection]:
         """A transaction for changes of the schema, on a connection of its own and without a limit of time."""
-        with _PlainWords(self.address):
-            raw = await asyncpg.connect(self.address.dsn, **self._connect_arguments())
+        raw = await self.connect_alone()
         connection = PostgresConnection(raw)
         try:
             await raw.execute(_BEGIN)
@@ -131,6 +130,11 @@ class PostgresEngine:
         finally:
             # Closing rolls back whatever was not committed.
             await finish(raw.close(timeout=_CLOSE_SECONDS))
+
+    async def connect_alone(self) -> Any:
+        """A connection beside the pool, for what leaves a trace on it: migrations, LISTEN. The caller closes it."""
+        with _PlainWords(self.address):
+            return await asyncpg.connect(self.address.dsn, **self._connect_arguments())
 
     def idle(self) -> bool:
         """Whether nothing is held: every connection of the pool is back in it."""

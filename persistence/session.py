@@ -26,6 +26,8 @@ class Session:
         self._connection = connection
         self._writing = writing
         self._failure: BaseException | None = None
+        self.tells_of_events = False
+        """Whether events were added, of which others are told after the commit."""
 
     @property
     def dialect(self) -> Dialect:

@@ -48,8 +48,10 @@ class TortoiseTransaction:
 
 
 class TortoiseStore:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, told: Callable[[], None] = lambda: None) -> None:
+        """`told` is called after each commit that has added events; it may not wait for anything."""
         self._database = database
+        self._told = told
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[TortoiseTransaction]:
@@ -57,6 +59,8 @@ class TortoiseStore:
             session = Session(connection, writing=True)
             yield TortoiseTransaction(session)
             session.check_whole()
+        if session.tells_of_events:
+            self._told()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[TortoiseTransaction]:
@@ -69,10 +73,13 @@ class TortoiseStore:
         It may therefore touch nothing but the transaction. See `Database.run`.
         """
 
-        async def on(connection: Connection) -> T:
+        async def on(connection: Connection) -> tuple[T, bool]:
             session = Session(connection, writing=True)
             result = await work(TortoiseTransaction(session))
             session.check_whole()
-            return result
+            return result, session.tells_of_events
 
-        return await self._database.run(on)
+        result, tells_of_events = await self._database.run(on)
+        if tells_of_events:
+            self._told()
+        return result

@@ -9,6 +9,9 @@ class Events:
         self._session = session
 
     async def add(self, *events: Event) -> None:
+        if not events:
+            return
+        self._session.tells_of_events = True
         await self._session.insert_all(models.Event, [event_to_row(event) for event in events])
         # What a timeline is looked up by. An event may name an object twice, and is seen there once.
         await self._session.insert_all(

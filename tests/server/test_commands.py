@@ -26,6 +26,7 @@ from tests.server.processes import (
     wait_until_answering,
 )
 
+MIGRATIONS = ", ".join(sorted(path.stem for path in (ROOT / "persistence" / "migrations").glob("[0-9]*.py")))
 CUSTOMERS = "{ customers { nodes { id } } }"
 CREATE_PRODUCT = 'mutation { productCreate(input: {name: "Tea"}) { product { id } userErrors { code message path } } }'
 
@@ -46,11 +47,9 @@ def test_a_gateway_waits_for_migrations_and_takes_either_database(
     chosen = settings(new_database_url(dialect, migrated=False), tmp_path)
     early = run_paydesk("serve", settings=chosen, folder=tmp_path)
     assert (early.returncode, early.stdout) == (2, "")
-    assert early.stderr == (
-        "paydesk: The gateway is not ready: migrations to run: 0001_tables, 0002_guards (paydesk migrate).\n"
-    )
+    assert early.stderr == (f"paydesk: The gateway is not ready: migrations to run: {MIGRATIONS} (paydesk migrate).\n")
     done = run_paydesk("migrate", settings=chosen, folder=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "Migrated: 0001_tables, 0002_guards.\n")
+    assert (done.returncode, done.stdout) == (0, f"Migrated: {MIGRATIONS}.\n")
     checked = run_paydesk("check", settings=chosen, folder=tmp_path)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert checked.stdout.splitlines()[0] == "environment  sandbox"
@@ -247,7 +246,10 @@ async def begin_confirmation(api: Api) -> Json:
 @pytest.mark.parametrize(
     ("changed", "wrong"),
     [
-        ({"PAYDESK_DATABASE_URL": "sqlite://empty.sqlite3"}, "migrations to run: 0001_tables, 0002_guards"),
+        (
+            {"PAYDESK_DATABASE_URL": "sqlite://empty.sqlite3"},
+            f"migrations to run: {MIGRATIONS}",
+        ),
         ({"PAYDESK_ADMIN_KEY": ""}, "nobody can sign in: make a key (paydesk keys create)"),
         (
             {
