@@ -11,6 +11,7 @@ ASSETS := $(GRAPHIQL)/assets/manifest.json
 GRAPHIQL_SOURCES := $(addprefix $(GRAPHIQL)/,.npmrc build.sh node.lock.txt node.sh package.json package-lock.json \
 	vite.config.js) $(wildcard $(GRAPHIQL)/src/*)
 CONFORMANCE := tests/conformance
+NODE_MODULES := $(CONFORMANCE)/node_modules/.package-lock.json $(CONFORMANCE)/sdl/node_modules/.package-lock.json
 WITH_NODE = sh $(abspath $(GRAPHIQL)/node.sh) $(abspath $(BIN)/python)
 SITE := build/docs
 
@@ -18,7 +19,8 @@ SITE := build/docs
 UNSET := env | grep -Eo '^(STRIPE|BRAINTREE|PAYDESK)_[A-Z0-9_]+' | grep -v '^PAYDESK_TEST_' | sed 's/^/-u /'
 PYTEST = env $$($(UNSET)) $(BIN)/python -m pytest --no-header
 
-.PHONY: help install serve test test-browser conformance schema-check lint fmt graphiql schema schema-changes docs lock clean
+.PHONY: help install serve test test-browser conformance schema-check lint fmt graphiql schema schema-changes docs lock \
+	clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -40,7 +42,7 @@ test-browser: $(VENV)/.browser $(VENV)/.docs graphiql ## try GraphiQL and the do
 	|| { echo 'The browser test needs `chromium` on the PATH, and it could not be installed.' >&2; exit 1; }
 	@$(PYTEST) tests/browser
 
-conformance: $(VENV)/.conformance $(CONFORMANCE)/node_modules/.package-lock.json ## try the client libraries and the audits
+conformance: $(VENV)/.conformance $(NODE_MODULES) ## try the client libraries, the audits and the rules for schemas
 	@$(WITH_NODE) $(PYTEST) $(CONFORMANCE)
 
 schema-check: $(VENV)/.development ## find what clients may break on in the schema's history since the last release
@@ -84,7 +86,7 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --uni
 
 clean: ## remove everything that can be made again; the database stays
 	@rm -rf $(VENV) build *.egg-info artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@rm -rf $(GRAPHIQL)/assets $(GRAPHIQL)/node_modules $(CONFORMANCE)/node_modules
+	@rm -rf $(GRAPHIQL)/assets $(GRAPHIQL)/node_modules $(CONFORMANCE)/node_modules $(CONFORMANCE)/sdl/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- how it is installed: a stamp in .venv says that a lock file's packages are there ---
@@ -126,9 +128,9 @@ $(VENV)/.conformance: $(CONFORMANCE)/requirements.lock.txt $(VENV)/.development
 	@$(PIP) install --require-hashes -r $(CONFORMANCE)/requirements.lock.txt
 	@touch $@
 
-$(CONFORMANCE)/node_modules/.package-lock.json: $(CONFORMANCE)/package-lock.json $(CONFORMANCE)/package.json | $(BIN)/python
-	@echo 'Installing the JavaScript clients ...'
-	@cd $(CONFORMANCE) && $(WITH_NODE) npm ci --no-progress --loglevel=error
+$(NODE_MODULES): %/node_modules/.package-lock.json: %/package-lock.json %/package.json | $(BIN)/python
+	@echo 'Installing the packages of $* ...'
+	@cd $* && $(WITH_NODE) npm ci --no-progress --loglevel=error
 	@touch $@
 
 $(VENV)/.docs: docs/requirements.lock.txt $(VENV)/.runtime

@@ -49,7 +49,7 @@ def described() -> list[tuple[str, str | None]]:
         if isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType, GraphQLInputObjectType)):
             for field_name, field in type_.fields.items():
                 found.append((f"{name}.{field_name}", field.description))
-                if isinstance(field, GraphQLField) and type_ is not GRAPHQL_SCHEMA.mutation_type:
+                if isinstance(field, GraphQLField):
                     found += [(f"{name}.{field_name}({arg})", a.description) for arg, a in field.args.items()]
     return found
 

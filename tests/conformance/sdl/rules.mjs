@@ -1,0 +1,63 @@
+// What the schema is held to: two presets of graphql-eslint, and what it can check of our own conventions.
+// Where a rule is not for us, this is the one place that says so, and why. An exemption that nothing needs any more fails.
+import plugin from "@graphql-eslint/eslint-plugin";
+
+const OWN = {
+  "@graphql-eslint/input-name": ["error", { checkInputType: true, caseSensitiveInputType: false }],
+  "@graphql-eslint/no-scalar-result-type-on-mutation": "error",
+  "@graphql-eslint/require-description": [
+    "error",
+    {
+      types: true,
+      rootField: true,
+      DirectiveDefinition: true,
+      EnumValueDefinition: true,
+      FieldDefinition: true,
+      InputValueDefinition: true,
+    },
+  ],
+  "@graphql-eslint/require-nullable-fields-with-oneof": "error",
+  "@graphql-eslint/require-nullable-result-in-root": "error",
+};
+
+export const RULES = {
+  ...plugin.configs["flat/schema-recommended"].rules,
+  ...plugin.configs["flat/schema-relay"].rules,
+  ...OWN,
+};
+
+const withoutId = (name) => `type "${name}" must have exactly one non-nullable unique identifier.`;
+
+/** Each covers the messages of one rule that begin with `message`. */
+export const EXEMPTIONS = [
+  {
+    // The rule allows lists of edges alone. Ours are connections wherever records are listed (tests/schema/test_sdl.py
+    // holds that), and a connection has `nodes` too: the field's own shortcut for clients that page by `pageInfo`, as
+    // GitHub and Shopify have it. All other lists are of values, short by nature, and come with what they are part of:
+    // `userErrors` and its `path`, the lines of an order, what a provider can do, the ids that an event is about.
+    rule: "relay-edge-types",
+    message: "A list type should only wrap an edge type.",
+  },
+  // The rule wants an `id` on every type. With us an id is the promise that `node(id:)` finds the record again. What has
+  // none is a part of its record or an answer; a made-up id would let a client's cache mix up what is not the same.
+  // The types of Relay's lists, and the answers of mutations:
+  { rule: "strict-id-in-types", message: /^type "\w+Connection" / },
+  { rule: "strict-id-in-types", message: /^type "\w+Edge" / },
+  { rule: "strict-id-in-types", message: /^type "\w+Payload" / },
+  { rule: "strict-id-in-types", message: withoutId("PageInfo") },
+  { rule: "strict-id-in-types", message: withoutId("UserError") },
+  // Values, which are equal when their fields are:
+  { rule: "strict-id-in-types", message: withoutId("Address") },
+  { rule: "strict-id-in-types", message: withoutId("Card") },
+  { rule: "strict-id-in-types", message: withoutId("Money") },
+  { rule: "strict-id-in-types", message: withoutId("PriceInterval") },
+  { rule: "strict-id-in-types", message: withoutId("Review") },
+  // What is made for one use and never read again:
+  { rule: "strict-id-in-types", message: withoutId("ClientSession") },
+  { rule: "strict-id-in-types", message: withoutId("RedirectAction") },
+  { rule: "strict-id-in-types", message: withoutId("SdkAction") },
+  // What the deployment's configuration says; it has names, and no records:
+  { rule: "strict-id-in-types", message: withoutId("PaymentProvider") },
+  { rule: "strict-id-in-types", message: withoutId("ProviderAccount") },
+  { rule: "strict-id-in-types", message: withoutId("ProviderCapability") },
+];
