@@ -51,6 +51,7 @@ from domain.principals import Permission, StaffRole
 from domain.services.accounts import ProviderAccountService, note_default_account
 from domain.services.api_keys import ApiKeyService
 from domain.services.background import Background
+from domain.services.captures import CaptureService
 from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
 from domain.services.feed import Feed
@@ -59,8 +60,10 @@ from domain.services.payment_methods import PaymentMethodService
 from domain.services.products import ProductService
 from domain.services.refunds import RefundService
 from domain.services.resolver import Resolver
+from domain.services.sending import Sending
 from domain.services.settlement import Settlement
 from domain.services.teller import Teller
+from domain.services.voids import VoidService
 from domain.services.webhooks import WebhookService
 from domain.store import Store
 from persistence.database import Database, DatabaseUnavailable
@@ -133,7 +136,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             clock=clock,
             deployment=deployment,
         )
-        charges = ChargeService(
+        sending = Sending(
             store=store,
             teller=teller,
             settlement=settlement,
@@ -141,7 +144,12 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             clock=clock,
             deployment=deployment,
         )
-        orders = OrderService(store=store, charges=charges, clock=clock, deployment=deployment)
+        charges = ChargeService(
+            store=store, teller=teller, settlement=settlement, sending=sending, clock=clock, deployment=deployment
+        )
+        captures = CaptureService(store=store, teller=teller, sending=sending, clock=clock, deployment=deployment)
+        voids = VoidService(store=store, teller=teller, sending=sending, clock=clock, deployment=deployment)
+        orders = OrderService(store=store, voids=voids, clock=clock, deployment=deployment)
         refunds = RefundService(
             store=store, teller=teller, settlement=settlement, detached=detached, clock=clock, deployment=deployment
         )
@@ -159,6 +167,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             orders=orders,
             payment_methods=payment_methods,
             resolver=Resolver(store=store, teller=teller, settlement=settlement, clock=clock, deployment=deployment),
+            voids=voids,
             webhooks=webhooks,
             clock=clock,
         )
@@ -176,6 +185,8 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                     payment_methods=payment_methods,
                     orders=orders,
                     charges=charges,
+                    captures=captures,
+                    voids=voids,
                     refunds=refunds,
                     queries=TortoiseQueries(database),
                     providers=providers,

@@ -5,6 +5,9 @@ the webhook and the resolver, so these may come in any order, twice or never:
 
     waiting (PENDING, REQUIRES_ACTION, UNKNOWN) → AUTHORIZED → ended (DECLINED, FAILED, VOIDED, EXPIRED) → SUCCEEDED
 
+A charge that is captured by hand holds the amount first (AUTHORIZED). It has one capture: what that does not take is
+released with it.
+
 SUCCEEDED stands last because money that arrives after all is always booked. An older picture never undoes a newer one,
 and of two ends that contradict each other the better founded stays: the bank's own no before what we or the provider
 cleaned up afterwards, and that before a failure which may only have been ours.
@@ -17,12 +20,15 @@ from enum import StrEnum
 from domain.declines import DECLINES, Decline, DeclineCode
 from domain.errors import (
     AmountNotPositive,
+    CaptureAmountTooHigh,
+    ChargeNotCapturable,
     ChargeNotRefundable,
+    ChargeNotVoidable,
     NothingLeftToRefund,
     RefundAmountTooHigh,
 )
 from domain.money import Money
-from domain.provider import ChargeResult, Initiator, NextAction, Outcome, Refusal
+from domain.provider import CaptureMode, ChargeResult, Initiator, NextAction, Outcome, Refusal
 
 
 class ChargeState(StrEnum):
@@ -105,8 +111,12 @@ class Charge:
     charge_ref: str | None = None
     state: ChargeState = ChargeState.PENDING
     initiator: Initiator
+    capture_mode: CaptureMode = CaptureMode.AUTOMATIC
     amount: Money
     authorized: Money
+    """The most that it held or took at some time; after a partial capture more than was captured."""
+    capture_requested: Money | None = None
+    """What a capture by hand asked for; None before, and again when the capture came to nothing."""
     captured: Money
     refunded: Money
     """What refunds have given back."""
@@ -116,6 +126,8 @@ class Charge:
     next_action: NextAction | None = None
     action_expires_at: datetime | None = None
     """When an unfinished REQUIRES_ACTION is given up, by us or by the provider, whichever comes first."""
+    capture_before: datetime | None = None
+    """When an AUTHORIZED charge is given up, and what it holds is released."""
     decline_code: DeclineCode | None = None
     failure_code: FailureCode | None = None
     issuer_code: str | None = None
@@ -131,11 +143,14 @@ class Charge:
     def is_live(self) -> bool:
         return self.state in LIVE_STATES
 
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it is given up if nothing happens before: by its customer, or by whoever captures it."""
+        return self.action_expires_at or self.capture_before
+
     def is_overdue(self, *, now: datetime) -> bool:
-        """Still waiting for its customer, whose time is over."""
-        if self.state is not ChargeState.REQUIRES_ACTION or self.action_expires_at is None:
-            return False
-        return self.action_expires_at <= now
+        """Still waiting, for its customer or for its capture, and the time for that is over."""
+        return self.is_live and self.expires_at is not None and self.expires_at <= now
 
     @property
     def is_undecided(self) -> bool:
@@ -145,6 +160,17 @@ class Charge:
     @property
     def refundable(self) -> Money:
         return self.captured - self.refunded - self.refund_reserved
+
+    @property
+    def capturable(self) -> Money:
+        """What a capture may take now."""
+        holds = self.state is ChargeState.AUTHORIZED and self.capture_requested is None
+        return self.authorized - self.captured if holds else Money.zero(self.amount.currency)
+
+    @property
+    def released(self) -> Money:
+        """What it held and will not take."""
+        return Money.zero(self.amount.currency) if self.is_live else self.authorized - self.captured
 
     @property
     def decline(self) -> Decline | None:
@@ -162,6 +188,20 @@ class Charge:
         if amount > self.refundable:
             raise RefundAmountTooHigh(str(self.refundable))
 
+    def check_capturable(self, amount: Money, *, now: datetime) -> None:
+        if self.state is not ChargeState.AUTHORIZED:
+            raise ChargeNotCapturable(self.state)
+        if self.is_overdue(now=now):
+            raise ChargeNotCapturable(ChargeState.EXPIRED)  # whoever writes that down is only late
+        if not amount.is_positive:
+            raise AmountNotPositive(path=("amount",))
+        if amount > self.capturable:
+            raise CaptureAmountTooHigh(str(self.capturable))
+
+    def check_voidable(self) -> None:
+        if self.state not in (ChargeState.AUTHORIZED, ChargeState.REQUIRES_ACTION):
+            raise ChargeNotVoidable(self.state)
+
     # --- what happens -----------------------------------------------------------------------------------------------
 
     def after(self, result: ChargeResult, *, now: datetime) -> "Charge":
@@ -177,13 +217,13 @@ class Charge:
         if self.state is not ChargeState.SUCCEEDED and _RANK[state] >= _RANK[self.state]:
             charge = self._moved_to(state, result)
             if state is ChargeState.SUCCEEDED and captured is None:
-                captured = self.amount
+                captured = self._asked_for
         charge = charge._with_captured(captured)
         if charge == self:
             return self
         new_picture = charge.captured != self.captured or charge.state is not self.state
         took = charge.captured.is_positive or charge.state is ChargeState.SUCCEEDED
-        if new_picture and took and charge.captured != charge.amount:
+        if new_picture and took and charge.captured != charge._asked_for:
             charge = charge.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
         return replace(charge, updated_at=now)
 
@@ -193,8 +233,31 @@ class Charge:
             return self
         return replace(self, action_expires_at=min(self.action_expires_at or deadline, deadline))
 
+    def held_until(self, deadline: datetime) -> "Charge":
+        """Where the provider has not told until when it holds the amount, this is until when we rely on it."""
+        if self.state is not ChargeState.AUTHORIZED or self.capture_before is not None:
+            return self
+        return replace(self, capture_before=deadline)
+
     def expired(self, *, now: datetime) -> "Charge":
-        return replace(self, state=ChargeState.EXPIRED, next_action=None, action_expires_at=None, updated_at=now)
+        return replace(
+            self,
+            state=ChargeState.EXPIRED,
+            next_action=None,
+            action_expires_at=None,
+            capture_before=None,
+            updated_at=now,
+        )
+
+    def capture_started(self, amount: Money, *, now: datetime) -> "Charge":
+        self.check_capturable(amount, now=now)
+        return replace(self, capture_requested=amount, updated_at=now)
+
+    def capture_ended(self, *, now: datetime) -> "Charge":
+        """The request is over. Where the charge still only holds, nothing was taken, and it can be captured again."""
+        if self.state is not ChargeState.AUTHORIZED or self.capture_requested is None:
+            return self
+        return replace(self, capture_requested=None, updated_at=now)
 
     def not_applied(self, *, now: datetime) -> "Charge":
         """The provider has shown that it never acted on the request whose answer was lost."""
@@ -233,16 +296,24 @@ class Charge:
 
     def _moved_to(self, state: ChargeState, result: ChargeResult) -> "Charge":
         action = result.next_action if state is ChargeState.REQUIRES_ACTION else None
+        holds = state is ChargeState.AUTHORIZED
+        authorized = self.amount if holds and result.authorized is None else result.authorized
         charge = replace(
             self,
             state=state,
             charge_ref=result.charge_ref or self.charge_ref,
-            authorized=_larger(self.authorized, result.authorized),
+            authorized=_larger(self.authorized, authorized),
             next_action=action,
             action_expires_at=action.expires_at if action else None,
-            next_check_at=self.next_check_at if state is ChargeState.UNKNOWN else None,
+            capture_before=(result.capture_before or self.capture_before) if holds else None,
+            # A picture that tells nothing new does not end the looking after a request under way.
+            next_check_at=self.next_check_at if state in (ChargeState.UNKNOWN, self.state) else None,
         )
         return charge._with_refusal(result.outcome, result.refusal if state is not ChargeState.SUCCEEDED else None)
+
+    @property
+    def _asked_for(self) -> Money:
+        return self.amount if self.capture_requested is None else self.capture_requested
 
     def _with_captured(self, captured: Money | None) -> "Charge":
         if captured is None or captured <= self.captured:

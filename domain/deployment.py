@@ -28,6 +28,10 @@ class Deployment:
     action_lifetime: timedelta = timedelta(hours=1)
     """How long a customer may take over 3D Secure. Meanwhile nobody else can pay the order."""
 
+    authorization_lifetime: timedelta = timedelta(days=6, hours=18)
+    """How long a hold is relied on where the provider does not say: card schemes drop one after seven days at the
+    earliest, and a capture that comes in the last hours may find it gone."""
+
     @property
     def lease_seconds(self) -> float:
         """When others may assume that the owner of an operation is gone: twice the time-out, and time to commit."""

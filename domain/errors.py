@@ -42,6 +42,9 @@ class ErrorCode(StrEnum):
     ORDER_ALREADY_PAID = "ORDER_ALREADY_PAID"
     ORDER_NOT_CANCELABLE = "ORDER_NOT_CANCELABLE"
     CHARGE_IN_PROGRESS = "CHARGE_IN_PROGRESS"
+    CHARGE_NOT_CAPTURABLE = "CHARGE_NOT_CAPTURABLE"
+    CHARGE_NOT_VOIDABLE = "CHARGE_NOT_VOIDABLE"
+    CAPTURE_AMOUNT_TOO_HIGH = "CAPTURE_AMOUNT_TOO_HIGH"
     CHARGE_NOT_REFUNDABLE = "CHARGE_NOT_REFUNDABLE"
     REFUND_AMOUNT_TOO_HIGH = "REFUND_AMOUNT_TOO_HIGH"
     PAYMENT_METHOD_MISSING = "PAYMENT_METHOD_MISSING"
@@ -253,6 +256,34 @@ class ChargeInProgress(Conflict):
 
     def __init__(self, *, path: tuple[str, ...] = ()) -> None:
         super().__init__("A payment of this order is still under way.", path=path)
+
+
+class ChargeNotCapturable(Conflict):
+    code = ErrorCode.CHARGE_NOT_CAPTURABLE
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"The charge is {state.lower().replace('_', ' ')}: only an authorized charge can be captured.",
+            path=("chargeId",),
+        )
+
+
+class ChargeNotVoidable(Conflict):
+    code = ErrorCode.CHARGE_NOT_VOIDABLE
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"The charge is {state.lower().replace('_', ' ')}: there is nothing to call off. Money that was taken goes "
+            "back by chargeRefund.",
+            path=("chargeId",),
+        )
+
+
+class CaptureAmountTooHigh(Conflict):
+    code = ErrorCode.CAPTURE_AMOUNT_TOO_HIGH
+
+    def __init__(self, capturable: str) -> None:
+        super().__init__(f"At most {capturable} of this charge can be captured.", path=("amount",))
 
 
 class ChargeNotRefundable(Conflict):

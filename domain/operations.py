@@ -11,25 +11,38 @@ from enum import StrEnum
 from typing import Any
 
 from domain.money import Money
-from domain.provider import ChargeRequest, ContinueRequest, Initiator, Outcome, RefundRequest, VoidRequest
+from domain.provider import (
+    CaptureMode,
+    CaptureRequest,
+    ChargeRequest,
+    ContinueRequest,
+    Initiator,
+    Outcome,
+    RefundRequest,
+    VoidRequest,
+)
 
-MoneyRequest = ChargeRequest | ContinueRequest | VoidRequest | RefundRequest
+MoneyRequest = ChargeRequest | ContinueRequest | CaptureRequest | VoidRequest | RefundRequest
 
 
 class OperationKind(StrEnum):
     CHARGE = "CHARGE"
     CONTINUE = "CONTINUE"
+    CAPTURE = "CAPTURE"
     VOID = "VOID"
     REFUND = "REFUND"
 
 
+_ENDS_OF_A_HOLD = frozenset(
+    {Outcome.VOIDED, Outcome.EXPIRED, Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.FAILED, Outcome.NOT_SENT}
+)
+
 _ANSWERS: dict[OperationKind, frozenset[Outcome]] = {
     OperationKind.CHARGE: frozenset(Outcome) - {Outcome.PENDING, Outcome.UNKNOWN},
     OperationKind.CONTINUE: frozenset(Outcome) - {Outcome.PENDING, Outcome.UNKNOWN},
-    # A charge that is still open shows that the void has not acted yet, not that it never will.
-    OperationKind.VOID: frozenset(
-        {Outcome.VOIDED, Outcome.EXPIRED, Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.FAILED, Outcome.NOT_SENT}
-    ),
+    # A charge that is still open shows that the request has not acted yet, not that it never will.
+    OperationKind.CAPTURE: _ENDS_OF_A_HOLD,
+    OperationKind.VOID: _ENDS_OF_A_HOLD,
     OperationKind.REFUND: frozenset(Outcome)
     - {Outcome.AUTHORIZED, Outcome.PENDING, Outcome.REQUIRES_ACTION, Outcome.UNKNOWN},
 }
@@ -39,6 +52,10 @@ _ABOUT_THE_REQUEST_ONLY: dict[OperationKind, frozenset[Outcome]] = {
     OperationKind.CHARGE: frozenset(),
     # A continuation that is refused (a token that the provider does not take) has not ended the charge.
     OperationKind.CONTINUE: frozenset({Outcome.NOT_SENT, Outcome.FAILED}),
+    # Nor has a capture: whether anything is still held is learnt by looking.
+    OperationKind.CAPTURE: frozenset(
+        {Outcome.NOT_SENT, Outcome.FAILED, Outcome.DECLINED, Outcome.UNKNOWN, Outcome.PENDING}
+    ),
     OperationKind.VOID: frozenset({Outcome.NOT_SENT, Outcome.FAILED, Outcome.UNKNOWN, Outcome.PENDING}),
     OperationKind.REFUND: frozenset(),
 }
@@ -118,12 +135,15 @@ def restored(operation: Operation) -> MoneyRequest:
         fields["amount"] = Money(**fields["amount"])
     if "initiator" in fields:
         fields["initiator"] = Initiator(fields["initiator"])
+    if "capture" in fields:
+        fields["capture"] = CaptureMode(fields["capture"])
     return _REQUESTS[operation.kind](**fields)
 
 
 _REQUESTS: dict[OperationKind, type[MoneyRequest]] = {
     OperationKind.CHARGE: ChargeRequest,
     OperationKind.CONTINUE: ContinueRequest,
+    OperationKind.CAPTURE: CaptureRequest,
     OperationKind.VOID: VoidRequest,
     OperationKind.REFUND: RefundRequest,
 }

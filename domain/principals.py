@@ -45,6 +45,8 @@ class Permission(StrEnum):
     CHARGES_WRITE = "CHARGES_WRITE"
     CHARGES_OFF_SESSION = "CHARGES_OFF_SESSION"
     """Charging a stored card while the customer is away."""
+    CAPTURES_WRITE = "CAPTURES_WRITE"
+    """Taking what a charge holds, or releasing it."""
     REFUNDS_WRITE = "REFUNDS_WRITE"
 
 
@@ -66,6 +68,7 @@ ROLE_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
             Permission.ORDERS_WRITE,
             Permission.ORDERS_BY_HAND,
             Permission.CHARGES_WRITE,
+            Permission.CAPTURES_WRITE,
             Permission.REFUNDS_WRITE,
         }
     ),

@@ -51,6 +51,9 @@ class ProviderAction(StrEnum):
     DETACH_PAYMENT_METHOD = "DETACH_PAYMENT_METHOD"
     CHARGE = "CHARGE"
     CUSTOMER_ACTION = "CUSTOMER_ACTION"
+    AUTHORIZE = "AUTHORIZE"
+    CAPTURE = "CAPTURE"
+    PARTIAL_CAPTURE = "PARTIAL_CAPTURE"
     VOID = "VOID"
     REFUND = "REFUND"
     PARTIAL_REFUND = "PARTIAL_REFUND"
@@ -77,6 +80,13 @@ class Initiator(StrEnum):
     @property
     def on_session(self) -> bool:
         return self is Initiator.CUSTOMER
+
+
+class CaptureMode(StrEnum):
+    """When the money of a charge is taken: as soon as the bank agrees, or held first and taken by a capture."""
+
+    AUTOMATIC = "AUTOMATIC"
+    MANUAL = "MANUAL"
 
 
 class ExecutedAs(StrEnum):
@@ -165,6 +175,7 @@ class ChargeRequest:
     payment_method_ref: str
     initiator: Initiator
     return_url: str | None
+    capture: CaptureMode = CaptureMode.AUTOMATIC
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -174,6 +185,14 @@ class ContinueRequest:
     charge_ref: str
     token: str | None
     """What the provider's SDK gave to the client after the customer acted, where it gives something (Braintree)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureRequest:
+    operation_id: str
+    charge_ref: str
+    amount: Money
+    """Up to what is held. One capture a charge: the rest is released."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +264,8 @@ class ChargeResult:
     """The operation that made this charge, where the provider keeps it; a webhook may know nothing else of us."""
     authorized: Money | None = None
     captured: Money | None = None
+    capture_before: datetime | None = None
+    """Until when what is held can be captured, where the provider tells."""
     next_action: NextAction | None = None
     refusal: Refusal | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
@@ -338,8 +359,19 @@ class PaymentProvider(Protocol):
         """After the customer acted: the charge as it now is."""
         ...
 
+    async def capture(self, request: CaptureRequest) -> ChargeResult:
+        """Take what is held, or a part of it, and release the rest: SUCCEEDED with what was taken.
+
+        FAILED says that this request was refused, not what became of the charge; EXPIRED and VOIDED that nothing is
+        held any longer.
+        """
+        ...
+
     async def void(self, request: VoidRequest) -> ChargeResult:
-        """End a charge that has taken no money. SUCCEEDED means that it was too late: the money is taken."""
+        """End a charge that has taken no money, and release what it holds.
+
+        SUCCEEDED means that it was too late: the money is taken.
+        """
         ...
 
     async def refund(self, request: RefundRequest) -> RefundResult: ...

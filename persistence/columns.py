@@ -25,6 +25,10 @@ def money(row: Row, column: str) -> Money:
     return Money(row[column], row["currency"])
 
 
+def optional_money(row: Row, column: str) -> Money | None:
+    return None if row[column] is None else money(row, column)
+
+
 def same_currency(amount: Money, row_currency: str) -> int:
     """The column of an amount that shares its row's currency with others."""
     if amount.currency != row_currency:

@@ -15,7 +15,7 @@ from domain.events import Event, EventKind
 from domain.orders import Order, OrderLine, OrderState
 from domain.payment_methods import PaymentMethod, PaymentMethodState
 from domain.products import Interval, IntervalUnit, Price, Product
-from domain.provider import Card, CardBrand, ExecutedAs, Initiator
+from domain.provider import CaptureMode, Card, CardBrand, ExecutedAs, Initiator
 from domain.refunds import Refund, RefundReason, RefundState
 from persistence.columns import (
     Columns,
@@ -26,6 +26,7 @@ from persistence.columns import (
     next_action_document,
     next_action_from,
     optional,
+    optional_money,
     same_currency,
     storable,
 )
@@ -278,14 +279,17 @@ def charge_from_row(row: Row) -> Charge:
         charge_ref=row["charge_ref"],
         state=ChargeState(row["state"]),
         initiator=Initiator(row["initiator"]),
+        capture_mode=CaptureMode(row["capture_mode"]),
         amount=money(row, "amount"),
         authorized=money(row, "authorized"),
+        capture_requested=optional_money(row, "capture_requested"),
         captured=money(row, "captured"),
         refunded=money(row, "refunded"),
         refund_reserved=money(row, "refund_reserved"),
         return_url=row["return_url"],
         next_action=optional(next_action_from, row["next_action"]),
         action_expires_at=optional_instant(row["action_expires_at"]),
+        capture_before=optional_instant(row["capture_before"]),
         decline_code=optional(DeclineCode, row["decline_code"]),
         failure_code=optional(FailureCode, row["failure_code"]),
         issuer_code=row["issuer_code"],
@@ -311,15 +315,20 @@ def charge_to_row(charge: Charge) -> Columns:
         "charge_ref": charge.charge_ref,
         "state": charge.state,
         "initiator": charge.initiator,
+        "capture_mode": charge.capture_mode,
         "currency": charge.amount.currency,
         "amount": charge.amount.minor_units,
         "authorized": same_currency(charge.authorized, charge.amount.currency),
+        "capture_requested": optional(
+            lambda amount: same_currency(amount, charge.amount.currency), charge.capture_requested
+        ),
         "captured": same_currency(charge.captured, charge.amount.currency),
         "refunded": same_currency(charge.refunded, charge.amount.currency),
         "refund_reserved": same_currency(charge.refund_reserved, charge.amount.currency),
         "return_url": charge.return_url,
         "next_action": optional(next_action_document, charge.next_action),
         "action_expires_at": charge.action_expires_at,
+        "capture_before": charge.capture_before,
         "decline_code": charge.decline_code,
         "failure_code": charge.failure_code,
         "issuer_code": storable(charge.issuer_code),

@@ -16,7 +16,7 @@ from domain.operations import OperationKind
 from domain.orders import OrderState
 from domain.payment_methods import PaymentMethodState
 from domain.products import IntervalUnit
-from domain.provider import ExecutedAs
+from domain.provider import CaptureMode, ExecutedAs
 from domain.refunds import RefundState
 from domain.texts import EXTERNAL_ID_LENGTH, NAME_LENGTH
 from domain.webhooks import DeliveryState
@@ -218,15 +218,19 @@ class Charge(Model):
     charge_ref = ref(null=True)
     state = word()
     initiator = word()
+    # Charges from before captures by hand were captured as soon as the bank agreed.
+    capture_mode = word(db_default=CaptureMode.AUTOMATIC.value)
     currency = currency()
     amount = BigIntField()
     authorized = BigIntField()
+    capture_requested = BigIntField(null=True)
     captured = BigIntField()
     refunded = BigIntField()
     refund_reserved = BigIntField()
     return_url = TextField(null=True)
     next_action = json(null=True)
     action_expires_at = DatetimeField(null=True)
+    capture_before = DatetimeField(null=True)
     decline_code = word(null=True)
     failure_code = word(null=True)
     issuer_code = TextField(null=True)
@@ -260,6 +264,8 @@ class Charge(Model):
                 "charges_amounts_not_negative",
                 "amount >= 0 AND captured >= 0 AND refunded >= 0 AND refund_reserved >= 0",
             ),
+            check("charges_capture_mode_known", one_of("capture_mode", CaptureMode)),
+            check("charges_capture_requested_positive", "capture_requested > 0"),
             check("charges_captured_within_authorized", "captured <= authorized"),
             check("charges_refunds_within_captured", "refunded + refund_reserved <= captured"),
             check("charges_review_is_whole", "(review_since IS NULL) = (review_reason IS NULL)"),

@@ -10,16 +10,18 @@ from domain.charges import ChargeState, FailureCode, ReviewReason
 from domain.declines import DeclineAdvice, DeclineCode, told_to_customer
 from domain.errors import PaydeskError
 from domain.principals import Permission
-from domain.provider import Initiator
+from domain.provider import CaptureMode, Initiator
 from domain.queries import ChargeFilter, ChargeSort, RefundFilter, Sort
+from domain.services.captures import CaptureCharge
 from domain.services.charges import Charged, ChargeOrder, ContinueCharge
+from domain.services.voids import VoidCharge
 from schema.actions import NextAction
 from schema.context import Info
 from schema.described import described_enum
 from schema.errors import UserError, user_error
 from schema.inputs import KEY_REQUIRED, required_request_of
 from schema.listing import BY_ID, CHARGES, SortArgument, TimeSpan, listed, paged, span, words
-from schema.money import Money
+from schema.money import Money, MoneyInput
 from schema.pagination import Connection, given
 from schema.payment_methods import RETURN_URL, PaymentMethod
 from schema.refunds import Refund, RefundsFilter
@@ -59,6 +61,14 @@ described_enum(
     },
 )
 described_enum(
+    CaptureMode,
+    description="When the money of a charge is taken.",
+    values={
+        CaptureMode.AUTOMATIC: "As soon as the bank agrees.",
+        CaptureMode.MANUAL: "By `chargeCapture`, until when it is held on the card.",
+    },
+)
+described_enum(
     ReviewReason,
     description="Why a person should look at a charge.",
     values={
@@ -80,8 +90,17 @@ class Charge(HasTimeline):
     id: strawberry.ID = strawberry.field(description="Global id.")
     state: ChargeState = strawberry.field(description="What became of it.")
     amount: Money = strawberry.field(description="What was asked for.")
-    authorized: Money = strawberry.field(description="What was held on the card at some time.")
+    capture_mode: CaptureMode = strawberry.field(description="Whether the money is taken at once, or by a capture.")
+    authorized: Money = strawberry.field(description="The most that was held on the card, or taken, at some time.")
+    capturable: Money = strawberry.field(description="What `chargeCapture` can take now.")
+    capture_requested: Money | None = strawberry.field(
+        description="What a capture is to take; null before, and again when the capture came to nothing."
+    )
+    capture_before: datetime | None = strawberry.field(
+        description="Until when an AUTHORIZED charge can be captured; then it is EXPIRED, and the hold released."
+    )
     captured: Money = strawberry.field(description="What was taken.")
+    released: Money = strawberry.field(description="What was held and will not be taken.")
     refunded: Money = strawberry.field(description="What went back.")
     refundable: Money = strawberry.field(description="What can still be refunded; refunds under way count as gone.")
     initiator: Initiator = strawberry.field(description="Who started it.")
@@ -214,6 +233,10 @@ class OrderChargeInput:
     initiator: Initiator = strawberry.field(
         default=Initiator.CUSTOMER, description="Who starts it. Anything but CUSTOMER is for servers."
     )
+    capture: CaptureMode = strawberry.field(
+        default=CaptureMode.AUTOMATIC,
+        description="MANUAL holds the amount; `chargeCapture` takes it, `chargeVoid` releases it.",
+    )
     return_url: URL | None = strawberry.field(default=strawberry.UNSET, description=RETURN_URL)
     version: int | None = strawberry.field(
         default=strawberry.UNSET, description="Refuse (STALE_VERSION) unless the order is at this version."
@@ -227,6 +250,22 @@ class ChargeContinueInput:
     token: str | None = strawberry.field(
         default=strawberry.UNSET, description="What the provider's SDK gave after the confirmation, where it gives any."
     )
+    idempotency_key: str = strawberry.field(description=KEY_REQUIRED)
+
+
+@strawberry.input(description="A charge whose money is to be taken now.")
+class ChargeCaptureInput:
+    charge_id: strawberry.ID = strawberry.field(description="Which charge; it has to be AUTHORIZED.")
+    amount: MoneyInput | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="How much; left out, all that is held. The rest is released: there is one capture a charge.",
+    )
+    idempotency_key: str = strawberry.field(description=KEY_REQUIRED)
+
+
+@strawberry.input(description="A charge to be called off.")
+class ChargeVoidInput:
+    charge_id: strawberry.ID = strawberry.field(description="Which charge; it has to be AUTHORIZED or REQUIRES_ACTION.")
     idempotency_key: str = strawberry.field(description=KEY_REQUIRED)
 
 
@@ -256,6 +295,7 @@ class ChargeMutation:
                     order_id=input.order_id,
                     payment_method_id=given(input.payment_method_id),
                     initiator=input.initiator,
+                    capture=input.capture,
                     return_url=given(input.return_url),
                     version=given(input.version),
                     request=required_request_of(principal, "orderCharge", input.idempotency_key, input),
@@ -280,6 +320,44 @@ class ChargeMutation:
         except PaydeskError as error:
             return ChargePayload(user_errors=[user_error(error)])
         return await _payload(info, charged)
+
+    @strawberry.mutation(
+        description="Take the money that an AUTHORIZED charge holds. While it takes longer than the deployment waits, "
+        "the charge stays AUTHORIZED with `captureRequested` set."
+    )
+    async def charge_capture(self, info: Info, input: ChargeCaptureInput) -> ChargePayload | None:
+        principal = info.context.principal
+        try:
+            amount = given(input.amount)
+            captured = await info.context.services.captures.capture(
+                principal,
+                CaptureCharge(
+                    charge_id=input.charge_id,
+                    amount=amount.to_domain("amount") if amount else None,
+                    request=required_request_of(principal, "chargeCapture", input.idempotency_key, input),
+                ),
+            )
+        except PaydeskError as error:
+            return ChargePayload(user_errors=[user_error(error)])
+        return await _payload(info, captured)
+
+    @strawberry.mutation(
+        description="Call off a charge that has taken no money, and release what it holds. Where it was too late, the "
+        "charge comes back SUCCEEDED: refund it."
+    )
+    async def charge_void(self, info: Info, input: ChargeVoidInput) -> ChargePayload | None:
+        principal = info.context.principal
+        try:
+            voided = await info.context.services.voids.void(
+                principal,
+                VoidCharge(
+                    charge_id=input.charge_id,
+                    request=required_request_of(principal, "chargeVoid", input.idempotency_key, input),
+                ),
+            )
+        except PaydeskError as error:
+            return ChargePayload(user_errors=[user_error(error)])
+        return await _payload(info, voided)
 
 
 async def _payload(info: Info, charged: Charged) -> ChargePayload:

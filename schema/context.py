@@ -8,12 +8,14 @@ from domain.deployment import Deployment, Providers
 from domain.principals import Permission, Principal
 from domain.queries import Queries, Viewer
 from domain.services.accounts import ProviderAccountService
+from domain.services.captures import CaptureService
 from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.products import ProductService
 from domain.services.refunds import RefundService
+from domain.services.voids import VoidService
 from schema.loaders import Loaders
 
 
@@ -27,6 +29,8 @@ class Services:
     payment_methods: PaymentMethodService
     orders: OrderService
     charges: ChargeService
+    captures: CaptureService
+    voids: VoidService
     refunds: RefundService
     queries: Queries
     providers: Providers

@@ -183,6 +183,10 @@ def _looked_after(books: _Books) -> Iterator[str]:
             yield f"I9: {charge['id']} is {state}, and nothing is under way"
         if state is ChargeState.REQUIRES_ACTION and not expires:
             yield f"I9: nobody ends {charge['id']} when its customer stays away"
+        if state is ChargeState.AUTHORIZED and not expires:
+            yield f"I9: nobody ends {charge['id']} when it is not captured"
+        if state is ChargeState.AUTHORIZED and charge["capture_requested"] and charge["id"] not in busy:
+            yield f"I9: {charge['id']} is to be captured, and nothing is under way"
         if charge["next_check_at"] is not None and charge["id"] not in busy:
             yield f"I9: {charge['id']} promises another look that nobody takes"
     for refund in books["refunds"]:

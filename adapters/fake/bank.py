@@ -33,6 +33,8 @@ from domain.clock import Clock
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
+HOLD_SECONDS = 7 * 24 * 3600.0
+"""How long an authorized amount is held: as long as the card schemes hold it for a shop on the web."""
 DEFAULT_CHALLENGE_SECONDS = 3600.0
 """How long a customer has for 3D Secure: long enough to find the phone, short enough that an order is not stuck."""
 
@@ -67,6 +69,7 @@ RULES: dict[str, Callable[[OpenBooks, Fields], Answer]] = {
     "fetch_payment_method": customers.fetch_payment_method,
     "charge": charges.charge,
     "continue_charge": charges.continue_charge,
+    "capture": charges.capture,
     "void": charges.void,
     "refund": refunds.refund,
     "fetch_charge": charges.fetch_charge,
@@ -75,7 +78,7 @@ RULES: dict[str, Callable[[OpenBooks, Fields], Answer]] = {
     "find_refund": refunds.find_refund,
 }
 
-_KEYED = frozenset({"charge", "continue_charge", "void", "refund"})
+_KEYED = frozenset({"charge", "continue_charge", "capture", "void", "refund"})
 """Calls that move money: the operation's id is their key."""
 _SEES_FLIGHT = _KEYED | {"find_charge", "find_refund"}
 """Calls about an operation: while a slow one is still under way, nobody can say what became of it."""
@@ -108,7 +111,7 @@ class Bank:
         if script is not None:
             parse_script(script, seed)
         self._clock = clock
-        self._terms = Terms(public_url.rstrip("/"), merchant_name, challenge_seconds)
+        self._terms = Terms(public_url.rstrip("/"), merchant_name, challenge_seconds, HOLD_SECONDS)
         self._books = Books(path)
         # One thread: the books take one call at a time anyway, and a wait for another process must not stop the loop.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fake-bank")

@@ -20,11 +20,39 @@ import orjson
 
 IN_MEMORY = ":memory:"
 
-_VERSION = 1
+_VERSION = 2
 _BUSY_SECONDS = 10.0
 """How long a writer waits for another process; a transaction here takes well under a millisecond."""
 
-_TABLES = """
+_CHARGES = """
+CREATE TABLE IF NOT EXISTS charges (
+    ref TEXT PRIMARY KEY,
+    operation_id TEXT NOT NULL UNIQUE,
+    charge_id TEXT NOT NULL,
+    customer_ref TEXT NOT NULL REFERENCES customers (ref),
+    payment_method_ref TEXT NOT NULL REFERENCES payment_methods (ref),
+    initiator TEXT NOT NULL,
+    capture TEXT NOT NULL CHECK (capture IN ('AUTOMATIC', 'MANUAL')),
+    currency TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    authorized INTEGER NOT NULL CHECK (authorized BETWEEN 0 AND amount),
+    captured INTEGER NOT NULL CHECK (captured BETWEEN 0 AND authorized),
+    refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND captured),
+    state TEXT NOT NULL CHECK (
+        state IN ('succeeded', 'authorized', 'requires_action', 'declined', 'failed', 'voided')
+    ),
+    refusal_code TEXT,
+    return_url TEXT,
+    statement_descriptor TEXT,
+    metadata TEXT NOT NULL,
+    challenge TEXT UNIQUE,
+    challenge_url TEXT,
+    challenge_expires_at TEXT,
+    capture_before TEXT,
+    created_at TEXT NOT NULL
+)"""
+
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS customers (
     ref TEXT PRIMARY KEY,
@@ -54,28 +82,9 @@ CREATE TABLE IF NOT EXISTS payment_methods (
     detached_at TEXT,
     created_at TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS charges (
-    ref TEXT PRIMARY KEY,
-    operation_id TEXT NOT NULL UNIQUE,
-    charge_id TEXT NOT NULL,
-    customer_ref TEXT NOT NULL REFERENCES customers (ref),
-    payment_method_ref TEXT NOT NULL REFERENCES payment_methods (ref),
-    initiator TEXT NOT NULL,
-    currency TEXT NOT NULL,
-    amount INTEGER NOT NULL CHECK (amount > 0),
-    captured INTEGER NOT NULL DEFAULT 0 CHECK (captured BETWEEN 0 AND amount),
-    refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND captured),
-    state TEXT NOT NULL CHECK (state IN ('succeeded', 'requires_action', 'declined', 'failed', 'voided')),
-    refusal_code TEXT,
-    return_url TEXT,
-    statement_descriptor TEXT,
-    metadata TEXT NOT NULL,
-    challenge TEXT UNIQUE,
-    challenge_url TEXT,
-    challenge_expires_at TEXT,
-    created_at TEXT NOT NULL
-);
+{_CHARGES};
 CREATE INDEX IF NOT EXISTS charges_waiting ON charges (challenge_expires_at) WHERE state = 'requires_action';
+CREATE INDEX IF NOT EXISTS charges_held ON charges (capture_before) WHERE state = 'authorized';
 CREATE TABLE IF NOT EXISTS refunds (
     ref TEXT PRIMARY KEY,
     operation_id TEXT NOT NULL UNIQUE,
@@ -108,6 +117,13 @@ CREATE TABLE IF NOT EXISTS calls (call TEXT PRIMARY KEY, count INTEGER NOT NULL)
 """
 
 
+_CHARGES_1 = (
+    "ref operation_id charge_id customer_ref payment_method_ref initiator currency amount captured refunded state"
+    " refusal_code return_url statement_descriptor metadata challenge challenge_url challenge_expires_at created_at"
+)
+"""The columns of version 1, which captured whatever it authorized."""
+
+
 class BooksUnreadable(Exception):
     """The file is no book of this bank, or of another version."""
 
@@ -119,6 +135,7 @@ class Terms:
     public_url: str
     merchant_name: str
     challenge_seconds: float
+    hold_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,16 +237,31 @@ def _prepare(connection: sqlite3.Connection) -> None:
     _switch_to_wal(connection)
     # A commit survives the death of the process, not of the machine: enough for a fake bank, and no fsync a call.
     connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
+    # Only afterwards are references checked: a table that others refer to is copied.
+    connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in (0, _VERSION):
+    if version not in (0, 1, _VERSION):
         connection.execute("ROLLBACK")
         raise BooksUnreadable(f"The fake bank's books have version {version}, this Paydesk reads {_VERSION}.")
+    if version == 1:
+        _upgrade_charges(connection)
     for statement in _TABLES.split(";\n"):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {_VERSION}")
     connection.execute("COMMIT")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _upgrade_charges(connection: sqlite3.Connection) -> None:
+    columns = ", ".join(_CHARGES_1.split())
+    connection.execute(_CHARGES.replace("EXISTS charges", "EXISTS charges_2"))
+    connection.execute(
+        f"INSERT INTO charges_2 ({columns}, capture, authorized)"  # noqa: S608 - names of ours
+        f" SELECT {columns}, 'AUTOMATIC', captured FROM charges ORDER BY rowid"
+    )
+    connection.execute("DROP TABLE charges")
+    connection.execute("ALTER TABLE charges_2 RENAME TO charges")
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

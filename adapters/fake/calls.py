@@ -17,6 +17,7 @@ CALLS = frozenset(
         "fetch_payment_method",
         "charge",
         "continue_charge",
+        "capture",
         "void",
         "refund",
         "fetch_charge",

@@ -1,7 +1,8 @@
-"""Charges at the fake bank: made, waiting for the customer, ended.
+"""Charges at the fake bank: made, waiting for the customer or for a capture, ended.
 
-A charge is captured in full when it succeeds. One that needs 3D Secure waits until the customer confirms or refuses on
-the bank's page (pages.py), until the gateway voids it, or until the challenge is over.
+A charge is captured in full when it succeeds, or holds its amount when it is to be captured by hand: once, in full or
+in part, until the gateway voids it or the hold is over. One that needs 3D Secure waits before that, until the customer
+confirms or refuses on the bank's page (pages.py), until the gateway voids it, or until the challenge is over.
 """
 
 import sqlite3
@@ -16,19 +17,29 @@ from adapters.fake.calls import Answer, Fields, Refused
 from adapters.fake.cards import CARDS_BY_NAME
 from adapters.fake.customers import customer_row, is_expired, payment_method_row
 from adapters.fake.declines import BANK_DECLINES
-from domain.provider import Initiator
+from domain.provider import CaptureMode, Initiator
 
 ACTION_EXPIRED = "action_expired"
+HOLD_EXPIRED = "authorization_expired"
+EXPIRIES = {
+    ACTION_EXPIRED: "The customer neither confirmed nor refused in time.",
+    HOLD_EXPIRED: "The amount was held until now, and not captured.",
+}
+"""Why a charge failed that nobody refused."""
 _INITIATORS = frozenset(Initiator)
+_MODES = frozenset(CaptureMode)
 
 
 def charge(books: OpenBooks, asked: Fields, *, forced_decline: str | None = None) -> Answer:
     operation_id, charge_id = asked.text("operation_id"), asked.text("charge_id")
     amount, currency = asked.amount(), asked.currency()
+    capture_mode = asked.optional_text("capture") or CaptureMode.AUTOMATIC
     initiator, return_url, metadata = asked.text("initiator"), asked.return_url(), asked.metadata()
     statement_descriptor = asked.optional_text("statement_descriptor")
     if initiator not in _INITIATORS:
         raise Refused(400, "field_invalid", f"initiator has to be one of {', '.join(Initiator)}.")
+    if capture_mode not in _MODES:
+        raise Refused(400, "field_invalid", f"capture has to be one of {', '.join(CaptureMode)}.")
     customer = customer_row(books, asked.text("customer_ref"))
     method = payment_method_row(books, asked.text("payment_method_ref"))
     if method["customer_ref"] != customer["ref"]:
@@ -37,21 +48,24 @@ def charge(books: OpenBooks, asked: Fields, *, forced_decline: str | None = None
         raise Refused(400, "payment_method_detached", "This payment method was detached.")
 
     state, refusal_code = _decide(books, method, Initiator(initiator), forced_decline)
+    state = _agreed(capture_mode) if state == "succeeded" else state
     challenge = token_urlsafe(32) if state == "requires_action" else None
     ref = new_ref("fch")
     books.write(
-        "INSERT INTO charges (ref, operation_id, charge_id, customer_ref, payment_method_ref, initiator, currency,"
-        " amount, captured, state, refusal_code, return_url, statement_descriptor, metadata, challenge,"
-        " challenge_url, challenge_expires_at, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO charges (ref, operation_id, charge_id, customer_ref, payment_method_ref, initiator, capture,"
+        " currency, amount, authorized, captured, state, refusal_code, return_url, statement_descriptor, metadata,"
+        " challenge, challenge_url, challenge_expires_at, capture_before, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ref,
         operation_id,
         charge_id,
         customer["ref"],
         method["ref"],
         initiator,
+        capture_mode,
         currency,
         amount,
+        amount if state in ("succeeded", "authorized") else 0,
         amount if state == "succeeded" else 0,
         state,
         refusal_code,
@@ -61,6 +75,7 @@ def charge(books: OpenBooks, asked: Fields, *, forced_decline: str | None = None
         challenge,
         challenge and f"{books.terms.public_url}/fake/3ds/{challenge}",
         challenge and as_text(books.now + timedelta(seconds=books.terms.challenge_seconds)),
+        _held_until(books) if state == "authorized" else None,
         books.moment,
     )
     return _told(books, ref)
@@ -83,14 +98,36 @@ def _decide(
     return "succeeded", None
 
 
+def _agreed(capture_mode: str) -> str:
+    """What a charge is once the bank has agreed to it."""
+    return "authorized" if capture_mode == CaptureMode.MANUAL else "succeeded"
+
+
+def _held_until(books: OpenBooks) -> str:
+    return as_text(books.now + timedelta(seconds=books.terms.hold_seconds))
+
+
 def continue_charge(books: OpenBooks, asked: Fields) -> Answer:
     """The charge as it now is: whether the customer has confirmed is known here, whatever the client believes."""
     return charge_answer(charge_row(books, asked.text("charge_ref")))
 
 
+def capture(books: OpenBooks, asked: Fields) -> Answer:
+    """Once, in full or in part; the rest is released."""
+    amount, currency = asked.amount(), asked.currency()
+    row = charge_row(books, asked.text("charge_ref"))
+    if row["state"] != "authorized":
+        raise Refused(400, "charge_not_capturable", "This charge holds nothing that could be captured.")
+    if currency != row["currency"]:
+        raise Refused(400, "currency_mismatch", "This charge is in another currency.")
+    if amount > row["authorized"]:
+        raise Refused(400, "amount_too_large", "This is more than the charge holds.")
+    return _end(books, row, "succeeded", captured=amount)
+
+
 def void(books: OpenBooks, asked: Fields) -> Answer:
     row = charge_row(books, asked.text("charge_ref"))
-    if row["state"] != "requires_action":
+    if row["state"] not in _WAITING:
         return charge_answer(row)
     return _end(books, row, "voided")
 
@@ -126,26 +163,34 @@ def finish_challenge(books: OpenBooks, challenge: str, *, confirmed: bool) -> sq
     method = payment_method_row(books, row["payment_method_ref"])
     refusal_code = CARDS_BY_NAME[method["card"]].decline if confirmed else "authentication_failed"
     if refusal_code is None:
-        _end(books, row, "succeeded", captured=row["amount"])
+        _agree(books, row)
     else:
         _end(books, row, "declined", refusal_code=refusal_code)
     return charge_row(books, row["ref"])
 
 
-def expire_challenges(books: OpenBooks) -> None:
+def expire_waiting(books: OpenBooks) -> None:
     for row in books.all(
-        "SELECT * FROM charges WHERE state = 'requires_action' AND challenge_expires_at <= ?", books.moment
+        "SELECT * FROM charges WHERE state = 'requires_action' AND challenge_expires_at <= ?"
+        " UNION ALL SELECT * FROM charges WHERE state = 'authorized' AND capture_before <= ?",
+        books.moment,
+        books.moment,
     ):
-        _end(books, row, "failed", refusal_code=ACTION_EXPIRED)
+        _end(books, row, "failed", refusal_code=_EXPIRY[row["state"]])
 
 
 def charge_row(books: OpenBooks, ref: str) -> sqlite3.Row:
-    """The charge as it is at this moment: a challenge that is over ends it before anybody sees it."""
+    """The charge as it is at this moment: a challenge or a hold that is over ends it before anybody sees it."""
     row = _row(books, ref)
-    if row["state"] == "requires_action" and row["challenge_expires_at"] <= books.moment:
-        _end(books, row, "failed", refusal_code=ACTION_EXPIRED)
+    ends = {"requires_action": row["challenge_expires_at"], "authorized": row["capture_before"]}.get(row["state"])
+    if ends is not None and ends <= books.moment:
+        _end(books, row, "failed", refusal_code=_EXPIRY[row["state"]])
         return _row(books, ref)
     return row
+
+
+_WAITING = ("requires_action", "authorized")
+_EXPIRY = {"requires_action": ACTION_EXPIRED, "authorized": HOLD_EXPIRED}
 
 
 def _row(books: OpenBooks, ref: str) -> sqlite3.Row:
@@ -155,12 +200,28 @@ def _row(books: OpenBooks, ref: str) -> sqlite3.Row:
     return row
 
 
+def _agree(books: OpenBooks, row: sqlite3.Row) -> None:
+    """The customer has confirmed, and the bank agrees."""
+    if _agreed(row["capture"]) == "succeeded":
+        _end(books, row, "succeeded", captured=row["amount"])
+        return
+    books.write(
+        "UPDATE charges SET state = 'authorized', authorized = amount, capture_before = ?"
+        " WHERE ref = ? AND state = 'requires_action'",
+        _held_until(books),
+        row["ref"],
+    )
+    _told(books, row["ref"])
+
+
 def _end(
     books: OpenBooks, row: sqlite3.Row, state: str, *, captured: int = 0, refusal_code: str | None = None
 ) -> Answer:
     books.write(
-        "UPDATE charges SET state = ?, captured = ?, refusal_code = ? WHERE ref = ? AND state = 'requires_action'",
+        "UPDATE charges SET state = ?, authorized = max(authorized, ?), captured = ?, refusal_code = ?"
+        " WHERE ref = ? AND state IN ('requires_action', 'authorized')",
         state,
+        captured,
         captured,
         refusal_code,
         row["ref"],
@@ -198,7 +259,9 @@ def charge_object(row: sqlite3.Row) -> dict[str, Any]:
         "initiator": row["initiator"],
         "currency": row["currency"],
         "amount": row["amount"],
-        "authorized": row["captured"],
+        "capture": row["capture"],
+        "capture_before": row["capture_before"] and _moment(row["capture_before"]),
+        "authorized": row["authorized"],
         "captured": row["captured"],
         "refunded": row["refunded"],
         "state": row["state"],
@@ -212,9 +275,8 @@ def charge_object(row: sqlite3.Row) -> dict[str, Any]:
 def _refusal(code: str | None) -> dict[str, Any] | None:
     if code is None:
         return None
-    if code == ACTION_EXPIRED:
-        message = "The customer neither confirmed nor refused in time."
-        return {"code": code, "issuer_code": None, "message": message}
+    if code in EXPIRIES:
+        return {"code": code, "issuer_code": None, "message": EXPIRIES[code]}
     decline = BANK_DECLINES[code]
     return {"code": code, "issuer_code": decline.issuer_code, "message": decline.message}
 

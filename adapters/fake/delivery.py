@@ -90,7 +90,7 @@ class WebhookSender:
 
 def _claim(books: OpenBooks) -> list[_Due]:
     """Take what is due; the lease gives it to others again should this process die while it sends."""
-    charges.expire_challenges(books)
+    charges.expire_waiting(books)
     rows = books.all(
         "SELECT id, body, tries FROM events WHERE next_try_at <= ? ORDER BY sequence LIMIT ?", books.moment, _BATCH
     )

@@ -17,6 +17,7 @@ from domain.money import Money
 from domain.provider import (
     AttachRequest,
     Capability,
+    CaptureRequest,
     ChargeRequest,
     ChargeResult,
     ClientSession,
@@ -153,6 +154,7 @@ class FakeProvider:
             "payment_method_ref": request.payment_method_ref,
             "initiator": request.initiator,
             "return_url": request.return_url,
+            "capture": request.capture,
             "statement_descriptor": None,
             "metadata": dict(request.metadata),
         }
@@ -162,15 +164,24 @@ class FakeProvider:
         return _charge_result(told)
 
     async def continue_charge(self, request: ContinueRequest) -> ChargeResult:
-        return await self._act_on_charge("continue_charge", request)
+        return await self._act_on_charge("continue_charge", request.operation_id, request.charge_ref)
+
+    async def capture(self, request: CaptureRequest) -> ChargeResult:
+        amount = _bank_amount(request.amount)
+        if isinstance(amount, Verdict):
+            return _charge_result(amount)
+        wanted = {"amount": amount, "currency": request.amount.currency}
+        return await self._act_on_charge("capture", request.operation_id, request.charge_ref, wanted)
 
     async def void(self, request: VoidRequest) -> ChargeResult:
-        return await self._act_on_charge("void", request)
+        return await self._act_on_charge("void", request.operation_id, request.charge_ref)
 
-    async def _act_on_charge(self, call: str, request: ContinueRequest | VoidRequest) -> ChargeResult:
-        body = {"operation_id": request.operation_id, "charge_ref": request.charge_ref}
+    async def _act_on_charge(
+        self, call: str, operation_id: str, charge_ref: str, wanted: dict[str, Any] | None = None
+    ) -> ChargeResult:
+        body = {"operation_id": operation_id, "charge_ref": charge_ref} | (wanted or {})
         told = await self._ask(call, body, reading.charge)
-        return _charge_result(_about(told, request.charge_ref))
+        return _charge_result(_about(told, charge_ref))
 
     async def refund(self, request: RefundRequest) -> RefundResult:
         amount = _bank_amount(request.amount)

@@ -13,7 +13,7 @@ import orjson
 
 from adapters.fake.bank import Reply
 from adapters.fake.calls import exponent_of
-from adapters.fake.charges import ACTION_EXPIRED
+from adapters.fake.charges import EXPIRIES
 from adapters.fake.declines import meaning_of
 from domain.errors import AmountNotRepresentable, PaydeskError
 from domain.money import Money
@@ -124,6 +124,7 @@ def payment_method(body: dict[str, Any]) -> PaymentMethodResult:
 
 _CHARGE_OUTCOMES = {
     "succeeded": Outcome.SUCCEEDED,
+    "authorized": Outcome.AUTHORIZED,
     "requires_action": Outcome.REQUIRES_ACTION,
     "declined": Outcome.DECLINED,
     "failed": Outcome.FAILED,
@@ -135,7 +136,7 @@ def charge(body: dict[str, Any]) -> ChargeResult:
     found = body["charge"]
     refusal = _refusal(found["refusal"], declined=found["state"] == "declined")
     outcome = _CHARGE_OUTCOMES[found["state"]]
-    if refusal is not None and refusal.provider_code == ACTION_EXPIRED:
+    if refusal is not None and refusal.provider_code in EXPIRIES:
         outcome = Outcome.EXPIRED
     currency = _text(found["currency"])
     return ChargeResult(
@@ -144,6 +145,7 @@ def charge(body: dict[str, Any]) -> ChargeResult:
         operation_id=_text(found["operation_id"]),
         authorized=money_of(found["authorized"], currency),
         captured=money_of(found["captured"], currency),
+        capture_before=_moment(found["capture_before"]) if outcome is Outcome.AUTHORIZED else None,
         next_action=_redirect(body["next_action"]) if outcome is Outcome.REQUIRES_ACTION else None,
         refusal=refusal,
         raw=found,

@@ -9,6 +9,7 @@ from domain.services.charges import ChargeService
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.resolver import Resolver
+from domain.services.voids import VoidService
 from domain.services.webhooks import WebhookService
 from domain.store import Store
 
@@ -26,6 +27,7 @@ class Background:
         orders: OrderService,
         payment_methods: PaymentMethodService,
         resolver: Resolver,
+        voids: VoidService,
         webhooks: WebhookService,
         clock: Clock,
     ) -> None:
@@ -35,6 +37,7 @@ class Background:
         self._orders = orders
         self._payment_methods = payment_methods
         self._resolver = resolver
+        self._voids = voids
         self._webhooks = webhooks
         self._handlers: dict[JobKind, Callable[[Job], Awaitable[Again | None]]] = {
             JobKind.RESOLVE_OPERATION: self._resolve_operation,
@@ -64,7 +67,7 @@ class Background:
         return await self._payment_methods.resolve(job.subject_id, tries=job.tries)
 
     async def _expire_charge(self, job: Job) -> None:
-        await self._wait(job, await self._charges.expire(job.subject_id))
+        await self._wait(job, await self._voids.expire(job.subject_id))
 
     async def _expire_order(self, job: Job) -> None:
         await self._wait(job, await self._orders.expire(job.subject_id))

@@ -1,13 +1,11 @@
-"""Charging an order: the three phases, and what the customer's part in them needs."""
+"""Charging an order: what is written down before the provider hears of it, and the customer's part in it."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from domain.charges import Charge, ChargeState
 from domain.clock import Clock
 from domain.deployment import Deployment
-from domain.detached import Detached
 from domain.errors import (
     ChargeInProgress,
     InvalidInput,
@@ -19,22 +17,20 @@ from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.money import Money
-from domain.operations import Operation, OperationKind, VoidPurpose
+from domain.operations import Operation
 from domain.orders import Order, OrderState
 from domain.payment_methods import PaymentMethod
-from domain.principals import Permission, Principal, system
-from domain.provider import ChargeRequest, ContinueRequest, Initiator, Outcome, ProviderAction, VoidRequest
+from domain.principals import Permission, Principal
+from domain.provider import CaptureMode, ChargeRequest, ContinueRequest, Initiator, Outcome, ProviderAction
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, lock_order
 from domain.services.operations import write_down
 from domain.services.orders import place
+from domain.services.sending import Sending
 from domain.services.settlement import Settlement, captured_of
 from domain.services.teller import Teller
 from domain.store import Store, Transaction, UniqueTaken
 from domain.texts import LONGEST_TOKEN, clean_optional
-
-LOOK_AGAIN_SECONDS = 60.0
-"""How soon an expiry is tried again that met a payment under way, or a provider that did not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +39,7 @@ class ChargeOrder:
     payment_method_id: str | None
     """None: the customer's default."""
     initiator: Initiator
+    capture: CaptureMode = CaptureMode.AUTOMATIC
     return_url: str | None
     version: int | None
     request: KeyedRequest
@@ -69,21 +66,21 @@ class ChargeService:
         store: Store,
         teller: Teller,
         settlement: Settlement,
-        detached: Detached,
+        sending: Sending,
         clock: Clock,
         deployment: Deployment,
     ) -> None:
         self._store = store
         self._teller = teller
         self._settlement = settlement
-        self._detached = detached
+        self._sending = sending
         self._clock = clock
         self._deployment = deployment
 
     # --- charge -----------------------------------------------------------------------------------------------------
 
     async def charge_order(self, principal: Principal, command: ChargeOrder) -> Charged:
-        """Take what is due of the order; placing it first, where it is still open.
+        """Take what is due of the order, or hold it to be captured later; placing it first, where it is still open.
 
         Answers within `answer_within_seconds`; a charge that takes longer goes on by itself.
         """
@@ -99,7 +96,7 @@ class ChargeService:
         if isinstance(begun, Charged):
             return begun
         charge, operation = begun
-        await self._send(operation, actor=f"provider:{charge.account}")
+        await self._sending.send(operation, actor=f"provider:{charge.account}")
         return Charged(order_id=charge.order_id, charge_id=charge.id)
 
     async def _begin_charge(
@@ -119,7 +116,7 @@ class ChargeService:
             await place(tx, order, actor=principal.actor, now=now)
             return Charged(order_id=order.id, charge_id=None)
         method = await _usable_method(tx, order, command.payment_method_id)
-        self._teller.require_support(method.account, ProviderAction.CHARGE)
+        self._teller.require_support(method.account, _ACTIONS[command.capture])
         account = await tx.accounts.find(order.customer_id, method.account)
         if account is None or method.payment_method_ref is None:
             raise LookupError(f"{method.id} is active but has no reference at {method.account}")
@@ -134,6 +131,7 @@ class ChargeService:
             payment_method_ref=method.payment_method_ref,
             initiator=charge.initiator,
             return_url=charge.return_url,
+            capture=charge.capture_mode,
             metadata={"paydesk_order": order.id, "paydesk_charge": charge.id},
         )
         await claim(tx, command.request, charge.id, now=now)
@@ -148,7 +146,11 @@ class ChargeService:
                 actor=principal.actor,
                 livemode=charge.livemode,
                 now=now,
-                data={"amount": charge.amount.minor_units, "currency": charge.amount.currency},
+                data={
+                    "amount": charge.amount.minor_units,
+                    "currency": charge.amount.currency,
+                    "capture": charge.capture_mode,
+                },
             )
         )
         return charge, operation
@@ -168,62 +170,16 @@ class ChargeService:
                 # A webhook, or another tab, was faster than the customer's way back: the charge tells what happened.
                 return Charged(order_id=charge.order_id, charge_id=charge.id)
             self._teller.require_support(charge.account, ProviderAction.CUSTOMER_ACTION)
-            request = ContinueRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=_ref_of(charge), token=token)
+            request = ContinueRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=ref_of(charge), token=token)
             now = self._clock.now()
             await claim(tx, command.request, request.operation_id, now=now)
             operation = await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
-        await self._send(operation, actor=f"provider:{charge.account}")
+        await self._sending.send(operation, actor=f"provider:{charge.account}")
         async with self._store.reading() as tx:
             ended = await tx.operations.get(operation.id)
         if ended is not None and ended.outcome is Outcome.NOT_SENT:
             raise ProviderUnavailable
         return Charged(order_id=charge.order_id, charge_id=charge.id)
-
-    # --- void -------------------------------------------------------------------------------------------------------
-
-    async def end_waiting(
-        self, charge_id: str, purpose: VoidPurpose, *, only_if_overdue: bool = False, actor: str
-    ) -> Outcome | None:
-        """End a charge that waits for its customer, at the provider first; None when it no longer waits.
-
-        A provider that meanwhile took the money says so, and the money is booked.
-        """
-        async with self._store.transaction() as tx:
-            _, charge = await lock_charge(tx, system("charges"), charge_id)
-            if not charge.is_live or (only_if_overdue and not charge.is_overdue(now=self._clock.now())):
-                return None
-            if await tx.operations.unfinished_of_charge(charge.id):
-                raise ChargeInProgress(path=("orderId",))
-            self._teller.require_support(charge.account, ProviderAction.VOID)
-            request = VoidRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=_ref_of(charge))
-            operation = await write_down(
-                tx,
-                charge,
-                request,
-                lease_seconds=self._deployment.lease_seconds,
-                now=self._clock.now(),
-                void_purpose=purpose,
-            )
-        return await self._send(operation, actor=actor)
-
-    async def expire(self, charge_id: str) -> float | None:
-        """End a charge whose customer's time to confirm is over.
-
-        Returns after how many seconds to look again, None when there is nothing left to do.
-        """
-        waiting = await self._seconds_to_wait(charge_id)
-        if waiting is None or waiting > 0:
-            return waiting
-        with suppress(ChargeInProgress):
-            await self.end_waiting(charge_id, VoidPurpose.EXPIRE, only_if_overdue=True, actor="system:expiry")
-        return None if await self._seconds_to_wait(charge_id) is None else LOOK_AGAIN_SECONDS
-
-    async def _seconds_to_wait(self, charge_id: str) -> float | None:
-        async with self._store.reading() as tx:
-            charge = await tx.charges.get(charge_id)
-        if charge is None or charge.action_expires_at is None:
-            return None
-        return max((charge.action_expires_at - self._clock.now()).total_seconds(), 0)
 
     # --- watch ------------------------------------------------------------------------------------------------------
 
@@ -246,41 +202,8 @@ class ChargeService:
                 charge = await self._settlement.settle_charge(tx, charge_id, picture, actor="system:watch")
         return self._settlement.watch_seconds(charge) if charge.is_undecided else None
 
-    # --- phases 2 and 3 ---------------------------------------------------------------------------------------------
 
-    async def _send(self, operation: Operation, *, actor: str) -> Outcome | None:
-        """Phases 2 and 3, detached from the caller; the outcome, or None when it is not known in time."""
-        task = self._detached.spawn(self._send_and_settle(operation, actor=actor), name=operation.id)
-        ended = await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds)
-        # Whatever went wrong in there is logged. The money may have moved: the operation's job goes on with it.
-        return task.result() if ended and not task.cancelled() and task.exception() is None else None
-
-    async def _send_and_settle(self, operation: Operation, *, actor: str) -> Outcome:
-        if self._is_stale(operation):
-            return Outcome.UNKNOWN
-        result = await self._teller.send_charge(operation)
-
-        async def settle(tx: Transaction) -> None:
-            await self._settlement.settle_charge(
-                tx, operation.charge_id, result, operation_id=operation.id, actor=actor
-            )
-
-        await self._store.run(settle)
-        if result.outcome is Outcome.FAILED and operation.kind is not OperationKind.CHARGE:
-            await self._see_why(operation, actor=actor)
-        return result.outcome
-
-    def _is_stale(self, operation: Operation) -> bool:
-        """A process that slept between commit and request leaves the operation to whoever holds the lease now."""
-        return (self._clock.now() - operation.first_sent_at).total_seconds() > self._deployment.provider_timeout_seconds
-
-    async def _see_why(self, operation: Operation, *, actor: str) -> None:
-        """A void or continuation that is refused says that the charge is not as we think: look at it."""
-        charge_ref = operation.request["charge_ref"]
-        picture = await self._teller.fetch_charge(operation.account, charge_ref)
-        if picture.outcome is not Outcome.UNKNOWN:
-            async with self._store.transaction() as tx:
-                await self._settlement.settle_charge(tx, operation.charge_id, picture, actor=actor)
+_ACTIONS = {CaptureMode.AUTOMATIC: ProviderAction.CHARGE, CaptureMode.MANUAL: ProviderAction.AUTHORIZE}
 
 
 async def _check_nothing_under_way(tx: Transaction, order: Order) -> None:
@@ -310,6 +233,7 @@ def _new_charge(order: Order, method: PaymentMethod, command: ChargeOrder, *, du
         payment_method_id=method.id,
         account=method.account,
         initiator=command.initiator,
+        capture_mode=command.capture,
         amount=due,
         authorized=nothing,
         captured=nothing,
@@ -322,7 +246,8 @@ def _new_charge(order: Order, method: PaymentMethod, command: ChargeOrder, *, du
     )
 
 
-def _ref_of(charge: Charge) -> str:
+def ref_of(charge: Charge) -> str:
+    """What the provider calls it; a charge that it has not answered for has no such name."""
     if charge.charge_ref is None:
         raise InvalidInput("The provider has not answered for this charge yet.", path=("chargeId",))
     return charge.charge_ref

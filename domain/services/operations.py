@@ -5,12 +5,13 @@ from datetime import datetime
 from domain.charges import Charge
 from domain.jobs import JobKind
 from domain.operations import MoneyRequest, Operation, OperationKind, VoidPurpose, stored
-from domain.provider import ChargeRequest, ContinueRequest, RefundRequest, VoidRequest
+from domain.provider import CaptureRequest, ChargeRequest, ContinueRequest, RefundRequest, VoidRequest
 from domain.store import Transaction
 
 _KINDS: dict[type[MoneyRequest], OperationKind] = {
     ChargeRequest: OperationKind.CHARGE,
     ContinueRequest: OperationKind.CONTINUE,
+    CaptureRequest: OperationKind.CAPTURE,
     VoidRequest: OperationKind.VOID,
     RefundRequest: OperationKind.REFUND,
 }

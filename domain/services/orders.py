@@ -68,15 +68,15 @@ PARTLY_PAID_SECONDS = 86_400.0
 
 
 class Voids(Protocol):
-    """What cancelling an order needs of charging: `ChargeService` has it."""
+    """What cancelling an order needs of its charges: `VoidService` has it."""
 
     async def end_waiting(self, charge_id: str, purpose: VoidPurpose, *, actor: str) -> Outcome | None: ...
 
 
 class OrderService:
-    def __init__(self, *, store: Store, charges: Voids, clock: Clock, deployment: Deployment) -> None:
+    def __init__(self, *, store: Store, voids: Voids, clock: Clock, deployment: Deployment) -> None:
         self._store = store
-        self._charges = charges
+        self._voids = voids
         self._clock = clock
         self._deployment = deployment
 
@@ -223,7 +223,7 @@ class OrderService:
         return order_id
 
     async def cancel(self, principal: Principal, order_id: str, *, version: int | None) -> str:
-        """Cancel an order that has taken no money; a charge that waits for its customer is ended first."""
+        """Cancel an order that has taken no money; a charge that waits for its customer or capture is ended first."""
         principal.require(Permission.ORDERS_WRITE)
         return await self._end(principal, order_id, version=version, expired=False)
 
@@ -250,7 +250,7 @@ class OrderService:
     async def _end(self, principal: Principal, order_id: str, *, version: int | None, expired: bool) -> str:
         if waiting := await self._charge_to_end(principal, order_id, version=version):
             purpose = VoidPurpose.EXPIRE if expired else VoidPurpose.CANCEL
-            await self._charges.end_waiting(waiting, purpose, actor=principal.actor)
+            await self._voids.end_waiting(waiting, purpose, actor=principal.actor)
         async with self._store.transaction() as tx:
             order = await lock_order(tx, principal, order_id)
             if waiting is None:

@@ -26,6 +26,13 @@ KEY_IS_SAFE_FOR = timedelta(hours=23)
 """Stripe may forget a key after 24 hours (its page on idempotent requests); after that a repeat could act twice."""
 
 EMPTY_LOOKS_FOR_PROOF = 3
+
+_UNTOUCHED: dict[OperationKind, frozenset[Outcome]] = {
+    OperationKind.CAPTURE: frozenset({Outcome.AUTHORIZED}),
+    OperationKind.VOID: frozenset({Outcome.AUTHORIZED, Outcome.REQUIRES_ACTION, Outcome.PENDING}),
+}
+"""What a charge looks like that the request has not reached."""
+
 _ACTOR = "system:resolver"
 
 Answer = TypeVar("Answer", ChargeResult, RefundResult)
@@ -94,10 +101,9 @@ class Resolver:
         if charge.charge_ref is None:
             raise LookupError(f"{operation.id} acts on {charge.id}, which has no reference")
         seen = await self._teller.fetch_charge(operation.account, charge.charge_ref)
-        # A void that has not acted leaves the charge waiting: that is the trace of nothing, and it may be sent again.
-        if operation.kind is OperationKind.VOID and not operation.is_answered_by(seen.outcome):
-            return seen if seen.outcome is Outcome.UNKNOWN else None
-        return seen
+        # A void or a capture that has not acted leaves the charge waiting: that is the trace of nothing, and it may be
+        # sent again.
+        return None if seen.outcome in _UNTOUCHED.get(operation.kind, ()) else seen
 
     # --- refunds ----------------------------------------------------------------------------------------------------
 

@@ -85,7 +85,9 @@ class Settlement:
         if told_nothing and (not is_picture or result.outcome is Outcome.UNKNOWN):
             after = before
         else:
-            after = before.after(result, now=now).waiting_until(before.created_at + self._deployment.action_lifetime)
+            after = before.after(result, now=now)
+            after = after.waiting_until(before.created_at + self._deployment.action_lifetime)
+            after = after.held_until(before.created_at + self._deployment.authorization_lifetime)
         if operation is not None:
             after = _with_purpose(operation, before, after, now=now)
             after = await self._look_after(tx, operation, result, after, owned=operation_id is not None)
@@ -112,8 +114,10 @@ class Settlement:
         await _finish(tx, operation.learnt(Outcome.FAILED, None), now=now)
         after = before.checked_again_at(None)
         if operation.kind is OperationKind.CHARGE and before.is_live:
-            # A void or a continuation that never acted leaves the charge as it is: alive, and waiting for its customer.
+            # Any other request that never acted leaves the charge as it is: alive, and waiting.
             after = after.not_applied(now=now)
+        if operation.kind is OperationKind.CAPTURE:
+            after = after.capture_ended(now=now)
         after = await self._book(tx, order, before, after, actor=actor, now=now)
         await self._watch(tx, after)
         return after
@@ -131,6 +135,8 @@ class Settlement:
             if result.outcome is Outcome.NOT_SENT:
                 # Nothing happened, so the client's key is free for another try.
                 await tx.keys.release(charge.id if operation.kind is OperationKind.CHARGE else operation.id)
+            if operation.kind is OperationKind.CAPTURE:
+                charge = charge.capture_ended(now=now)
             return charge.checked_again_at(None)
         if not owned:
             return charge  # a webhook that settles nothing: whoever holds the lease goes on
@@ -164,12 +170,12 @@ class Settlement:
         return after
 
     async def _watch_expiry(self, tx: Transaction, before: Charge, after: Charge, *, now: datetime) -> None:
-        if after.action_expires_at == before.action_expires_at:
+        if after.expires_at == before.expires_at:
             return
-        if after.action_expires_at is None:
+        if after.expires_at is None:
             await tx.jobs.cancel(JobKind.EXPIRE_CHARGE, after.id)
             return
-        seconds = max((after.action_expires_at - now).total_seconds(), 0)
+        seconds = max((after.expires_at - now).total_seconds(), 0)
         await tx.jobs.schedule(JobKind.EXPIRE_CHARGE, after.id, after_seconds=seconds)
 
     # --- refunds ----------------------------------------------------------------------------------------------------
@@ -267,6 +273,9 @@ def _charge_events(order: Order, before: Charge, after: Charge, *, actor: str, n
             "failureCode": after.failure_code,
         }
         events.append(_event(_CHARGE_EVENTS[after.state], subjects, data, actor, after.livemode, now))
+    if before.capture_requested and not after.capture_requested:
+        data = {"amount": before.capture_requested.minor_units, "currency": after.amount.currency}
+        events.append(_event(EventKind.CHARGE_CAPTURE_FAILED, subjects, data, actor, after.livemode, now))
     if after.review and not before.review:
         events.append(_review_opened(after, after.review, actor=actor, now=now))
     return events

@@ -12,6 +12,7 @@ from domain.deployment import Deployment, Providers
 from domain.operations import Operation, restored
 from domain.provider import (
     AttachRequest,
+    CaptureRequest,
     ChargeRequest,
     ChargeResult,
     ClientSession,
@@ -53,7 +54,7 @@ class Teller:
         return self._providers.require(account)
 
     async def send_charge(self, operation: Operation) -> ChargeResult:
-        """Send a CHARGE, CONTINUE or VOID exactly as it was written down."""
+        """Send a CHARGE, CONTINUE, CAPTURE or VOID exactly as it was written down."""
         asked = _send(self.provider(operation.account), operation)
         return await self._bounded(asked, else_=_CHARGE_UNKNOWN, about=operation.id)
 
@@ -128,6 +129,8 @@ async def _send(provider: PaymentProvider, operation: Operation) -> ChargeResult
             return await provider.charge(request)
         case ContinueRequest():
             return await provider.continue_charge(request)
+        case CaptureRequest():
+            return await provider.capture(request)
         case VoidRequest():
             return await provider.void(request)
         case RefundRequest():

@@ -17,6 +17,7 @@ from domain.payment_methods import PaymentMethod, PaymentMethodState
 from domain.principals import Permission
 from domain.products import Interval, IntervalUnit, Price, Product
 from domain.provider import (
+    CaptureMode,
     Card,
     CardBrand,
     ChargeRequest,
@@ -143,7 +144,9 @@ def a_charge(order: Order, method: PaymentMethod, *, state: ChargeState = Charge
         charge_ref=f"ch_{new_id(IdPrefix.CHARGE)}",
         state=state,
         initiator=Initiator.CUSTOMER,
+        capture_mode=CaptureMode.MANUAL,
         amount=usd(20_00),
+        capture_requested=usd(19_00),
         authorized=usd(21_00),
         captured=usd(19_00),
         refunded=usd(3_00),
@@ -151,6 +154,7 @@ def a_charge(order: Order, method: PaymentMethod, *, state: ChargeState = Charge
         return_url="https://shop.example/return?a=1",
         next_action=RedirectAction(url="https://bank.example/3ds", expires_at=LATER),
         action_expires_at=LATER,
+        capture_before=LATER,
         decline_code=DeclineCode.INSUFFICIENT_FUNDS,
         failure_code=FailureCode.NOT_APPLIED,
         issuer_code="51",

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from domain.money import MAXIMUM_MINOR_UNITS, Money
 from domain.operations import MoneyRequest, OperationKind, restored, stored
-from domain.provider import ChargeRequest, ContinueRequest, Initiator, Outcome, RefundRequest, VoidRequest
+from domain.provider import (
+    CaptureMode,
+    CaptureRequest,
+    ChargeRequest,
+    ContinueRequest,
+    Initiator,
+    Outcome,
+    RefundRequest,
+    VoidRequest,
+)
 from tests.domain.examples import LATER, MUCH_LATER, currencies, many, new_operation
 
 # Without half surrogate pairs, which no text of a request has: `domain.texts` refuses them.
@@ -25,9 +34,11 @@ requests: dict[OperationKind, st.SearchStrategy[MoneyRequest]] = {
         payment_method_ref=words,
         initiator=st.sampled_from(Initiator),
         return_url=perhaps,
+        capture=st.sampled_from(CaptureMode),
         metadata=st.dictionaries(words, words, max_size=3),
     ),
     OperationKind.CONTINUE: st.builds(ContinueRequest, operation_id=words, charge_ref=words, token=perhaps),
+    OperationKind.CAPTURE: st.builds(CaptureRequest, operation_id=words, charge_ref=words, amount=amounts),
     OperationKind.VOID: st.builds(VoidRequest, operation_id=words, charge_ref=words),
     OperationKind.REFUND: st.builds(
         RefundRequest, operation_id=words, refund_id=words, charge_ref=words, amount=amounts, reason=perhaps
@@ -63,6 +74,12 @@ class TestTheRequest:
         assert isinstance(again.amount, Money)
         assert again.initiator is Initiator.RECURRING
 
+    def test_a_request_from_before_captures_by_hand_is_captured_at_once(self) -> None:
+        stored_then = stored(_charge_request())
+        del stored_then["capture"]
+        again = restored(new_operation(OperationKind.CHARGE, request=stored_then))
+        assert again == _charge_request()
+
     def test_storing_takes_a_copy(self) -> None:
         metadata = {"order": "ord_1"}
         request = ChargeRequest(
@@ -80,15 +97,29 @@ class TestTheRequest:
         assert written["metadata"] == {"order": "ord_1"}
 
 
+def _charge_request() -> ChargeRequest:
+    return ChargeRequest(
+        operation_id="op_1",
+        charge_id="chg_1",
+        amount=Money(1, "USD"),
+        customer_ref="cus_1",
+        payment_method_ref="pm_1",
+        initiator=Initiator.CUSTOMER,
+        return_url=None,
+    )
+
+
 ANSWERED = {
     OperationKind.CHARGE: "SUCCEEDED AUTHORIZED REQUIRES_ACTION DECLINED FAILED VOIDED EXPIRED NOT_SENT",
     OperationKind.CONTINUE: "SUCCEEDED AUTHORIZED REQUIRES_ACTION DECLINED FAILED VOIDED EXPIRED NOT_SENT",
+    OperationKind.CAPTURE: "SUCCEEDED DECLINED FAILED VOIDED EXPIRED NOT_SENT",
     OperationKind.VOID: "SUCCEEDED DECLINED FAILED VOIDED EXPIRED NOT_SENT",
     OperationKind.REFUND: "SUCCEEDED DECLINED FAILED VOIDED EXPIRED NOT_SENT",
 }
 SILENT_ABOUT_THE_CHARGE = {
     OperationKind.CHARGE: "",
     OperationKind.CONTINUE: "NOT_SENT FAILED",
+    OperationKind.CAPTURE: "NOT_SENT FAILED DECLINED UNKNOWN PENDING",
     OperationKind.VOID: "NOT_SENT FAILED UNKNOWN PENDING",
     OperationKind.REFUND: "",
 }

@@ -31,7 +31,8 @@ PRINCIPALS: dict[str, Principal] = {
 
 MAY: dict[str, str] = {
     "admin": " ".join(Permission),
-    "finance": "CATALOGUE_READ CATALOGUE_WRITE RECORDS_READ ORDERS_WRITE ORDERS_BY_HAND CHARGES_WRITE REFUNDS_WRITE",
+    "finance": "CATALOGUE_READ CATALOGUE_WRITE RECORDS_READ ORDERS_WRITE ORDERS_BY_HAND CHARGES_WRITE CAPTURES_WRITE "
+    "REFUNDS_WRITE",
     "support": "CATALOGUE_READ RECORDS_READ CUSTOMERS_WRITE ORDERS_WRITE PAYMENT_METHODS_WRITE REFUNDS_WRITE",
     "customer": "CATALOGUE_READ RECORDS_READ ORDERS_WRITE PAYMENT_METHODS_WRITE CHARGES_WRITE",
     "server with one scope": "REFUNDS_WRITE",
@@ -58,6 +59,7 @@ def test_who_may_do_what(who: str, permission: Permission) -> None:
 @pytest.mark.parametrize(
     "forbidden",
     [
+        Permission.CAPTURES_WRITE,
         Permission.REFUNDS_WRITE,
         Permission.CATALOGUE_WRITE,
         Permission.CUSTOMERS_WRITE,

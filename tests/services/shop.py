@@ -22,11 +22,12 @@ from domain.operations import Operation
 from domain.orders import Order
 from domain.payment_methods import PaymentMethod
 from domain.principals import ALL_PERMISSIONS, Principal, server
-from domain.provider import Initiator, RedirectAction
+from domain.provider import CaptureMode, Initiator, RedirectAction
 from domain.refunds import Refund
 from domain.services.accounts import ProviderAccountService
 from domain.services.api_keys import ApiKeyService
 from domain.services.background import Background
+from domain.services.captures import CaptureCharge, CaptureService
 from domain.services.charges import Charged, ChargeOrder, ChargeService, ContinueCharge
 from domain.services.customers import CreateCustomer, CustomerService
 from domain.services.keyed import keyed
@@ -35,8 +36,10 @@ from domain.services.payment_methods import AttachPaymentMethod, PaymentMethodSe
 from domain.services.products import ProductService
 from domain.services.refunds import RefundCharge, Refunded, RefundService
 from domain.services.resolver import Resolver
+from domain.services.sending import Sending
 from domain.services.settlement import Settlement
 from domain.services.teller import Teller
+from domain.services.voids import VoidCharge, VoidService
 from domain.services.webhooks import WebhookService
 from domain.store import Store
 from persistence.database import Database
@@ -95,6 +98,8 @@ class Shop:
     payment_methods: PaymentMethodService
     orders: OrderService
     charges: ChargeService
+    captures: CaptureService
+    voids: VoidService
     refunds: RefundService
     webhooks: WebhookService
     api_keys: ApiKeyService
@@ -144,6 +149,7 @@ class Shop:
         *,
         principal: Principal = SHOP,
         initiator: Initiator = Initiator.CUSTOMER,
+        capture: CaptureMode = CaptureMode.AUTOMATIC,
         payment_method_id: str | None = None,
         version: int | None = None,
     ) -> Charged:
@@ -153,6 +159,7 @@ class Shop:
                 order_id=order_id,
                 payment_method_id=payment_method_id,
                 initiator=initiator,
+                capture=capture,
                 return_url=None,
                 version=version,
                 request=self.request("orderCharge", key, {"order": order_id}, principal=principal),
@@ -164,6 +171,21 @@ class Shop:
         charged = await self.pay(order_id, **how)
         assert charged.charge_id is not None
         return await self.charge(charged.charge_id)
+
+    async def authorized(self, amount: int = 20_00, *, token: str = "tok_visa") -> Charge:
+        """A charge of a new order that holds its amount."""
+        return await self.paid(await self.order(amount, token=token), capture=CaptureMode.MANUAL)
+
+    async def capture(self, charge_id: str, amount: int | None = None, key: str | None = None) -> Charge:
+        money = None if amount is None else usd(amount)
+        request = self.request("chargeCapture", key, {"charge": charge_id, "amount": amount})
+        await self.captures.capture(SHOP, CaptureCharge(charge_id=charge_id, amount=money, request=request))
+        return await self.charge(charge_id)
+
+    async def void(self, charge_id: str, key: str | None = None) -> Charge:
+        request = self.request("chargeVoid", key, {"charge": charge_id})
+        await self.voids.void(SHOP, VoidCharge(charge_id=charge_id, request=request))
+        return await self.charge(charge_id)
 
     async def proceed(self, charge_id: str, key: str | None = None) -> Charged:
         request = self.request("chargeContinue", key, {"charge": charge_id})
@@ -338,10 +360,15 @@ def open_shop(
         clock=clock,
         deployment=deployment,
     )
-    charges = ChargeService(
+    sending = Sending(
         store=store, teller=teller, settlement=settlement, detached=detached, clock=clock, deployment=deployment
     )
-    orders = OrderService(store=store, charges=charges, clock=clock, deployment=deployment)
+    charges = ChargeService(
+        store=store, teller=teller, settlement=settlement, sending=sending, clock=clock, deployment=deployment
+    )
+    captures = CaptureService(store=store, teller=teller, sending=sending, clock=clock, deployment=deployment)
+    voids = VoidService(store=store, teller=teller, sending=sending, clock=clock, deployment=deployment)
+    orders = OrderService(store=store, voids=voids, clock=clock, deployment=deployment)
     refunds = RefundService(
         store=store, teller=teller, settlement=settlement, detached=detached, clock=clock, deployment=deployment
     )
@@ -360,6 +387,7 @@ def open_shop(
         orders=orders,
         payment_methods=payment_methods,
         resolver=resolver,
+        voids=voids,
         webhooks=webhooks,
         clock=clock,
     )
@@ -378,6 +406,8 @@ def open_shop(
         payment_methods=payment_methods,
         orders=orders,
         charges=charges,
+        captures=captures,
+        voids=voids,
         refunds=refunds,
         webhooks=webhooks,
         api_keys=ApiKeyService(store=store, clock=clock),

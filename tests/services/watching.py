@@ -7,6 +7,7 @@ from typing import Any, cast
 from domain.provider import (
     AttachRequest,
     Capability,
+    CaptureRequest,
     ChargeRequest,
     ChargeResult,
     ClientSession,
@@ -113,6 +114,9 @@ class WatchedProvider:
     async def continue_charge(self, request: ContinueRequest) -> ChargeResult:
         told = await self._pass("continue_charge", request, lambda: self._inner.continue_charge(request))
         return cast("ChargeResult", told)
+
+    async def capture(self, request: CaptureRequest) -> ChargeResult:
+        return cast("ChargeResult", await self._pass("capture", request, lambda: self._inner.capture(request)))
 
     async def void(self, request: VoidRequest) -> ChargeResult:
         return cast("ChargeResult", await self._pass("void", request, lambda: self._inner.void(request)))

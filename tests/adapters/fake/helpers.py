@@ -16,6 +16,8 @@ from adapters.fake import Bank, FakeProvider
 from domain.money import Money
 from domain.provider import (
     AttachRequest,
+    CaptureMode,
+    CaptureRequest,
     ChargeRequest,
     ChargeResult,
     ContinueRequest,
@@ -110,6 +112,7 @@ class Shop:
         charge_id: str | None = None,
         initiator: Initiator = Initiator.CUSTOMER,
         return_url: str | None = None,
+        capture: CaptureMode = CaptureMode.AUTOMATIC,
     ) -> ChargeRequest:
         number = next(self.numbers)
         return ChargeRequest(
@@ -120,6 +123,7 @@ class Shop:
             payment_method_ref=await self.card(token),
             initiator=initiator,
             return_url=return_url,
+            capture=capture,
             metadata={"order": "ord_1"},
         )
 
@@ -136,6 +140,18 @@ class Shop:
 
     async def refund(self, charge: ChargeResult, amount: Money, *, operation_id: str | None = None) -> RefundResult:
         return await self.provider.refund(refund_request(charge, amount, operation_id or f"op_{next(self.numbers)}"))
+
+    async def hold(self, token: str = "tok_visa", amount: Money | None = None) -> ChargeResult:
+        """A charge that is to be captured by hand."""
+        return await self.provider.charge(await self.charge_request(token, amount, capture=CaptureMode.MANUAL))
+
+    async def capture(self, charge: ChargeResult, amount: Money, *, operation_id: str | None = None) -> ChargeResult:
+        assert charge.charge_ref is not None
+        return await self.provider.capture(
+            CaptureRequest(
+                operation_id=operation_id or f"op_{next(self.numbers)}", charge_ref=charge.charge_ref, amount=amount
+            )
+        )
 
     async def void(self, charge: ChargeResult) -> ChargeResult:
         assert charge.charge_ref is not None

@@ -1,0 +1,101 @@
+"""Capturing: taking what a charge holds, or a part of it, whose rest is released."""
+
+from dataclasses import dataclass
+
+from domain.charges import Charge, ChargeState
+from domain.clock import Clock
+from domain.deployment import Deployment
+from domain.errors import ChargeInProgress, CurrencyMismatch, ProviderRefused, ProviderUnavailable
+from domain.events import EventKind, new_event
+from domain.idempotency import KeyedRequest
+from domain.ids import IdPrefix, new_id
+from domain.money import Money
+from domain.operations import Operation
+from domain.principals import Permission, Principal
+from domain.provider import CaptureRequest, Outcome, ProviderAction
+from domain.services.charges import Charged, ref_of
+from domain.services.keyed import claim, made_before
+from domain.services.locking import lock_charge, there
+from domain.services.operations import write_down
+from domain.services.sending import Sending
+from domain.services.teller import Teller
+from domain.store import Store, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureCharge:
+    charge_id: str
+    amount: Money | None
+    """None: all that is held."""
+    request: KeyedRequest
+
+
+class CaptureService:
+    def __init__(self, *, store: Store, teller: Teller, sending: Sending, clock: Clock, deployment: Deployment) -> None:
+        self._store = store
+        self._teller = teller
+        self._sending = sending
+        self._clock = clock
+        self._deployment = deployment
+
+    async def capture(self, principal: Principal, command: CaptureCharge) -> Charged:
+        """Take the money; there is one capture a charge. A capture that takes longer than we answer goes on by itself.
+
+        ProviderUnavailable when nothing was sent, ProviderRefused when the provider refused it and still holds the
+        amount: the charge is AUTHORIZED then, and a new request may capture it.
+        """
+        principal.require(Permission.CAPTURES_WRITE)
+        begun = await self._store.run(lambda tx: self._begin(tx, principal, command))
+        if isinstance(begun, Operation):
+            await self._sending.send(begun, actor=f"provider:{begun.account}")
+        return await self._answer(begun.id if isinstance(begun, Operation) else begun)
+
+    async def _begin(self, tx: Transaction, principal: Principal, command: CaptureCharge) -> Operation | str:
+        """Phase 1: the operation, or the id of the one that this very request has made before."""
+        _, charge = await lock_charge(tx, principal, command.charge_id)
+        if made := await made_before(tx, command.request):
+            return made
+        if command.amount and command.amount.currency != charge.amount.currency:
+            raise CurrencyMismatch(
+                expected=charge.amount.currency, actual=command.amount.currency, path=("amount", "currency")
+            )
+        if charge.state is ChargeState.AUTHORIZED and await tx.operations.unfinished_of_charge(charge.id):
+            raise ChargeInProgress(path=("chargeId",))
+        now = self._clock.now()
+        amount = charge.capturable if command.amount is None else command.amount
+        captured = charge.capture_started(amount, now=now)
+        whole = amount == charge.capturable
+        self._teller.require_support(
+            charge.account, ProviderAction.CAPTURE if whole else ProviderAction.PARTIAL_CAPTURE
+        )
+        request = CaptureRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=ref_of(charge), amount=amount)
+        await claim(tx, command.request, request.operation_id, now=now)
+        await tx.charges.save(captured)
+        operation = await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
+        await tx.events.add(
+            new_event(
+                EventKind.CHARGE_CAPTURE_REQUESTED,
+                charge.id,
+                charge.order_id,
+                charge.customer_id,
+                actor=principal.actor,
+                livemode=charge.livemode,
+                now=now,
+                data={"amount": amount.minor_units, "currency": amount.currency},
+            )
+        )
+        return operation
+
+    async def _answer(self, operation_id: str) -> Charged:
+        async with self._store.reading() as tx:
+            operation = there(await tx.operations.get(operation_id), operation_id)
+            charge = there(await tx.charges.get(operation.charge_id), operation.charge_id)
+        if operation.is_finished and charge.state is ChargeState.AUTHORIZED:
+            _raise_refusal(operation, charge)
+        return Charged(order_id=charge.order_id, charge_id=charge.id)
+
+
+def _raise_refusal(operation: Operation, charge: Charge) -> None:
+    if operation.outcome is Outcome.NOT_SENT:
+        raise ProviderUnavailable
+    raise ProviderRefused(f"The provider did not capture it. {charge.authorized} is still held.", path=("chargeId",))

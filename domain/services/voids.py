@@ -1,0 +1,138 @@
+"""Voiding: ending a charge that has taken no money, at the provider first, and releasing what it holds."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from domain.charges import Charge, ChargeState
+from domain.clock import Clock
+from domain.deployment import Deployment
+from domain.errors import ChargeInProgress, ProviderRefused, ProviderUnavailable
+from domain.events import EventKind, new_event
+from domain.idempotency import KeyedRequest
+from domain.ids import IdPrefix, new_id
+from domain.operations import Operation, VoidPurpose
+from domain.principals import Permission, Principal, system
+from domain.provider import Outcome, ProviderAction, VoidRequest
+from domain.services.charges import Charged, ref_of
+from domain.services.keyed import claim, made_before
+from domain.services.locking import lock_charge, there
+from domain.services.operations import write_down
+from domain.services.sending import Sending
+from domain.services.teller import Teller
+from domain.store import Store, Transaction
+
+LOOK_AGAIN_SECONDS = 60.0
+"""How soon an expiry is tried again that met a payment under way, or a provider that did not answer."""
+
+_WAITING = (ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidCharge:
+    charge_id: str
+    request: KeyedRequest
+
+
+class VoidService:
+    def __init__(self, *, store: Store, teller: Teller, sending: Sending, clock: Clock, deployment: Deployment) -> None:
+        self._store = store
+        self._teller = teller
+        self._sending = sending
+        self._clock = clock
+        self._deployment = deployment
+
+    async def void(self, principal: Principal, command: VoidCharge) -> Charged:
+        """Call a charge off. Where it was too late the money is booked, and the charge comes back SUCCEEDED.
+
+        ProviderUnavailable when nothing was sent, ProviderRefused when the provider refused: the charge is as it was.
+        """
+        principal.require(Permission.CAPTURES_WRITE)
+        begun = await self._store.run(lambda tx: self._begin(tx, principal, command))
+        if isinstance(begun, Operation):
+            await self._sending.send(begun, actor=principal.actor)
+        return await self._answer(begun.id if isinstance(begun, Operation) else begun)
+
+    async def _begin(self, tx: Transaction, principal: Principal, command: VoidCharge) -> Operation | str:
+        _, charge = await lock_charge(tx, principal, command.charge_id)
+        if made := await made_before(tx, command.request):
+            return made
+        charge.check_voidable()
+        operation = await self._write_down(tx, charge, VoidPurpose.CANCEL, actor=principal.actor, path="chargeId")
+        await claim(tx, command.request, operation.id, now=operation.created_at)
+        return operation
+
+    async def _answer(self, operation_id: str) -> Charged:
+        async with self._store.reading() as tx:
+            operation = there(await tx.operations.get(operation_id), operation_id)
+            charge = there(await tx.charges.get(operation.charge_id), operation.charge_id)
+        if operation.is_finished and charge.state in _WAITING:
+            if operation.outcome is Outcome.NOT_SENT:
+                raise ProviderUnavailable
+            raise ProviderRefused("The provider did not call it off.", path=("chargeId",))
+        return Charged(order_id=charge.order_id, charge_id=charge.id)
+
+    async def end_waiting(
+        self, charge_id: str, purpose: VoidPurpose, *, only_if_overdue: bool = False, actor: str
+    ) -> Outcome | None:
+        """End a charge that waits for its customer or its capture, at the provider first; None when it waits no longer.
+
+        A provider that meanwhile took the money says so, and the money is booked.
+        """
+        async with self._store.transaction() as tx:
+            _, charge = await lock_charge(tx, system("voids"), charge_id)
+            if not charge.is_live or (only_if_overdue and not charge.is_overdue(now=self._clock.now())):
+                return None
+            operation = await self._write_down(tx, charge, purpose, actor=actor, path="orderId")
+        return await self._sending.send(operation, actor=actor)
+
+    async def _write_down(
+        self, tx: Transaction, charge: Charge, purpose: VoidPurpose, *, actor: str, path: str
+    ) -> Operation:
+        """`path` leads to the field of the input that named this charge or its order."""
+        if await tx.operations.unfinished_of_charge(charge.id):
+            raise ChargeInProgress(path=(path,))
+        self._teller.require_support(charge.account, ProviderAction.VOID)
+        request = VoidRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=ref_of(charge))
+        now = self._clock.now()
+        operation = await write_down(
+            tx,
+            charge,
+            request,
+            lease_seconds=self._deployment.lease_seconds,
+            now=now,
+            void_purpose=purpose,
+        )
+        await tx.events.add(
+            new_event(
+                EventKind.CHARGE_VOID_REQUESTED,
+                charge.id,
+                charge.order_id,
+                charge.customer_id,
+                actor=actor,
+                livemode=charge.livemode,
+                now=now,
+                data={"purpose": purpose},
+            )
+        )
+        return operation
+
+    # --- expiry -----------------------------------------------------------------------------------------------------
+
+    async def expire(self, charge_id: str) -> float | None:
+        """End a charge whose time to be confirmed, or to be captured, is over.
+
+        Returns after how many seconds to look again, None when there is nothing left to do.
+        """
+        waiting = await self._seconds_to_wait(charge_id)
+        if waiting is None or waiting > 0:
+            return waiting
+        with suppress(ChargeInProgress):
+            await self.end_waiting(charge_id, VoidPurpose.EXPIRE, only_if_overdue=True, actor="system:expiry")
+        return None if await self._seconds_to_wait(charge_id) is None else LOOK_AGAIN_SECONDS
+
+    async def _seconds_to_wait(self, charge_id: str) -> float | None:
+        async with self._store.reading() as tx:
+            charge = await tx.charges.get(charge_id)
+        if charge is None or charge.expires_at is None:
+            return None
+        return max((charge.expires_at - self._clock.now()).total_seconds(), 0)

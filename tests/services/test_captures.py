@@ -1,0 +1,604 @@
+"""Capturing by hand: held first, taken once, released when it is not; and every way in which that can go wrong."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from domain.charges import ChargeState, ReviewReason
+from domain.errors import (
+    CaptureAmountTooHigh,
+    ChargeInProgress,
+    ChargeNotCapturable,
+    ChargeNotVoidable,
+    CurrencyMismatch,
+    IdempotencyConflict,
+    NotFound,
+    OrderNotCancelable,
+    PermissionDenied,
+    ProviderRefused,
+    ProviderUnavailable,
+    UnsupportedByProvider,
+)
+from domain.jobs import JobKind
+from domain.ledger import LedgerAccount
+from domain.money import Money
+from domain.orders import OrderState
+from domain.principals import Permission, Principal, StaffRole, customer, server, staff
+from domain.provider import Capability, CaptureMode, ChargeResult, Outcome, ProviderAction, Support
+from domain.services.captures import CaptureCharge
+from domain.services.voids import VoidCharge
+from persistence.sql import Dialect
+from tests.services.conftest import OpenShop
+from tests.services.dying import die_after, die_before
+from tests.services.shop import SHOP, MovableClock, Shop, at_once, usd
+from tests.services.test_crashes import die_at_every_step
+from tests.services.watching import Ask
+
+THREE_D_SECURE = "tok_threeDSecureRequired"
+
+
+async def ledger_of(shop: Shop, charge_id: str) -> dict[str, int]:
+    rows = await shop.rows(
+        f"SELECT account, CAST(SUM(amount) AS BIGINT) AS amount FROM ledger_entries WHERE charge_id = '{charge_id}'"
+        " GROUP BY account"
+    )
+    return {row["account"]: row["amount"] for row in rows}
+
+
+# --- the plain story --------------------------------------------------------------------------------------------------
+
+
+async def test_an_order_is_held_then_captured(shop: Shop) -> None:
+    charge = await shop.authorized(20_00)
+
+    assert (charge.state, charge.authorized, charge.captured) == (ChargeState.AUTHORIZED, usd(20_00), usd(0))
+    assert (await shop.order_row(charge.order_id)).state is OrderState.PLACED
+    assert await ledger_of(shop, charge.id) == {}, "what is held is nobody's money yet"
+    await shop.check()
+
+    captured = await shop.capture(charge.id)
+
+    assert (captured.state, captured.captured, captured.released) == (ChargeState.SUCCEEDED, usd(20_00), usd(0))
+    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+    assert await ledger_of(shop, charge.id) == {
+        LedgerAccount.PROVIDER_CLEARING: 20_00,
+        LedgerAccount.PAYMENTS: -20_00,
+    }
+    assert await shop.events(charge.id) == [
+        "CHARGE_CREATED",
+        "CHARGE_AUTHORIZED",
+        "CHARGE_CAPTURE_REQUESTED",
+        "CHARGE_SUCCEEDED",
+    ]
+    assert await shop.jobs(JobKind.EXPIRE_CHARGE) == []
+    await shop.check(settled=True)
+
+
+async def test_a_part_is_captured_and_what_is_missing_is_charged_anew(shop: Shop) -> None:
+    charge = await shop.authorized(20_00)
+
+    captured = await shop.capture(charge.id, 12_50)
+
+    assert (captured.captured, captured.released, captured.review) == (usd(12_50), usd(7_50), None)
+    assert (await shop.order_row(charge.order_id)).state is OrderState.PLACED
+    assert (await ledger_of(shop, charge.id))[LedgerAccount.PAYMENTS] == -12_50
+    assert shop.bank.truth().captured(charge.id) == 12_50
+    rest = await shop.paid(charge.order_id)
+    assert (rest.amount, rest.captured) == (usd(7_50), usd(7_50))
+    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+    await shop.check(settled=True)
+
+
+async def test_what_a_capture_took_can_be_refunded(shop: Shop) -> None:
+    charge = await shop.authorized(20_00)
+    await shop.capture(charge.id, 12_50)
+
+    await shop.refund(charge.id, 12_50)
+
+    assert (await shop.charge(charge.id)).refundable == usd(0)
+    await shop.check(settled=True)
+
+
+async def test_a_hold_is_released_by_a_void_and_the_order_can_be_paid_again(shop: Shop) -> None:
+    charge = await shop.authorized(20_00)
+
+    voided = await shop.void(charge.id)
+
+    assert (voided.state, voided.released, voided.captured) == (ChargeState.VOIDED, usd(20_00), usd(0))
+    assert await ledger_of(shop, charge.id) == {}
+    assert await shop.events(charge.id) == [
+        "CHARGE_CREATED",
+        "CHARGE_AUTHORIZED",
+        "CHARGE_VOID_REQUESTED",
+        "CHARGE_VOIDED",
+    ]
+    assert (await shop.paid(charge.order_id)).state is ChargeState.SUCCEEDED
+    await shop.check(settled=True)
+
+
+async def test_a_charge_that_waits_for_its_customer_can_be_called_off(shop: Shop) -> None:
+    waiting = await shop.authorized(20_00, token=THREE_D_SECURE)
+    assert waiting.state is ChargeState.REQUIRES_ACTION
+
+    assert (await shop.void(waiting.id)).state is ChargeState.VOIDED
+    await shop.check(settled=True)
+
+
+async def test_a_confirmed_charge_is_held_until_it_is_captured(shop: Shop) -> None:
+    waiting = await shop.authorized(20_00, token=THREE_D_SECURE)
+    await shop.answer_challenge(waiting)
+
+    await shop.proceed(waiting.id)
+
+    assert (await shop.charge(waiting.id)).state is ChargeState.AUTHORIZED
+    await shop.check()
+    assert (await shop.capture(waiting.id)).state is ChargeState.SUCCEEDED
+    await shop.check(settled=True)
+
+
+async def test_a_card_that_is_declined_holds_nothing(shop: Shop) -> None:
+    declined = await shop.authorized(20_00, token="tok_chargeDeclined")
+
+    assert (declined.state, declined.authorized) == (ChargeState.DECLINED, usd(0))
+    await shop.check(settled=True)
+
+
+# --- keys, refusals, permissions --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("act", ["capture", "void"])
+async def test_the_same_request_again_acts_once(shop: Shop, act: str) -> None:
+    charge = await shop.authorized()
+
+    first = [await getattr(shop, act)(charge.id, key="k") for _ in range(2)]
+    together = await at_once(*(getattr(shop, act)(charge.id, key="k") for _ in range(5)))
+
+    assert {each.state for each in (*first, *together)} == {first[0].state}
+    assert shop.provider.names().count(act) == 1
+    await shop.check(settled=True)
+
+
+async def test_a_key_belongs_to_one_capture(shop: Shop) -> None:
+    charge = await shop.authorized()
+    await shop.capture(charge.id, 5_00, key="k")
+
+    with pytest.raises(IdempotencyConflict):
+        await shop.capture(charge.id, 6_00, key="k")
+    assert shop.bank.truth().captured(charge.id) == 5_00
+
+
+async def test_what_is_not_held_is_not_captured(shop: Shop) -> None:
+    charge = await shop.authorized(20_00)
+
+    with pytest.raises(CaptureAmountTooHigh, match=r"20\.00"):
+        await shop.capture(charge.id, 20_01)
+    request = shop.request("chargeCapture", None, {})
+    with pytest.raises(CurrencyMismatch):
+        await shop.captures.capture(
+            SHOP, CaptureCharge(charge_id=charge.id, amount=Money(1_00, "EUR"), request=request)
+        )
+    assert "capture" not in shop.provider.names()
+    await shop.capture(charge.id)
+    for again in (shop.capture(charge.id), shop.capture(charge.id, 1)):
+        with pytest.raises(ChargeNotCapturable):
+            await again
+    with pytest.raises(ChargeNotVoidable, match="chargeRefund"):
+        await shop.void(charge.id)
+    await shop.check(settled=True)
+
+
+CUSTOMER = customer("somebody", None)
+
+
+@pytest.mark.parametrize(
+    ("who", "error"),
+    [
+        (staff("sue", StaffRole.SUPPORT), PermissionDenied),
+        (server("key_1", frozenset(Permission) - {Permission.CAPTURES_WRITE}), PermissionDenied),
+        (CUSTOMER, PermissionDenied),
+    ],
+)
+async def test_only_who_is_trusted_with_it_takes_or_releases(
+    shop: Shop, who: Principal, error: type[Exception]
+) -> None:
+    charge = await shop.authorized()
+    request = shop.request("x", None, {}, principal=who)
+
+    with pytest.raises(error):
+        await shop.captures.capture(who, CaptureCharge(charge_id=charge.id, amount=None, request=request))
+    with pytest.raises(error):
+        await shop.voids.void(who, VoidCharge(charge_id=charge.id, request=request))
+    assert (await shop.charge(charge.id)).state is ChargeState.AUTHORIZED
+
+
+async def test_a_charge_that_is_not_there_is_missing(shop: Shop) -> None:
+    with pytest.raises(NotFound):
+        await shop.capture("chg_none")
+    with pytest.raises(NotFound):
+        await shop.void("chg_none")
+
+
+@pytest.mark.parametrize(
+    ("missing", "amount"),
+    [(ProviderAction.CAPTURE, None), (ProviderAction.PARTIAL_CAPTURE, 1_00), (ProviderAction.VOID, None)],
+)
+async def test_what_the_provider_cannot_do_is_said_before_anything_happens(
+    shop: Shop, missing: ProviderAction, amount: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charge = await shop.authorized()
+    supported = tuple(Capability(action, Support.NATIVE) for action in ProviderAction if action is not missing)
+    monkeypatch.setattr(type(shop.provider), "capabilities", property(lambda _: supported))
+
+    with pytest.raises(UnsupportedByProvider):
+        await (shop.void(charge.id) if missing is ProviderAction.VOID else shop.capture(charge.id, amount))
+    assert (await shop.charge(charge.id)).capture_requested is None
+
+
+async def test_a_provider_that_holds_nothing_is_not_asked_to(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    supported = (Capability(ProviderAction.CHARGE, Support.NATIVE),)
+    order_id = await shop.order()
+    monkeypatch.setattr(type(shop.provider), "capabilities", property(lambda _: supported))
+
+    with pytest.raises(UnsupportedByProvider):
+        await shop.pay(order_id, capture=CaptureMode.MANUAL)
+    assert await shop.charges_of(order_id) == []
+
+
+# --- rivals -----------------------------------------------------------------------------------------------------------
+
+
+async def test_of_two_captures_at_once_one_takes_the_money(shop: Shop) -> None:
+    charge = await shop.authorized(20_00)
+
+    told = await at_once(*(shop.capture(charge.id, 15_00) for _ in range(4)))
+
+    refused = [each for each in told if isinstance(each, Exception)]
+    assert len(refused) == 3
+    assert {type(each) for each in refused} <= {ChargeInProgress, ChargeNotCapturable}
+    assert shop.bank.truth().captured(charge.id) == 15_00
+    await shop.check(settled=True)
+
+
+async def test_a_capture_and_a_void_at_once_leave_one_truth(shop: Shop) -> None:
+    for _ in range(5):
+        charge = await shop.authorized(20_00)
+
+        await at_once(shop.capture(charge.id), shop.void(charge.id))
+
+        state, taken = (await shop.charge(charge.id)).state, shop.bank.truth().captured(charge.id)
+        assert (state, taken) in ((ChargeState.SUCCEEDED, 20_00), (ChargeState.VOIDED, 0))
+    await shop.check(settled=True)
+
+
+async def test_while_a_capture_is_under_way_nothing_else_is_begun(shop: Shop) -> None:
+    charge = await shop.authorized()
+    during: list[Any] = []
+
+    async def meanwhile(_asked: Any, ask: Ask) -> Any:
+        during.extend(await at_once(shop.void(charge.id), shop.capture(charge.id)))
+        during.extend(await at_once(shop.orders.cancel(SHOP, charge.order_id, version=None)))
+        during.append((await shop.charge(charge.id)).capture_requested)
+        return await ask()
+
+    shop.provider.between["capture"] = meanwhile
+    await shop.capture(charge.id, 5_00)
+
+    assert [type(each) for each in during[:3]] == [ChargeInProgress] * 3
+    assert during[3] == usd(5_00)
+    assert (await shop.charge(charge.id)).captured == usd(5_00)
+    await shop.check(settled=True)
+
+
+async def test_a_cancelled_order_releases_what_is_held(shop: Shop) -> None:
+    charge = await shop.authorized(20_00)
+
+    await shop.orders.cancel(SHOP, charge.order_id, version=None)
+
+    assert (await shop.charge(charge.id)).state is ChargeState.VOIDED
+    assert (await shop.order_row(charge.order_id)).state is OrderState.CANCELED
+    assert [each.state for each in shop.bank.truth().charges] == ["voided"]
+    assert await shop.jobs() == []
+    with pytest.raises(ChargeNotCapturable):
+        await shop.capture(charge.id)
+    await shop.check(settled=True)
+
+
+async def test_an_order_whose_money_was_captured_meanwhile_is_not_cancelled(shop: Shop) -> None:
+    """F28: somebody captured it at the provider itself; the money is booked."""
+    charge = await shop.authorized(20_00)
+
+    async def capture_first(_asked: Any, ask: Ask) -> Any:
+        with shop.bank.open() as books:
+            books.write("UPDATE charges SET state = 'succeeded', captured = amount")
+        return await ask()
+
+    shop.provider.between["void"] = capture_first
+    with pytest.raises(OrderNotCancelable):
+        await shop.orders.cancel(SHOP, charge.order_id, version=None)
+
+    assert (await shop.charge(charge.id)).captured == usd(20_00)
+    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+    await shop.check(settled=True)
+
+
+async def test_an_expired_order_releases_what_is_held(shop: Shop, clock: MovableClock) -> None:
+    order_id = await shop.order(expires_at=clock.now() + timedelta(days=1))
+    charge = await shop.paid(order_id, capture=CaptureMode.MANUAL)
+
+    clock.advance(days=2)
+    await shop.run_jobs()
+
+    assert (await shop.charge(charge.id)).state is ChargeState.EXPIRED
+    assert (await shop.order_row(order_id)).state is OrderState.EXPIRED
+    assert [each.state for each in shop.bank.truth().charges] == ["voided"]
+    await shop.check(settled=True)
+
+
+# --- time -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_hold_that_nobody_captures_expires(shop: Shop, clock: MovableClock) -> None:
+    charge = await shop.authorized(20_00)
+    assert charge.capture_before == charge.created_at + timedelta(days=7), "the bank said so"
+    clock.advance(days=6)
+    await shop.run_jobs()
+    assert (await shop.charge(charge.id)).state is ChargeState.AUTHORIZED
+
+    clock.advance(days=1, seconds=1)
+    with pytest.raises(ChargeNotCapturable, match="expired"):
+        await shop.capture(charge.id)
+    await shop.run_jobs()
+
+    expired = await shop.charge(charge.id)
+    assert (expired.state, expired.released) == (ChargeState.EXPIRED, usd(20_00))
+    assert await ledger_of(shop, charge.id) == {}
+    assert await shop.jobs() == []
+    assert (await shop.paid(charge.order_id)).state is ChargeState.SUCCEEDED
+    await shop.check(settled=True)
+
+
+async def test_where_the_provider_names_no_deadline_we_release_at_ours(new_shop: OpenShop, clock: MovableClock) -> None:
+    shop = new_shop(authorization_lifetime=timedelta(days=3))
+
+    async def without_deadline(_asked: Any, ask: Ask) -> Any:
+        told: ChargeResult = await ask()
+        return ChargeResult(outcome=told.outcome, charge_ref=told.charge_ref, authorized=told.authorized)
+
+    shop.provider.between["charge"] = without_deadline
+    charge = await shop.authorized(20_00)
+    assert charge.capture_before == charge.created_at + timedelta(days=3)
+
+    clock.advance(days=3)
+    await shop.run_jobs()
+
+    assert (await shop.charge(charge.id)).state is ChargeState.EXPIRED
+    assert [each.state for each in shop.bank.truth().charges] == ["voided"], "released at the bank too"
+    await shop.check(settled=True)
+
+
+async def test_the_banks_word_that_the_hold_is_over_is_heard(shop: Shop, clock: MovableClock) -> None:
+    charge = await shop.authorized(20_00)
+    clock.advance(days=8)
+
+    async def lapse(_asked: Any, ask: Ask) -> Any:
+        return await ask()
+
+    shop.provider.between["void"] = lapse
+    async with shop.store.transaction() as tx:
+        assert charge.charge_ref is not None
+        picture = await shop.provider.fetch_charge(charge_ref=charge.charge_ref)
+        await shop.settlement.settle_charge(tx, charge.id, picture, actor="webhook:test")
+
+    assert (await shop.charge(charge.id)).state is ChargeState.EXPIRED
+    assert await shop.jobs() == []
+    await shop.check(settled=True)
+
+
+async def test_a_capture_just_before_the_end_wins_over_the_expiry(shop: Shop, clock: MovableClock) -> None:
+    charge = await shop.authorized(20_00)
+    shop.provider.between["capture"] = die_before
+    await shop.capture(charge.id)
+    del shop.provider.between["capture"]
+    clock.advance(days=7, seconds=1)
+
+    await shop.run_jobs(rounds=3)
+
+    ended = await shop.charge(charge.id)
+    assert (ended.state, ended.captured) == (ChargeState.EXPIRED, usd(0)), "the request had never left, and now is late"
+    await shop.check(settled=True)
+
+
+# --- lost answers -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["lose_answer", "reset", "hang", "error_after", "html", "truncate", "empty"])
+async def test_a_capture_whose_answer_is_lost_is_found(shop: Shop, fault: str) -> None:
+    """F7, F8, F9, F12, F14: taken once; until it is known the client sees what is being done."""
+    charge = await shop.authorized(20_00)
+    shop.misbehave(f"capture#1={fault}")
+
+    waiting = await shop.capture(charge.id, 15_00, key="k")
+
+    assert (waiting.state, waiting.capture_requested) == (ChargeState.AUTHORIZED, usd(15_00))
+    assert waiting.next_check_at is not None
+    await shop.check()
+    await shop.run_jobs()
+    captured = await shop.capture(charge.id, 15_00, key="k")
+    assert (captured.state, captured.captured, captured.next_check_at) == (ChargeState.SUCCEEDED, usd(15_00), None)
+    assert shop.provider.names().count("capture") == 1
+    await shop.check(settled=True)
+
+
+@pytest.mark.parametrize("fault", ["error", "rate_limit"])
+async def test_a_capture_that_was_not_taken_up_is_sent_again(shop: Shop, fault: str) -> None:
+    charge = await shop.authorized(20_00)
+    shop.misbehave(f"capture#1={fault}")
+
+    assert (await shop.capture(charge.id)).state is ChargeState.AUTHORIZED
+    await shop.run_jobs()
+
+    assert (await shop.charge(charge.id)).state is ChargeState.SUCCEEDED
+    first, second = shop.provider.asked("capture")
+    assert first == second, "the same request under the same key"
+    await shop.check(settled=True)
+
+
+@pytest.mark.parametrize("die", [die_before, die_after])
+async def test_a_process_that_dies_while_it_captures_leaves_it_to_the_resolver(shop: Shop, die: Any) -> None:
+    charge = await shop.authorized(20_00)
+    shop.provider.between["capture"] = die
+    await shop.capture(charge.id, 5_00)
+    del shop.provider.between["capture"]
+
+    await shop.run_jobs()
+
+    assert (await shop.charge(charge.id)).captured == usd(5_00)
+    assert shop.bank.truth().captured(charge.id) == 5_00
+    await shop.check(settled=True)
+
+
+async def test_a_provider_that_is_down_leaves_the_charge_held_and_the_key_free(shop: Shop) -> None:
+    """F15."""
+    charge = await shop.authorized(20_00)
+    shop.misbehave("capture#1=refuse")
+
+    with pytest.raises(ProviderUnavailable):
+        await shop.capture(charge.id, key="k")
+
+    held = await shop.charge(charge.id)
+    assert (held.state, held.capture_requested, held.capturable) == (ChargeState.AUTHORIZED, None, usd(20_00))
+    assert (await shop.events(charge.id))[-2:] == ["CHARGE_CAPTURE_REQUESTED", "CHARGE_CAPTURE_FAILED"]
+    await shop.check()
+    assert (await shop.capture(charge.id, key="k")).state is ChargeState.SUCCEEDED
+    await shop.check(settled=True)
+
+
+async def test_a_provider_that_refuses_a_capture_still_holds(shop: Shop) -> None:
+    charge = await shop.authorized(20_00)
+
+    async def refuse(_asked: Any, _ask: Ask) -> ChargeResult:
+        return ChargeResult(outcome=Outcome.DECLINED)
+
+    shop.provider.between["capture"] = refuse
+    for _ in range(2):
+        with pytest.raises(ProviderRefused):
+            await shop.capture(charge.id, key="k")
+    assert shop.provider.names().count("capture") == 1, "the key keeps its answer"
+    del shop.provider.between["capture"]
+    await shop.check()
+
+    assert (await shop.capture(charge.id)).state is ChargeState.SUCCEEDED
+    await shop.check(settled=True)
+
+
+async def test_a_capture_of_what_the_bank_released_shows_what_became_of_it(shop: Shop) -> None:
+    charge = await shop.authorized(20_00)
+    with shop.bank.open() as books:
+        books.write("UPDATE charges SET state = 'voided'")
+
+    ended = await shop.capture(charge.id)
+
+    assert (ended.state, ended.captured, ended.released) == (ChargeState.VOIDED, usd(0), usd(20_00))
+    await shop.check(settled=True)
+
+
+async def test_another_amount_than_was_asked_for_is_booked_and_looked_at(shop: Shop) -> None:
+    """F21."""
+    charge = await shop.authorized(20_00)
+
+    async def take_more(_asked: Any, _ask: Ask) -> ChargeResult:
+        with shop.bank.open() as books:
+            books.write("UPDATE charges SET state = 'succeeded', captured = 1800")
+        assert charge.charge_ref is not None
+        return await shop.provider.fetch_charge(charge_ref=charge.charge_ref)
+
+    shop.provider.between["capture"] = take_more
+    captured = await shop.capture(charge.id, 15_00)
+
+    assert captured.captured == usd(18_00)
+    assert captured.review is not None
+    assert captured.review.reason is ReviewReason.AMOUNT_MISMATCH
+    await shop.check(settled=True)
+
+
+@pytest.mark.parametrize("fault", ["lose_answer", "error", "hang"])
+async def test_a_void_whose_answer_is_lost_is_finished_later(shop: Shop, fault: str) -> None:
+    charge = await shop.authorized(20_00)
+    shop.misbehave(f"void#1={fault}")
+
+    waiting = await shop.void(charge.id, key="k")
+    assert (waiting.state, waiting.next_check_at is not None) == (ChargeState.AUTHORIZED, True)
+    with pytest.raises(ChargeInProgress):
+        await shop.capture(charge.id)
+    await shop.run_jobs()
+
+    assert (await shop.void(charge.id, key="k")).state is ChargeState.VOIDED
+    await shop.check(settled=True)
+
+
+async def test_a_void_that_was_not_sent_frees_its_key(shop: Shop) -> None:
+    charge = await shop.authorized(20_00)
+    shop.misbehave("void#1=refuse")
+
+    with pytest.raises(ProviderUnavailable):
+        await shop.void(charge.id, key="k")
+
+    assert (await shop.void(charge.id, key="k")).state is ChargeState.VOIDED
+    await shop.check(settled=True)
+
+
+async def test_a_capture_never_shown_to_have_acted_is_given_up_and_can_be_repeated(
+    shop: Shop, clock: MovableClock
+) -> None:
+    charge = await shop.authorized(20_00)
+    shop.provider.look_up_lag_shown = 0.0
+
+    async def swallow(_asked: Any, _ask: Ask) -> ChargeResult:
+        return ChargeResult(outcome=Outcome.UNKNOWN)
+
+    shop.provider.between["capture"] = swallow
+    await shop.capture(charge.id)
+    clock.advance(hours=24)
+    await shop.run_jobs(rounds=4)
+
+    held = await shop.charge(charge.id)
+    assert (held.state, held.capture_requested, held.next_check_at) == (ChargeState.AUTHORIZED, None, None)
+    del shop.provider.between["capture"]
+    await shop.check()
+    assert (await shop.capture(charge.id)).state is ChargeState.SUCCEEDED
+    await shop.check(settled=True)
+
+
+# --- crashes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("act", ["capture", "void"])
+async def test_it_survives_a_death_at_every_step(new_shop: OpenShop, dialect: Dialect, act: str) -> None:
+    """F1 to F5."""
+    customers: list[str] = []
+
+    async def prepare(shop: Shop) -> str:
+        if not customers:
+            customers.append(await shop.customer())
+            await shop.card(customers[0])
+        order_id = await shop.order_of(customers[0])
+        return (await shop.paid(order_id, capture=CaptureMode.MANUAL)).id
+
+    async def once(shop: Shop, charge_id: str) -> None:
+        with suppress(ChargeInProgress):
+            await getattr(shop, act)(charge_id, key=charge_id)
+
+    survivor, charges, _ = await die_at_every_step(
+        new_shop, dialect, prepare=prepare, act=lambda charge_id: lambda shop: once(shop, charge_id)
+    )
+
+    await asyncio.gather(*(once(survivor, charge_id) for charge_id in charges))
+    expected = ChargeState.SUCCEEDED if act == "capture" else ChargeState.VOIDED
+    assert {(await survivor.charge(charge_id)).state for charge_id in charges} == {expected}
+    taken = 20_00 if act == "capture" else 0
+    assert {charge.captured for charge in survivor.bank.truth().charges} == {taken}
+    assert survivor.bank.truth().charges[0].state == ("succeeded" if act == "capture" else "voided")
+    await survivor.check(settled=True)
