@@ -55,6 +55,11 @@ class World:
         assert charge["state"] == "REQUIRES_ACTION"
         return str(charge["id"])
 
+    async def held(self) -> str:
+        charge = await self.shop.charge(await self.order(), capture="MANUAL")
+        assert charge["state"] == "AUTHORIZED"
+        return str(charge["id"])
+
     async def refund(self) -> str:
         return await self.shop.refund(await self.charge(), 1)
 
@@ -228,6 +233,12 @@ MUTATIONS: Mapping[str, Row] = {
     ),
     "chargeContinue": Row(
         (P.CHARGES_WRITE,), (*_CUSTOMERS, DENIED, YES, YES, YES), _with(chargeId=World.waiting, idempotencyKey=_key)
+    ),
+    "chargeCapture": Row(
+        (P.CAPTURES_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(chargeId=World.held, idempotencyKey=_key)
+    ),
+    "chargeVoid": Row(
+        (P.CAPTURES_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(chargeId=World.held, idempotencyKey=_key)
     ),
     "chargeRefund": Row(
         (P.REFUNDS_WRITE,), (*_TRUSTED, YES, YES, YES, YES), _with(chargeId=World.charge, idempotencyKey=_key)

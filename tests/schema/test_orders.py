@@ -295,6 +295,7 @@ class TestCancel:
             "ORDER_PLACED",
             "CHARGE_CREATED",
             "CHARGE_REQUIRES_ACTION",
+            "CHARGE_VOID_REQUESTED",
             "CHARGE_VOIDED",
             "ORDER_CANCELED",
         ]

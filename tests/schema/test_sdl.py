@@ -135,6 +135,8 @@ class TestMutations:
             "orderAddLine",
             "orderCharge",
             "chargeContinue",
+            "chargeCapture",
+            "chargeVoid",
             "chargeRefund",
         }
 

@@ -42,7 +42,7 @@ async def test_the_story_says_what_when_why_and_who(shop_on_both: Shop) -> None:
     assert [event["id"] for event in events] == sorted(event["id"] for event in events)
     created = events[2]
     assert created["subjectIds"] == [charge["id"], order_id, customer_id]
-    assert created["data"] == {"amount": "2000", "currency": "USD"}
+    assert created["data"] == {"amount": "2000", "currency": "USD", "capture": "AUTOMATIC"}
 
 
 async def test_a_story_is_read_page_by_page_and_by_kind(shop: Shop) -> None:
