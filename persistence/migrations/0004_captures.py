@@ -8,7 +8,7 @@ from tortoise.migrations.constraints import CheckConstraint
 
 
 class Migration(migrations.Migration):
-    dependencies = [("paydesk", "0002_guards")]
+    dependencies = [("paydesk", "0003_event_feed")]
 
     operations = [
         ops.AddField(
