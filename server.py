@@ -30,17 +30,19 @@ import typer
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from adapters.access import Access, CredentialsNotChecked, CredentialsRejected
 from adapters.demo import fill_demo_shop
 from adapters.fake import Bank, FakeProvider, WebhookSender, fake_bank_app, fake_routes
 from adapters.http import RequestLog, health_routes, webhook_routes
 from adapters.logs import configure_logs
-from adapters.settings import Settings, SettingsWrong, load_settings
+from adapters.settings import DocumentsOnly, Settings, SettingsWrong, load_settings
 from adapters.tokens import JwksVerifier, SecretVerifier, Verifier
 from adapters.worker import Worker
 from domain.clock import SystemClock
@@ -75,13 +77,17 @@ from persistence.store import TortoiseStore
 from schema.context import Context, Services
 from schema.errors import error_formatter
 from schema.graphiql import ASSETS_PATH, graphiql_assets, graphiql_page
-from schema.http.request_id import request_id, request_id_of
+from schema.http.compression import Compression
+from schema.http.request_id import HEADER, request_id, request_id_of
+from schema.http.trusted import DocumentsUnusable, TrustedDocuments
 from schema.masking import NotCheckedNow, Unauthenticated
 from schema.root import build_schema
 from schema.view import GraphQLView
 
 DEVELOPMENT_ISSUER = "paydesk-development"
 GRAPHIQL_TOKEN_SECONDS = 3600
+CORS_SECONDS = 7200
+"""How long a browser remembers that a page may ask: Chromium keeps it two hours at most, Firefox a day."""
 
 _log = logging.getLogger("paydesk")
 
@@ -286,7 +292,7 @@ async def _development_secret(store: Store) -> str:
 def application(running: Gateway) -> Starlette:
     settings = running.settings
     routes: list[Route | Mount] = [
-        Route("/graphql", _graphql(running)),
+        Route("/graphql", _cross_origin(_graphql(running), settings)),
         *webhook_routes(running.webhooks),
         *health_routes(lambda: _lacks(running)),
     ]
@@ -299,7 +305,24 @@ def application(running: Gateway) -> Starlette:
     if settings.is_development:
         # A page on the internet may give its own name our address (DNS rebinding); the token is not for it.
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"]))
+    middleware.append(Middleware(Compression))
     return Starlette(routes=routes, middleware=middleware)
+
+
+def _cross_origin(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Lets the pages of some origins ask. There are no cookies, so there are no credentials to allow."""
+    if not settings.cors_origins and settings.cors_pattern is None:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=settings.cors_origins,
+        allow_origin_regex=settings.cors_pattern,
+        allow_methods=("GET", "HEAD", "POST"),
+        # Each client library has headers of its own, and ours are all read by nobody but us.
+        allow_headers=("*",),
+        expose_headers=(HEADER, "Retry-After"),
+        max_age=CORS_SECONDS,
+    )
 
 
 def _bind_request_id(value: str) -> None:
@@ -319,14 +342,34 @@ def _graphql(running: Gateway) -> GraphQLView:
     async def graphiql(_request: Request) -> Response:
         return graphiql_page(endpoint="/graphql", token=_graphiql_token(running))
 
-    return GraphQLView(
-        build_schema(),
-        context=context,
-        graphiql=graphiql if running.settings.serves_graphiql else None,
-        introspection=running.settings.serves_introspection,
-        debug_suggestions=running.settings.is_development,
-        error_formatter=error_formatter(),
-    )
+    settings = running.settings
+    try:
+        return GraphQLView(
+            build_schema(),
+            context=context,
+            graphiql=graphiql if settings.serves_graphiql else None,
+            introspection=settings.serves_introspection,
+            debug_suggestions=settings.is_development,
+            error_formatter=error_formatter(),
+            trusted=TrustedDocuments.read(settings.documents) if settings.documents else None,
+            needs_trusted=lambda context: _needs_trusted(context, settings.documents_only),
+        )
+    except DocumentsUnusable as error:
+        raise SettingsWrong([f"PAYDESK_DOCUMENTS: {sentence}" for sentence in error.sentences]) from None
+
+
+def _wrong_documents(running: Gateway) -> list[str]:
+    try:
+        _graphql(running)
+    except SettingsWrong as error:
+        return error.sentences
+    return []
+
+
+def _needs_trusted(context: Context, only: DocumentsOnly) -> bool:
+    if only is DocumentsOnly.CUSTOMERS:
+        return not context.principal.sees_all
+    return only is DocumentsOnly.EVERYBODY
 
 
 def _graphiql_token(running: Gateway) -> str | None:
@@ -359,6 +402,7 @@ async def serve(settings: Settings) -> None:
     async with gateway(settings) as running:
         if missing := await _lacks(running):
             raise SettingsWrong([f"The gateway is not ready: {'; '.join(missing)}."])
+        app = application(running)
         listener = _listener(settings)
         await note_default_account(
             running.store,
@@ -370,7 +414,7 @@ async def serve(settings: Settings) -> None:
         stop = _told_to_stop()
         server = _Server(
             uvicorn.Config(
-                application(running),
+                app,
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -615,6 +659,9 @@ def check_command() -> None:
             typer.echo(f"provider     {provider.name} ({'live' if provider.livemode else 'test'} mode)")
             if problem := await provider.check():
                 wrong.append(f"the provider: {problem}")
+            if settings.documents:
+                typer.echo(f"documents    {settings.documents}")
+                wrong += _wrong_documents(running)
             opens = running.verifier is not None or settings.admin_key is not None
             if not opens and not lacks and not await running.api_keys.all():
                 wrong.append("nobody can sign in: make a key (paydesk keys create), or set PAYDESK_JWT_SECRET")

@@ -29,12 +29,23 @@ _SHORTEST_SECRET = 32
 _SHORTEST_FAKE_KEY = 8
 _ADDRESS = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]*", re.IGNORECASE)
+_WEB_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@*]+", re.IGNORECASE)
+"""Also a web view's, such as `capacitor://localhost`."""
+_THIS_MACHINE = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 
 
 class Environment(StrEnum):
     DEVELOPMENT = "development"
     SANDBOX = "sandbox"
     PRODUCTION = "production"
+
+
+class DocumentsOnly(StrEnum):
+    """Who may send trusted documents alone."""
+
+    OFF = "off"
+    CUSTOMERS = "customers"
+    EVERYBODY = "everybody"
 
 
 class SettingsWrong(Exception):
@@ -126,6 +137,19 @@ class Settings(BaseSettings):
     introspection: bool | None = Field(
         None, description="Whether the schema can be asked for. By default outside production."
     )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Whose web pages may ask from a browser: origins such as `https://shop.example`, separated by "
+        "commas. In development, also any port of this machine.",
+    )
+    documents: Path | None = Field(
+        None, description="A file or folder of trusted documents, which clients ask for by their id."
+    )
+    documents_only: DocumentsOnly = Field(
+        DocumentsOnly.OFF,
+        description="Who may send trusted documents alone: `off` for nobody, `customers` for customers and who is not "
+        "signed in, `everybody` for servers, staff and GraphiQL too.",
+    )
     worker: bool = Field(
         True, description="Whether `paydesk serve` also does the jobs. `paydesk worker` does them alone."
     )
@@ -139,7 +163,7 @@ class Settings(BaseSettings):
 
     # --- rules ------------------------------------------------------------------------------------------------------
 
-    @field_validator("return_urls", "fake_webhook_secret", mode="before")
+    @field_validator("return_urls", "cors_origins", "fake_webhook_secret", mode="before")
     @classmethod
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -179,6 +203,15 @@ class Settings(BaseSettings):
                 )
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _web_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            # `*` would let every web page use whatever token it gets hold of; `null` is what sandboxed pages are.
+            if not _WEB_ORIGIN.fullmatch(origin):
+                raise ValueError(f"has {origin[:100]!r} in it, which is not like https://shop.example")
+        return tuple(_as_browsers_write(origin) for origin in value)
+
     @field_validator("fake_script")
     @classmethod
     def _readable(cls, value: str) -> str:
@@ -206,6 +239,8 @@ class Settings(BaseSettings):
             wrong.append("PAYDESK_HOST has to be a loopback address in development: its GraphiQL hands out a token.")
         if self.environment is Environment.PRODUCTION and self.provider == "fake":
             wrong.append("PAYDESK_PROVIDER=fake takes no real money: it is refused in production.")
+        if self.documents_only is not DocumentsOnly.OFF and self.documents is None:
+            wrong.append("PAYDESK_DOCUMENTS has to be set with PAYDESK_DOCUMENTS_ONLY: nothing else would be served.")
         if self.fake_url and not (self.fake_api_key and self.fake_webhook_secret):
             wrong.append("PAYDESK_FAKE_URL goes with PAYDESK_FAKE_API_KEY and PAYDESK_FAKE_WEBHOOK_SECRET.")
         if self.database_url.removeprefix("sqlite://") == self.fake_books:
@@ -244,6 +279,11 @@ class Settings(BaseSettings):
         return not self.is_production if self.introspection is None else self.introspection
 
     @property
+    def cors_pattern(self) -> str | None:
+        """Further origins: a developer's web app has a new port every day."""
+        return _THIS_MACHINE if self.is_development else None
+
+    @property
     def logs_json(self) -> bool:
         return (self.log_format or ("text" if self.is_development else "json")) == "json"
 
@@ -256,6 +296,13 @@ class Settings(BaseSettings):
             answer_within_seconds=self.answer_within_seconds,
             action_lifetime=timedelta(seconds=self.action_lifetime_seconds),
         )
+
+
+def _as_browsers_write(origin: str) -> str:
+    """In lower case and without the scheme's own port, for it is compared with what a browser sends."""
+    scheme, _, host = origin.lower().partition("://")
+    own_port = {"http": ":80", "https": ":443"}.get(scheme)
+    return f"{scheme}://{host.removesuffix(own_port) if own_port else host}"
 
 
 def load_settings() -> Settings:

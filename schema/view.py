@@ -24,6 +24,7 @@ from schema.http.documents import Document, Documents
 from schema.http.negotiation import GRAPHQL_RESPONSE, JSON, Accept
 from schema.http.refusals import Refusal, refuse, refuse_document
 from schema.http.request_id import HEADER, request_id, request_id_of
+from schema.http.trusted import TrustedDocuments
 from schema.limits import LimitExceeded, Limits
 from schema.masking import (
     ErrorFormatter,
@@ -42,6 +43,10 @@ __all__ = ["ExposedError", "GraphQLView", "Limits", "MaskingFormatter", "NotChec
 # of some hundred lines with notes, has 60 KiB.
 MAX_BODY_BYTES = 256 * 1024
 
+METHODS = "GET, HEAD, POST, OPTIONS"
+# HEAD is GET whose body the server leaves out (RFC 9110, 9.3.2).
+SAFE_METHODS = ("GET", "HEAD")
+
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="paydesk"'}
 
 
@@ -50,7 +55,8 @@ class GraphQLView:
 
     `context` makes what resolvers see, from the request's headers. It may raise `Unauthenticated` (401),
     `NotCheckedNow` (503) or another `ExposedError` (403). `graphiql` answers browsers, with a page of its own.
-    `error_formatter` decides what clients read of a resolver's exception.
+    `error_formatter` decides what clients read of a resolver's exception. `trusted` are the documents that can be
+    asked for by their id; `needs_trusted` tells of a context whether its principal may send those alone.
     """
 
     def __init__(
@@ -63,6 +69,8 @@ class GraphQLView:
         introspection: bool = True,
         debug_suggestions: bool = False,
         error_formatter: ErrorFormatter | None = None,
+        trusted: TrustedDocuments | None = None,
+        needs_trusted: Callable[[Any], bool] = lambda _context: False,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         if schema.extensions or schema.directives:
@@ -75,8 +83,13 @@ class GraphQLView:
         self._suggestions = debug_suggestions
         self._format = error_formatter or MaskingFormatter()
         self._max_body_bytes = max_body_bytes
+        self._needs_trusted = needs_trusted
         self._documents = Documents(
-            self._graphql_schema, self._limits, introspection=introspection, suggestions=debug_suggestions
+            self._graphql_schema,
+            self._limits,
+            introspection=introspection,
+            suggestions=debug_suggestions,
+            trusted=trusted,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +107,9 @@ class GraphQLView:
 
     async def _respond(self, request: Request) -> Response:
         accept = Accept(", ".join(request.headers.getlist("accept")))
-        if request.method == "GET" and self._graphiql and accept.prefers_html():
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": METHODS})
+        if request.method in SAFE_METHODS and self._graphiql and wants_page(request, accept):
             return await self._graphiql(request)
         media_type = accept.preferred() or JSON
         try:
@@ -112,7 +127,7 @@ class GraphQLView:
         """In this order: an unreadable body costs no look-up of a key, an unknown key costs no parsing."""
         wanted = await self._read(request)
         context = await self._authenticate(request)
-        document = self._documents.prepare(wanted.query)
+        document = self._documents.wanted(wanted, trusted_only=self._needs_trusted(context))
         operation = document.operation(wanted.operation_name)
         refuse_operation(request, operation)
         cost = self._cost(document, operation, wanted)
@@ -126,7 +141,7 @@ class GraphQLView:
         return payload
 
     async def _read(self, request: Request) -> GraphQLRequest:
-        if request.method == "GET":
+        if request.method in SAFE_METHODS:
             return request_from_get(request)
         return await request_from_post(request, max_bytes=self._max_body_bytes)
 
@@ -172,13 +187,22 @@ class GraphQLView:
         return cast(ExecutionResult, await result if isawaitable(result) else result)
 
 
+def wants_page(request: Request, accept: Accept) -> bool:
+    """Whether this is a browser's address bar.
+
+    A script of another site that reads the answer sends its Origin; in development the page holds a token, so it
+    is not to be read by a page that CORS lets ask.
+    """
+    return accept.prefers_html() and "origin" not in request.headers
+
+
 def refuse_method(request: Request) -> None:
-    if request.method not in ("GET", "POST"):
-        raise refuse(405, "METHOD_NOT_ALLOWED", "Use POST, or GET for queries.", {"Allow": "GET, POST"})
+    if request.method not in (*SAFE_METHODS, "POST"):
+        raise refuse(405, "METHOD_NOT_ALLOWED", "Use POST, or GET for queries.", {"Allow": METHODS})
     # Queries change nothing and our credentials are headers that browsers do not add by themselves, but an
     # <img> on a foreign page has no business here. What passes (fetch with CORS) is answered by CORS.
     foreign = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
-    if request.method == "GET" and foreign and request.headers.get("sec-fetch-mode") != "cors":
+    if request.method in SAFE_METHODS and foreign and request.headers.get("sec-fetch-mode") != "cors":
         raise refuse(403, "CROSS_SITE_REQUEST", "Pages of other sites have to send queries with POST or CORS.")
 
 
@@ -191,5 +215,5 @@ def refuse_operation(request: Request, operation: OperationDefinitionNode) -> No
     if operation.operation is OperationType.SUBSCRIPTION:
         message = "Subscriptions are not served as a single answer."
         raise refuse_document([format_error(None, ExposedError(message, code="OPERATION_NOT_SUPPORTED"))])
-    if operation.operation is OperationType.MUTATION and request.method == "GET":
+    if operation.operation is OperationType.MUTATION and request.method in SAFE_METHODS:
         raise refuse(405, "METHOD_NOT_ALLOWED", "Mutations are sent with POST.", {"Allow": "POST"})

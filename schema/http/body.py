@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from schema.http.negotiation import JSON, parse_media_type
 from schema.http.refusals import Refusal, refuse, refuse_document, refuse_shape
+from schema.http.trusted import SHA256
 from schema.masking import ExposedError, format_error
 
 # Deeper than any input type of ours, far below what makes a recursive reader fall over.
@@ -37,7 +38,9 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    query: str
+    query: str | None
+    """The document's text; None where it is asked for by its id."""
+    document_id: str | None
     operation_name: str | None
     variables: dict[str, Any]
     extensions: dict[str, Any]
@@ -53,7 +56,7 @@ def request_from_get(request: Request) -> GraphQLRequest:
     if len(request.url.query) > LONGEST_QUERY_STRING:
         raise refuse(414, "URI_TOO_LONG", "The address is too long; send the request with POST.")
     given: dict[str, Any] = {}
-    for name in ("query", "operationName", "variables", "extensions"):
+    for name in ("query", "documentId", "operationName", "variables", "extensions"):
         values = request.query_params.getlist(name)
         if len(values) > 1:
             raise refuse_shape(f"The parameter “{name}” is given {len(values)} times.")
@@ -140,18 +143,31 @@ def request_from_json(body: object) -> GraphQLRequest:
         raise refuse_shape("The body has to be one JSON object. Batches are not served.")
     if not isinstance(body, dict):
         raise refuse_shape("The body has to be a JSON object with a “query”.")
-    query, operation_name = body.get("query"), body.get("operationName")
-    if query is None:
-        raise refuse_shape("The request has no “query”.")
-    if not isinstance(query, str):
-        raise refuse_shape("“query” has to be a string.")
-    if operation_name is not None and not isinstance(operation_name, str):
-        raise refuse_shape("“operationName” has to be a string.")
+    query, document_id = string_in(body, "query"), string_in(body, "documentId")
+    operation_name = string_in(body, "operationName")
     variables, extensions = object_in(body, "variables"), object_in(body, "extensions")
+    if query is not None and document_id is not None:
+        raise refuse_shape("The request has a “query” and a “documentId”; send one of them.")
+    if query is None and document_id is None and (document_id := persisted_query_id(extensions)) is None:
+        raise refuse_shape("The request has neither a “query” nor a “documentId”.")
     if any("\0" in string for string in strings_in(variables)):
         # PostgreSQL cannot store it, and no text, id or code needs it.
         raise refuse_input("The variables contain a NUL character.")
-    return GraphQLRequest(query, operation_name or None, variables, extensions)
+    return GraphQLRequest(query, document_id, operation_name or None, variables, extensions)
+
+
+def persisted_query_id(extensions: dict[str, Any]) -> str | None:
+    """How Apollo's and urql's clients name a document that they do not send."""
+    persisted = extensions.get("persistedQuery")
+    hash_ = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    return SHA256 + hash_ if isinstance(hash_, str) else None
+
+
+def string_in(body: dict[str, object], name: str) -> str | None:
+    value = body.get(name)
+    if value is not None and not isinstance(value, str):
+        raise refuse_shape(f"“{name}” has to be a string.")
+    return value
 
 
 def object_in(body: dict[str, object], name: str) -> dict[str, Any]:

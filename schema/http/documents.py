@@ -2,7 +2,8 @@
 
 Parsing and validation are the larger half of a small request, and clients send the same few documents
 again and again with other variables. What is kept is bounded by characters and not only by number: the
-tree of a document takes a hundred times the memory of its text and more.
+tree of a document takes a hundred times the memory of its text and more. Trusted documents are kept for
+good, beside the others, so that nobody can crowd them out.
 """
 
 from collections import OrderedDict
@@ -21,7 +22,9 @@ from graphql import (
 from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRule
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
-from schema.http.refusals import refuse_document
+from schema.http.body import GraphQLRequest
+from schema.http.refusals import Refusal, refuse_document
+from schema.http.trusted import DocumentsUnusable, TrustedDocuments, sha256_id
 from schema.limits import LimitExceeded, Limits, check_document
 from schema.masking import ExposedError, format_error
 
@@ -64,16 +67,63 @@ def unresolved(message: str) -> Exception:
     return refuse_document([format_error(None, error)])
 
 
-class Documents:
-    """Texts to documents, for one schema."""
+# Apollo's and urql's clients know this message and this code: they send texts from then on, and do not ask again.
+_PERSISTED_QUERIES_OFF = ExposedError("PersistedQueryNotSupported", code="PERSISTED_QUERY_NOT_SUPPORTED")
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits, *, introspection: bool, suggestions: bool) -> None:
+
+class Documents:
+    """Texts and ids to documents, for one schema. Raises DocumentsUnusable for trusted ones that cannot be executed."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        limits: Limits,
+        *,
+        introspection: bool,
+        suggestions: bool,
+        trusted: TrustedDocuments | None = None,
+    ) -> None:
         self._schema = schema
         self._limits = limits
         self._suggestions = suggestions
         self._rules = rules_for(schema, introspection=introspection)
         self._kept: OrderedDict[str, Document] = OrderedDict()
         self._characters = 0
+        self._trusted = self._read_trusted(trusted) if trusted else {}
+
+    def wanted(self, request: GraphQLRequest, *, trusted_only: bool) -> Document:
+        """The document of a request. With `trusted_only`, a text has to be that of a trusted document."""
+        if request.document_id is not None:
+            return self._by_id(request.document_id, request)
+        text = request.query or ""
+        if trusted_only:
+            if document := self._trusted.get(sha256_id(text)):
+                return document
+            message = "Only documents that were registered with this deployment are served here."
+            error = ExposedError(message, code="PERSISTED_DOCUMENT_REQUIRED")
+            raise refuse_document([format_error(None, error)], status=403)
+        return self.prepare(text)
+
+    def _by_id(self, document_id: str, request: GraphQLRequest) -> Document:
+        if document := self._trusted.get(document_id):
+            return document
+        error = ExposedError("No document is registered under this id.", code="PERSISTED_DOCUMENT_NOT_FOUND")
+        if "persistedQuery" in request.extensions:
+            error = _PERSISTED_QUERIES_OFF
+        raise refuse_document([format_error(None, error)], status=404)
+
+    def _read_trusted(self, trusted: TrustedDocuments) -> dict[str, Document]:
+        """Each text once, however many ids it has."""
+        by_text: dict[str, Document] = {}
+        wrong: list[str] = []
+        for text, file in {document.text: document.file for document in trusted.by_id.values()}.items():
+            try:
+                by_text[text] = self._read(text)
+            except Refusal as refusal:
+                wrong += [f"{file}: {error['message']} ({_beginning(text)})" for error in refusal.errors]
+        if wrong:
+            raise DocumentsUnusable(wrong)
+        return {id_: by_text[document.text] for id_, document in trusted.by_id.items()}
 
     def prepare(self, text: str) -> Document:
         """Raises a `Refusal` with every error that was found, up to the limit of errors."""
@@ -121,6 +171,12 @@ class Documents:
         while len(self._kept) > MOST_DOCUMENTS or self._characters > MOST_CHARACTERS:
             oldest, _ = self._kept.popitem(last=False)
             self._characters -= len(oldest)
+
+
+def _beginning(text: str) -> str:
+    """What a document begins with, on one line, for people to find it in a file of many."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:60]} …"
 
 
 def rules_for(schema: GraphQLSchema, *, introspection: bool) -> tuple[type[ASTValidationRule], ...]:

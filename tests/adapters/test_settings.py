@@ -76,6 +76,9 @@ def test_empty_is_unset(given: Given) -> None:
         admin_key="",
         jwks_url="",
         return_urls="",
+        cors_origins="",
+        documents="",
+        documents_only="",
         fake_webhook_secret="",
         worker="",
         log_format="",
@@ -106,6 +109,17 @@ def test_lists_are_separated_by_commas(given: Given) -> None:
 )
 def test_the_address_that_clients_use(given: Given, settings: dict[str, str], address: str) -> None:
     assert given(**settings).address == address
+
+
+def test_origins_are_written_as_browsers_send_them(given: Given) -> None:
+    settings = given(cors_origins="HTTPS://Shop.Example:443, http://shop.example:80, https://a.example:80, app://local")
+
+    assert settings.cors_origins == (
+        "https://shop.example",
+        "http://shop.example",
+        "https://a.example:80",
+        "app://local",
+    )
 
 
 def test_settings_stay_as_they_were_read(given: Given) -> None:
@@ -163,6 +177,10 @@ def test_a_misspelt_name_is_found_in_the_file_too(given: Given, folder: Path) ->
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
+        (
+            {"documents_only": "everybody"},
+            "PAYDESK_DOCUMENTS has to be set with PAYDESK_DOCUMENTS_ONLY: nothing else would be served.",
+        ),
         (
             {"jwt_secret": SECRET, "jwks_url": "https://id.example/jwks", "jwt_issuer": "x"},
             "PAYDESK_JWT_SECRET and PAYDESK_JWKS_URL exclude each other: set one of them.",
@@ -235,6 +253,22 @@ def test_all_contradictions_are_told_at_once(given: Given) -> None:
         (
             {"return_urls": "https://a.example/b"},
             "PAYDESK_RETURN_URLS: has 'https://a.example/b' in it, which is neither like https://shop.example nor myshop://.",
+        ),
+        (
+            {"cors_origins": "https://a.example,*"},
+            "PAYDESK_CORS_ORIGINS: has '*' in it, which is not like https://shop.example.",
+        ),
+        (
+            {"cors_origins": "https://*.example"},
+            "PAYDESK_CORS_ORIGINS: has 'https://*.example' in it, which is not like https://shop.example.",
+        ),
+        (
+            {"cors_origins": "null"},
+            "PAYDESK_CORS_ORIGINS: has 'null' in it, which is not like https://shop.example.",
+        ),
+        (
+            {"cors_origins": "https://a.example/"},
+            "PAYDESK_CORS_ORIGINS: has 'https://a.example/' in it, which is not like https://shop.example.",
         ),
         (
             {"fake_script": "be wrong"},

@@ -105,12 +105,28 @@ class TestMediaTypes:
 
 
 class TestMethods:
-    @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
+    @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "QUERY", "TRACE"])
     async def test_another_method_gets_405_with_what_is_allowed(self, client: httpx.AsyncClient, method: str) -> None:
         response = await client.request(method, "/graphql")
         assert response.status_code == 405
-        assert response.headers["allow"] == "GET, POST"
+        assert response.headers["allow"] == "GET, HEAD, POST, OPTIONS"
         assert codes(response) == ["METHOD_NOT_ALLOWED"]
+
+    async def test_options_says_what_is_allowed(self, client: httpx.AsyncClient) -> None:
+        response = await client.options("/graphql")
+        assert (response.status_code, response.content) == (204, b"")
+        assert response.headers["allow"] == "GET, HEAD, POST, OPTIONS"
+
+    async def test_head_is_get_without_the_body(self, served: str) -> None:
+        async with httpx.AsyncClient(base_url=served) as client:
+            got = await client.get("/graphql", params=HELLO)
+            head = await client.head("/graphql", params=HELLO)
+            refused = await client.head("/graphql", params={"query": 'mutation { launch(name: "x") }'})
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == got.headers["content-length"] == str(len(got.content))
+        assert head.headers["content-type"] == got.headers["content-type"]
+        assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+        assert launched == []
 
     @pytest.mark.parametrize("accept", [MODERN, LEGACY, "*/*"])
     async def test_a_query_may_be_sent_with_get(self, client: httpx.AsyncClient, accept: str) -> None:

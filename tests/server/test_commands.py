@@ -5,6 +5,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import jwt
 import pytest
 
@@ -259,8 +260,9 @@ async def begin_confirmation(api: Api) -> Json:
             },
             "the provider: The bank cannot be reached.",
         ),
+        ({"PAYDESK_DOCUMENTS": "nowhere"}, "PAYDESK_DOCUMENTS: nowhere is not there."),
     ],
-    ids=["migrations", "keys", "provider"],
+    ids=["migrations", "keys", "provider", "documents"],
 )
 def test_check_says_what_is_wrong(
     changed: dict[str, str], wrong: str, new_database_url: NewDatabaseUrl, tmp_path: Path
@@ -271,6 +273,52 @@ def test_check_says_what_is_wrong(
     [line] = [line for line in checked.stdout.splitlines() if line.startswith("wrong")]
     assert wrong in line
     assert "Traceback" not in checked.stderr
+
+
+async def test_a_deployment_may_serve_its_own_documents_alone(new_database_url: NewDatabaseUrl, tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "me.graphql").write_text("query Me { me { id } }")
+    chosen = settings(
+        new_database_url(Dialect.SQLITE),
+        tmp_path,
+        jwt_secret=JWT_SECRET,
+        jwt_issuer=ISSUER,
+        documents=str(folder),
+        documents_only="customers",
+    )
+    checked = run_paydesk("check", settings=chosen, folder=tmp_path)
+    assert (checked.returncode, f"documents    {folder}" in checked.stdout) == (0, True), checked.stdout
+    token = run_paydesk("token", "user-1", settings=chosen, folder=tmp_path).stdout.strip()
+    with serving(chosen, tmp_path) as gateway:
+        async with Api(gateway.address, credential=token) as customer, Api(gateway.address) as server:
+            assert await customer.query("query Me { me { id } }") == {"me": None}
+            assert error_codes(await customer.post(CUSTOMERS)) == ["PERSISTED_DOCUMENT_REQUIRED"]
+            assert await server.query(CUSTOMERS) == {"customers": {"nodes": []}}
+        async with Api(gateway.address, credential=None) as anybody:
+            assert error_codes(await anybody.post(CUSTOMERS)) == ["PERSISTED_DOCUMENT_REQUIRED"]
+    with serving(chosen | {"PAYDESK_DOCUMENTS_ONLY": "everybody"}, tmp_path) as gateway:
+        async with Api(gateway.address) as server:
+            assert error_codes(await server.post(CUSTOMERS)) == ["PERSISTED_DOCUMENT_REQUIRED"]
+
+
+def error_codes(response: httpx.Response) -> list[str]:
+    return [error["extensions"]["code"] for error in response.json()["errors"]]
+
+
+def test_a_document_that_the_schema_does_not_take_stops_the_start(
+    new_database_url: NewDatabaseUrl, tmp_path: Path
+) -> None:
+    file = tmp_path / "old.graphql"
+    file.write_text("query Old { customers { nodes { shoeSize } } }")
+    chosen = settings(new_database_url(Dialect.SQLITE), tmp_path, documents=str(file))
+    sentence = f"PAYDESK_DOCUMENTS: {file}: Cannot query field 'shoeSize' on type 'Customer'."
+    started = run_paydesk("serve", settings=chosen, folder=tmp_path)
+    assert (started.returncode, started.stdout) == (2, "")
+    assert started.stderr.startswith(f"paydesk: {sentence}")
+    assert len(started.stderr.splitlines()) == 1
+    checked = run_paydesk("check", settings=chosen, folder=tmp_path)
+    assert (checked.returncode, sentence in checked.stdout) == (1, True)
 
 
 async def test_development_answers_to_this_machine_only(tmp_path: Path) -> None:
