@@ -52,6 +52,7 @@ from domain.errors import PaydeskError
 from domain.principals import Permission, StaffRole
 from domain.services.accounts import ProviderAccountService, note_default_account
 from domain.services.api_keys import ApiKeyService
+from domain.services.auditing import AuditedStore
 from domain.services.background import Background
 from domain.services.captures import CaptureService
 from domain.services.charges import ChargeService
@@ -123,7 +124,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             await migrate(database)
         clock = SystemClock()
         log = TortoiseEventLog(database)
-        store = TortoiseStore(database, told=log.written)
+        store = AuditedStore(TortoiseStore(database, told=log.written), clock=clock)
         feed = Feed(log)
         deployment = settings.deployment()
         bank, providers = _providers(settings)

@@ -30,6 +30,7 @@ class IdPrefix(StrEnum):
     JOB = "job"
     WEBHOOK_DELIVERY = "whd"
     API_KEY = "key"
+    AUDIT_ENTRY = "aud"
 
 
 class RisingClock:

@@ -4,6 +4,7 @@
     staff     a token with the claim `paydesk_role`
     customer  any other token: sees and changes what is their own
     anonymous nobody; the public catalogue at most
+    operator  whoever runs `paydesk` on the command line, beside the database
 
 What belongs to somebody else reads as missing (`NotFound`), never as forbidden.
 """
@@ -26,6 +27,7 @@ class PrincipalKind(StrEnum):
     STAFF = "STAFF"
     CUSTOMER = "CUSTOMER"
     ANONYMOUS = "ANONYMOUS"
+    OPERATOR = "OPERATOR"
 
 
 class Permission(StrEnum):
@@ -48,6 +50,8 @@ class Permission(StrEnum):
     CAPTURES_WRITE = "CAPTURES_WRITE"
     """Taking what a charge holds, or releasing it."""
     REFUNDS_WRITE = "REFUNDS_WRITE"
+    AUDIT_READ = "AUDIT_READ"
+    """What the staff changed, before and after."""
 
 
 class StaffRole(StrEnum):
@@ -102,6 +106,8 @@ class Principal:
     name: str
     """Stable and unique: `key:key_…`, `staff:ada`, `customer:42`, `anonymous`. Client keys and events carry it."""
     permissions: frozenset[Permission]
+    role: StaffRole | None = None
+    """Of a member of the staff."""
     customer_id: str | None = None
     """Of a customer whose record exists."""
 
@@ -116,7 +122,7 @@ class Principal:
 
     @property
     def sees_all(self) -> bool:
-        return self.kind in (PrincipalKind.SERVER, PrincipalKind.STAFF)
+        return self.kind in (PrincipalKind.SERVER, PrincipalKind.STAFF, PrincipalKind.OPERATOR)
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
@@ -137,7 +143,7 @@ def server(key_id: str, permissions: frozenset[Permission]) -> Principal:
 
 
 def staff(subject: str, role: StaffRole) -> Principal:
-    return Principal(kind=PrincipalKind.STAFF, name=f"staff:{subject}", permissions=ROLE_PERMISSIONS[role])
+    return Principal(kind=PrincipalKind.STAFF, name=f"staff:{subject}", permissions=ROLE_PERMISSIONS[role], role=role)
 
 
 def customer(external_id: str, customer_id: str | None) -> Principal:
@@ -152,6 +158,10 @@ def customer(external_id: str, customer_id: str | None) -> Principal:
 def anonymous(*, public_catalogue: bool) -> Principal:
     permissions = frozenset({Permission.CATALOGUE_READ}) if public_catalogue else frozenset[Permission]()
     return Principal(kind=PrincipalKind.ANONYMOUS, name="anonymous", permissions=permissions)
+
+
+def operator() -> Principal:
+    return Principal(kind=PrincipalKind.OPERATOR, name="cli", permissions=ALL_PERMISSIONS)
 
 
 def system(part: str) -> Principal:

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
+from domain.audit import AuditEntry
 from domain.charges import Charge, ChargeState
 from domain.customers import Customer, ProviderAccount
 from domain.events import Event, EventKind
@@ -135,6 +136,15 @@ class EventFilter:
     kinds: Sequence[EventKind] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    actor: str | None = None
+    action: str | None = None
+    subject_id: str | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+
 class Sort(StrEnum):
     """How records are sorted that have no order of their own but time."""
 
@@ -180,7 +190,7 @@ def charge_sort_key(charge: Charge, sort: str) -> SortKey:
     return (charge.amount.minor_units, charge.id) if by_amount else (charge.id,)
 
 
-def id_sort_key(record: Customer | Price | PaymentMethod | Refund | Event, _sort: str) -> SortKey:
+def id_sort_key(record: Customer | Price | PaymentMethod | Refund | Event | AuditEntry, _sort: str) -> SortKey:
     return (record.id,)
 
 
@@ -228,6 +238,8 @@ class Queries(Protocol):
     def refunds(self) -> Reads[Refund, RefundFilter]: ...
     @property
     def events(self) -> Reads[Event, EventFilter]: ...
+    @property
+    def audit(self) -> Reads[AuditEntry, AuditFilter]: ...
 
     async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]: ...
     async def accounts_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[ProviderAccount]]: ...

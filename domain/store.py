@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from domain.api_keys import ApiKey
+from domain.audit import AuditEntry
 from domain.charges import Charge
 from domain.customers import Customer, ProviderAccount
 from domain.events import Event
@@ -180,6 +181,10 @@ class ApiKeys(Protocol):
         ...
 
 
+class AuditEntries(Protocol):
+    async def add(self, entry: AuditEntry) -> None: ...
+
+
 class Facts(Protocol):
     """Small facts about the deployment, each under a name; e.g. which account was the default at the last start."""
 
@@ -218,6 +223,8 @@ class Transaction(Protocol):
     def webhooks(self) -> Webhooks: ...
     @property
     def api_keys(self) -> ApiKeys: ...
+    @property
+    def audit(self) -> AuditEntries: ...
     @property
     def facts(self) -> Facts: ...
 

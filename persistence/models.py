@@ -15,6 +15,7 @@ from domain.ledger import LedgerAccount
 from domain.operations import OperationKind
 from domain.orders import OrderState
 from domain.payment_methods import PaymentMethodState
+from domain.principals import PrincipalKind
 from domain.products import IntervalUnit
 from domain.provider import CaptureMode, ExecutedAs
 from domain.refunds import RefundState
@@ -482,6 +483,36 @@ class ApiKey(Model):
     class Meta:
         table = "api_keys"
         constraints = (unique("api_keys_secret_hash", "secret_hash"),)
+
+
+class AuditEntry(Model):
+    id = an_id()
+    actor = CharField(max_length=300)
+    actor_kind = word()
+    role = word(null=True)
+    action = CharField(max_length=100)
+    changes = json()
+    request_id = CharField(max_length=64, null=True)
+    created_at = DatetimeField()
+
+    class Meta:
+        table = "audit_entries"
+        indexes = (
+            index("audit_entries", "actor", "id"),
+            index("audit_entries", "action", "id"),
+            index("audit_entries", "created_at", "id"),
+        )
+        constraints = (check("audit_entries_actor_kind_known", one_of("actor_kind", PrincipalKind)),)
+
+
+class AuditSubject(Model):
+    id = a_number_of_its_own()
+    entry = belongs_to("AuditEntry")
+    subject_id = CharField(max_length=ID_LENGTH)
+
+    class Meta:
+        table = "audit_subjects"
+        constraints = (unique("audit_subjects_once", "subject_id", "entry_id"),)
 
 
 class Fact(Model):

@@ -1,13 +1,15 @@
 """Rows and the entities that they stand for: what only the gateway itself reads. As `mapping` otherwise."""
 
+from dataclasses import asdict
 from datetime import datetime
 
 from domain.api_keys import ApiKey
+from domain.audit import AuditChange, AuditEntry
 from domain.idempotency import IdempotencyKey, KeyedRequest
 from domain.jobs import Job, JobKind
 from domain.ledger import LedgerEntry
 from domain.operations import Operation, OperationKind, VoidPurpose
-from domain.principals import Permission
+from domain.principals import Permission, PrincipalKind, StaffRole
 from domain.provider import Outcome, WebhookSubject
 from domain.webhooks import DeliveryState, WebhookDelivery
 from persistence.columns import Columns, Row, document, foreign_document, optional
@@ -160,4 +162,39 @@ def api_key_to_row(key: ApiKey) -> Columns:
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,
         "created_at": key.created_at,
+    }
+
+
+def audit_entry_from_row(row: Row) -> AuditEntry:
+    return AuditEntry(
+        id=row["id"],
+        actor=row["actor"],
+        actor_kind=PrincipalKind(row["actor_kind"]),
+        role=optional(StaffRole, row["role"]),
+        action=row["action"],
+        changes=tuple(
+            AuditChange(
+                subject_id=each["subject_id"],
+                field=each["field"],
+                before=each["before"],
+                after=each["after"],
+                withheld=each["withheld"],
+            )
+            for each in document(row["changes"])
+        ),
+        request_id=row["request_id"],
+        created_at=instant(row["created_at"]),
+    )
+
+
+def audit_entry_to_row(entry: AuditEntry) -> Columns:
+    return {
+        "id": entry.id,
+        "actor": entry.actor,
+        "actor_kind": entry.actor_kind,
+        "role": entry.role,
+        "action": entry.action,
+        "changes": [asdict(change) for change in entry.changes],
+        "request_id": entry.request_id,
+        "created_at": entry.created_at,
     }

@@ -8,6 +8,7 @@ from persistence.connections import Connection
 from persistence.database import Database
 from persistence.jobs import Jobs
 from persistence.nouns.api_keys import ApiKeys
+from persistence.nouns.audit import AuditEntries
 from persistence.nouns.charges import Charges
 from persistence.nouns.customers import Customers, ProviderAccounts
 from persistence.nouns.events import Events
@@ -44,6 +45,7 @@ class TortoiseTransaction:
         self.jobs = Jobs(session)
         self.webhooks = Webhooks(session)
         self.api_keys = ApiKeys(session)
+        self.audit = AuditEntries(session)
         self.facts = Facts(session)
 
 

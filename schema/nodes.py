@@ -18,8 +18,12 @@ from schema.node import Node
 
 MOST_IDS = 100
 
-_PUBLIC = (IdPrefix.PRODUCT, IdPrefix.PRICE)
-"""What a catalogue shows; everything else is a record of somebody."""
+_NEEDS = {
+    IdPrefix.PRODUCT: Permission.CATALOGUE_READ,
+    IdPrefix.PRICE: Permission.CATALOGUE_READ,
+    IdPrefix.AUDIT_ENTRY: Permission.AUDIT_READ,
+}
+"""Everything else is a record of somebody, and needs RECORDS_READ."""
 
 
 @strawberry.type
@@ -74,7 +78,7 @@ async def _load_one(info: Info, record_id: str) -> object | None:
     loader = _loaders(info).get(prefix) if prefix else None
     if loader is None or prefix is None:
         return None
-    info.context.require(Permission.CATALOGUE_READ if prefix in _PUBLIC else Permission.RECORDS_READ)
+    info.context.require(_NEEDS.get(prefix, Permission.RECORDS_READ))
     return cast("object | None", await loader.load(record_id))
 
 
@@ -89,4 +93,5 @@ def _loaders(info: Info) -> dict[IdPrefix, ById[Any]]:
         IdPrefix.CHARGE: loaders.charges,
         IdPrefix.REFUND: loaders.refunds,
         IdPrefix.EVENT: loaders.events,
+        IdPrefix.AUDIT_ENTRY: loaders.audit,
     }

@@ -6,6 +6,7 @@ import strawberry
 from graphql import get_named_type
 from strawberry.schema.config import StrawberryConfig
 
+from schema.audit import AuditQuery, audit_mutations
 from schema.charges import ChargeMutation, ChargeQuery
 from schema.customers import CustomerMutation, CustomerQuery
 from schema.nodes import NodeMutation, NodeQuery
@@ -19,7 +20,7 @@ from schema.timeline import Event
 
 
 @strawberry.type(description="Reading. Lists are connections, newest first; what is not yours reads as missing.")
-class Query(NodeQuery, CustomerQuery, ProductQuery, OrderQuery, ChargeQuery, RefundQuery, ProviderQuery):
+class Query(NodeQuery, CustomerQuery, ProductQuery, OrderQuery, ChargeQuery, RefundQuery, ProviderQuery, AuditQuery):
     pass
 
 
@@ -45,6 +46,7 @@ def build_schema() -> strawberry.Schema:
     schema = strawberry.Schema(
         query=Query, mutation=Mutation, types=[Event], config=StrawberryConfig(scalar_map=SCALARS)
     )
+    audit_mutations(schema._schema)
     _describe_inputs(schema)
     return schema
 

@@ -9,6 +9,7 @@ from typing import Final
 from domain.customers import ProviderAccount
 from domain.orders import OrderLine
 from persistence.database import Database
+from persistence.queries.audit import audit_entries
 from persistence.queries.charges import charges
 from persistence.queries.customers import accounts_of_customers, customers
 from persistence.queries.events import events
@@ -33,6 +34,7 @@ class TortoiseQueries:
         self.charges: Final = charges(database)
         self.refunds: Final = refunds(database)
         self.events: Final = events(database)
+        self.audit: Final = audit_entries(database)
 
     async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]:
         return await lines_of_orders(self._database, order_ids)

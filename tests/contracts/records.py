@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from domain.api_keys import ApiKey, hash_of
+from domain.audit import AuditChange, AuditEntry
 from domain.charges import Charge, ChargeState, FailureCode, Review, ReviewReason
 from domain.customers import Address, Customer
 from domain.declines import DeclineCode
@@ -14,7 +15,7 @@ from domain.money import Money
 from domain.operations import Operation, OperationKind, VoidPurpose, stored
 from domain.orders import Order, OrderLine, OrderState
 from domain.payment_methods import PaymentMethod, PaymentMethodState
-from domain.principals import Permission
+from domain.principals import Permission, PrincipalKind, StaffRole
 from domain.products import Interval, IntervalUnit, Price, Product
 from domain.provider import (
     CaptureMode,
@@ -263,6 +264,22 @@ def an_api_key() -> ApiKey:
         permissions=frozenset({Permission.ORDERS_WRITE, Permission.CHARGES_WRITE}),
         last_used_at=LATER,
         revoked_at=LATER,
+        created_at=NOW,
+    )
+
+
+def an_audit_entry(subject_id: str) -> AuditEntry:
+    return AuditEntry(
+        id=new_id(IdPrefix.AUDIT_ENTRY),
+        actor="staff:ada",
+        actor_kind=PrincipalKind.STAFF,
+        role=StaffRole.ADMIN,
+        action="customerUpdate",
+        changes=(
+            AuditChange(subject_id=subject_id, field="state", before=None, after="Grün 💶"),
+            AuditChange(subject_id=subject_id, field="email", before=None, after=None, withheld=True),
+        ),
+        request_id="req-1",
         created_at=NOW,
     )
 

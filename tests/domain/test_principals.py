@@ -12,6 +12,7 @@ from domain.principals import (
     StaffRole,
     anonymous,
     customer,
+    operator,
     server,
     staff,
     system,
@@ -26,6 +27,7 @@ PRINCIPALS: dict[str, Principal] = {
     "server without scopes": server("key_2", frozenset()),
     "anonymous": anonymous(public_catalogue=False),
     "anonymous, public catalogue": anonymous(public_catalogue=True),
+    "operator": operator(),
     "system": system("resolver"),
 }
 
@@ -39,6 +41,7 @@ MAY: dict[str, str] = {
     "server without scopes": "",
     "anonymous": "",
     "anonymous, public catalogue": "CATALOGUE_READ",
+    "operator": " ".join(Permission),
     "system": " ".join(Permission),
 }
 
@@ -66,6 +69,7 @@ def test_who_may_do_what(who: str, permission: Permission) -> None:
         Permission.IDENTITIES_WRITE,
         Permission.ORDERS_BY_HAND,
         Permission.CHARGES_OFF_SESSION,
+        Permission.AUDIT_READ,
     ],
 )
 def test_a_customer_never_has_money_back_or_an_amount_of_their_own(forbidden: Permission) -> None:
@@ -83,6 +87,7 @@ def test_a_customer_never_has_money_back_or_an_amount_of_their_own(forbidden: Pe
         ("server without scopes", True, True),
         ("anonymous", False, False),
         ("anonymous, public catalogue", False, False),
+        ("operator", True, True),
         ("system", True, True),
     ],
 )
@@ -104,11 +109,13 @@ def test_no_two_principals_share_a_name_whatever_they_are_called() -> None:
         staff("x", StaffRole.ADMIN),
         customer("x", None),
         system("x"),
+        operator(),
         anonymous(public_catalogue=True),
         customer("anonymous", None),
         customer("key:x", None),
         customer("staff:x", None),
         staff("customer:x", StaffRole.ADMIN),
+        staff("cli", StaffRole.ADMIN),
     ]
     assert len({principal.name for principal in made}) == len(made)
 

@@ -27,6 +27,7 @@ from tests.contracts.records import (
     a_request,
     a_stored_charge,
     an_api_key,
+    an_audit_entry,
     an_operation,
 )
 
@@ -52,6 +53,7 @@ class Shop:
             await tx.events.add(
                 new_event(EventKind.CHARGE_CREATED, self.charge.id, actor="staff:ada", livemode=True, now=NOW)
             )
+            await tx.audit.add(an_audit_entry(self.charge.id))
             await tx.webhooks.insert_if_new(a_delivery())
             await tx.api_keys.insert(an_api_key())
             await tx.keys.claim(a_request(), self.charge.id, now=NOW)
@@ -118,7 +120,7 @@ async def test_texts_that_lists_are_sorted_by_go_by_code_point(database: Databas
 
 # --- what stays -------------------------------------------------------------------------------------------------------
 
-INSERT_ONLY_TABLES = ("ledger_entries", "events", "event_subjects")
+INSERT_ONLY_TABLES = ("ledger_entries", "events", "event_subjects", "audit_entries", "audit_subjects")
 OTHER_BILLING_TABLES = (
     *("customers", "products", "prices", "payment_methods", "orders", "charges", "operations", "refunds"),
 )
@@ -129,7 +131,7 @@ async def test_a_billing_record_is_never_deleted(shop: Shop) -> None:
     assert await shop.taken(*deletes, words="are never deleted") == []
 
 
-async def test_the_ledger_and_the_events_are_only_added_to(shop: Shop) -> None:
+async def test_the_ledger_the_events_and_the_audit_are_only_added_to(shop: Shop) -> None:
     changes = (f"UPDATE {table} SET id = id" for table in INSERT_ONLY_TABLES)
     deletes = (f"DELETE FROM {table}" for table in INSERT_ONLY_TABLES)
     assert await shop.taken(*changes, *deletes, words="is insert-only") == []

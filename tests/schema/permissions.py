@@ -151,6 +151,7 @@ QUERIES: Mapping[str, Row] = {
     "charges": Row((P.RECORDS_READ,), _MANY, _nothing),
     "refund": Row((P.RECORDS_READ,), _ONE, _with(id=World.refund)),
     "refunds": Row((P.RECORDS_READ,), _MANY, _nothing),
+    "auditEntries": Row((P.AUDIT_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 5, YES, YES), _nothing),
     "paymentProvider": Row((P.CATALOGUE_READ,), _CATALOGUE, _nothing, "name and capabilities"),
 }
 
@@ -160,7 +161,7 @@ _NO_AMOUNTS = (SIGN_IN, SIGN_IN, DENIED, MISSING, MISSING)
 
 MUTATIONS: Mapping[str, Row] = {
     "customerCreate": Row((P.CUSTOMERS_WRITE,), (*_TRUSTED, YES, DENIED, YES, YES), _nothing),
-    "customerUpdate": Row((P.CUSTOMERS_WRITE,), (*_TRUSTED, YES, DENIED, YES, YES), _with(customerId=_ada, name="Ada")),
+    "customerUpdate": Row((P.CUSTOMERS_WRITE,), (*_TRUSTED, YES, DENIED, YES, YES), _with(customerId=_ada, name=_key)),
     "customerUpdate, externalId": Row(
         (P.CUSTOMERS_WRITE, P.IDENTITIES_WRITE),
         (*_TRUSTED, DENIED, DENIED, YES, YES),
@@ -186,7 +187,7 @@ MUTATIONS: Mapping[str, Row] = {
     ),
     "productCreate": Row((P.CATALOGUE_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(name="Tea")),
     "productUpdate": Row(
-        (P.CATALOGUE_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(productId=_product, name="Tea")
+        (P.CATALOGUE_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(productId=_product, name=_key)
     ),
     "productArchive": Row((P.CATALOGUE_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(productId=_product)),
     "priceCreate": Row(

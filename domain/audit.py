@@ -1,0 +1,257 @@
+"""What the staff changed: who, what, before and after, written in the commit of the change itself.
+
+An entry carries neither personal data nor secrets, so it can be insert-only and outlive a redaction: of a field that
+may hold such, it tells that the field changed, and not from what to what. Which fields are told is listed; one that
+nobody has listed is withheld.
+
+Who acts is known to the task that acts (`acting_as`), and to nobody else: services say nothing of it, so none of them
+can forget it (`services.auditing` does the rest). Work that goes on by itself, such as waiting for a provider, runs
+outside that task. What comes of it is nobody's act, and the timeline tells it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from domain.api_keys import ApiKey
+from domain.charges import Charge
+from domain.customers import Customer
+from domain.ids import IdPrefix, new_id
+from domain.money import Money
+from domain.operations import Operation
+from domain.orders import Order, OrderLine
+from domain.payment_methods import PaymentMethod
+from domain.principals import Principal, PrincipalKind, StaffRole
+from domain.products import Interval, Price, Product
+from domain.refunds import Refund
+
+_AUDITED_OF_ALL: Final = frozenset({"apiKeyCreate", "apiKeyRotate", "apiKeyRevoke", "customerRedact"})
+"""Of servers too: who may act, and what can never be undone. Anything else that a server does is its daily work."""
+
+_NOT_TOLD: Final = frozenset({"id", "livemode", "version", "updated_at"})
+"""They change with everything else, or never."""
+
+_TOLD: Final[Mapping[type, frozenset[str] | None]] = {
+    Customer: frozenset({"default_payment_method_id"}),
+    Product: None,
+    Price: None,
+    PaymentMethod: frozenset({"customer_id", "account", "state", "make_default", "decline_code"}),
+    Order: frozenset(
+        {
+            "customer_id",
+            "state",
+            "currency",
+            "lines",
+            "external_version",
+            "expires_at",
+            "placed_at",
+            "completed_at",
+            "canceled_at",
+        }
+    ),
+    Charge: frozenset(
+        {
+            "order_id",
+            "customer_id",
+            "payment_method_id",
+            "account",
+            "state",
+            "initiator",
+            "amount",
+            "authorized",
+            "captured",
+            "refunded",
+            "refund_reserved",
+            "capture_mode",
+            "capture_requested",
+            "capture_before",
+            "action_expires_at",
+            "decline_code",
+            "failure_code",
+        }
+    ),
+    Refund: frozenset(
+        {
+            "charge_id",
+            "order_id",
+            "customer_id",
+            "account",
+            "state",
+            "executed_as",
+            "amount",
+            "reason",
+            "failure_code",
+        }
+    ),
+    ApiKey: frozenset({"name", "permissions", "last_used_at", "revoked_at"}),
+}
+"""The fields whose values are told; None for all, of what is no person's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acting:
+    """On whose behalf a task changes records."""
+
+    actor: str
+    """As events name it: `staff:ada`, `key:key_…`, `cli`."""
+    kind: PrincipalKind
+    role: StaffRole | None = None
+    action: str
+    """The mutation, or the command such as `keys create`."""
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditChange:
+    """One field of one record."""
+
+    subject_id: str
+    field: str
+    """As the API calls it: `unitAmount`."""
+    before: str | None
+    """None for what was empty or not there, and for what is withheld."""
+    after: str | None
+    withheld: bool = False
+    """It may hold personal data or a secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    id: str
+    actor: str
+    actor_kind: PrincipalKind
+    role: StaffRole | None
+    action: str
+    changes: tuple[AuditChange, ...]
+    request_id: str | None
+    created_at: datetime
+
+    @property
+    def subject_ids(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(change.subject_id for change in self.changes))
+
+
+_acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
+
+
+def acting() -> Acting | None:
+    """Who acts in this task, where that is audited."""
+    return _acting.get()
+
+
+@contextmanager
+def acting_as(principal: Principal, action: str, *, request_id: str | None = None) -> Iterator[None]:
+    token = _acting.set(_of(principal, action, request_id) if is_audited(principal, action) else None)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
+def is_audited(principal: Principal, action: str) -> bool:
+    if principal.kind is PrincipalKind.SERVER:
+        return action in _AUDITED_OF_ALL
+    return principal.kind in (PrincipalKind.STAFF, PrincipalKind.OPERATOR)
+
+
+def new_entry(acting: Acting, changes: tuple[AuditChange, ...], *, now: datetime) -> AuditEntry:
+    return AuditEntry(
+        id=new_id(IdPrefix.AUDIT_ENTRY),
+        actor=acting.actor,
+        actor_kind=acting.kind,
+        role=acting.role,
+        action=acting.action,
+        changes=changes,
+        request_id=acting.request_id,
+        created_at=now,
+    )
+
+
+def changes_between(before: Any, after: Any) -> tuple[AuditChange, ...]:
+    """The fields in which two states of a record differ; `before` is None for a record that is new."""
+    if isinstance(after, Operation):
+        return () if before else (_requested(after),)
+    told = _TOLD[type(after)]
+    found = []
+    for field in fields(after):
+        name = field.name
+        if name in _NOT_TOLD:
+            continue
+        withheld = told is not None and name not in told and name != "created_at"
+        old, new = _empty_is_none(getattr(before, name, None)), _empty_is_none(getattr(after, name))
+        if old == new:
+            continue
+        found.append(
+            AuditChange(
+                subject_id=after.id,
+                field=_in_the_api(name),
+                before=None if withheld else _text(old),
+                after=None if withheld else _text(new),
+                withheld=withheld,
+            )
+        )
+    return tuple(found)
+
+
+def _requested(operation: Operation) -> AuditChange:
+    """What was asked of the provider; a charge that goes on changes in nothing else."""
+    return AuditChange(
+        subject_id=operation.refund_id or operation.charge_id, field="operation", before=None, after=operation.kind
+    )
+
+
+def _of(principal: Principal, action: str, request_id: str | None) -> Acting:
+    return Acting(
+        actor=principal.actor, kind=principal.kind, role=principal.role, action=action, request_id=request_id or None
+    )
+
+
+def _in_the_api(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _empty_is_none(value: Any) -> Any:
+    return None if isinstance(value, str | Mapping | tuple | frozenset) and not value else value
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return None if value is None else str(value)
+    plain = _plain(value)
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """Amounts in minor units, as everywhere."""
+    match value:
+        case StrEnum():
+            return str(value)
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case Money():
+            return f"{value.minor_units} {value.currency}"
+        case Interval():
+            return f"{value.count} {value.unit}"
+        case OrderLine():
+            # Not the name: a line by hand may name a person.
+            told = {"productId": value.product_id, "priceId": value.price_id}
+            return {
+                "id": value.id,
+                **{name: each for name, each in told.items() if each},
+                "unitAmount": _plain(value.unit_amount),
+                "quantity": value.quantity,
+            }
+        case frozenset():
+            return sorted(_plain(each) for each in value)
+        case tuple():
+            return [_plain(each) for each in value]
+        case Mapping():
+            return {key: _plain(each) for key, each in value.items()}
+        case _:
+            return value
