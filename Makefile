@@ -11,6 +11,7 @@ ASSETS := $(GRAPHIQL)/assets/manifest.json
 GRAPHIQL_SOURCES := $(addprefix $(GRAPHIQL)/,.npmrc build.sh node.lock.txt node.sh package.json package-lock.json \
 	vite.config.js) $(wildcard $(GRAPHIQL)/src/*)
 CONFORMANCE := tests/conformance
+WEB := docs/examples/web
 NODE_MODULES := $(CONFORMANCE)/node_modules/.package-lock.json $(CONFORMANCE)/sdl/node_modules/.package-lock.json
 WITH_NODE = sh $(abspath $(GRAPHIQL)/node.sh) $(abspath $(BIN)/python)
 SITE := build/docs
@@ -36,11 +37,11 @@ serve: $(VENV)/.runtime ## run the gateway with the fake provider and a demo sho
 test: lint ## check the code and run the tests
 	@$(PYTEST) -n auto
 
-test-browser: $(VENV)/.browser $(VENV)/.docs graphiql ## try GraphiQL and the documentation in a headless Chromium
+test-browser: $(VENV)/.browser $(VENV)/.docs $(WEB)/node_modules/.package-lock.json graphiql ## try GraphiQL and the documentation in a headless Chromium
 	@command -v chromium >/dev/null \
 	|| { echo 'Installing Chromium ...'; apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium >/dev/null; } \
 	|| { echo 'The browser test needs `chromium` on the PATH, and it could not be installed.' >&2; exit 1; }
-	@$(PYTEST) tests/browser
+	@$(WITH_NODE) $(PYTEST) tests/browser
 
 conformance: $(VENV)/.conformance $(NODE_MODULES) ## try the client libraries, the audits and the rules for schemas
 	@$(WITH_NODE) $(PYTEST) $(CONFORMANCE)
@@ -86,7 +87,7 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --uni
 
 clean: ## remove everything that can be made again; the database stays
 	@rm -rf $(VENV) build *.egg-info artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@rm -rf $(GRAPHIQL)/assets $(GRAPHIQL)/node_modules $(CONFORMANCE)/node_modules $(CONFORMANCE)/sdl/node_modules
+	@rm -rf $(GRAPHIQL)/assets $(GRAPHIQL)/node_modules $(CONFORMANCE)/node_modules $(CONFORMANCE)/sdl/node_modules $(WEB)/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- how it is installed: a stamp in .venv says that a lock file's packages are there ---
@@ -128,7 +129,7 @@ $(VENV)/.conformance: $(CONFORMANCE)/requirements.lock.txt $(VENV)/.development
 	@$(PIP) install --require-hashes -r $(CONFORMANCE)/requirements.lock.txt
 	@touch $@
 
-$(NODE_MODULES): %/node_modules/.package-lock.json: %/package-lock.json %/package.json | $(BIN)/python
+$(NODE_MODULES) $(WEB)/node_modules/.package-lock.json: %/node_modules/.package-lock.json: %/package-lock.json %/package.json | $(BIN)/python
 	@echo 'Installing the packages of $* ...'
 	@cd $* && $(WITH_NODE) npm ci --no-progress --loglevel=error
 	@touch $@

@@ -6,15 +6,28 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from adapters.tokens import SecretVerifier
+
 START_SECONDS = 30.0
 """A cold start imports everything and migrates, which takes a loaded machine a few seconds."""
+
+
+JWT_SECRET = "a-secret-that-the-identity-provider-knows"
+ISSUER = "https://id.example"
+
+
+@pytest.fixture(scope="session")
+def customer_token() -> Callable[[str], str]:
+    """What the identity provider gives to a customer who signed in, by their `externalId`."""
+    verifier = SecretVerifier(secret=JWT_SECRET, issuer=ISSUER)
+    return lambda subject: verifier.sign(subject, role=None, lifetime_seconds=3600)
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +41,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "PAYDESK_PROVIDER": "fake",
         "PAYDESK_HOST": "127.0.0.1",
         "PAYDESK_PORT": str(port),
+        "PAYDESK_JWT_SECRET": JWT_SECRET,
+        "PAYDESK_JWT_ISSUER": ISSUER,
     }
     address = f"http://127.0.0.1:{port}"
     log = folder / "log"

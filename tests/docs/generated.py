@@ -6,7 +6,7 @@ A page holds such a part between two comments:
     ...
     <!-- until here -->
 
-`make docs` writes them anew; a test compares.
+`generated: file PATH` is a file of docs/ as a block of code. `make docs` writes them anew; a test compares.
 """
 
 import ast
@@ -33,14 +33,14 @@ from domain.provider import ChargeResult, Initiator, Outcome, RefundResult
 from domain.refunds import Refund
 from schema import limits
 from schema.root import build_schema
-from tests.docs.pages import name_of, pages
+from tests.docs.pages import DOCS, name_of, pages
 
-_REGION = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- until here -->)", re.DOTALL)
+_REGION = re.compile(r"(<!-- generated: ([\w./ -]+) -->\n).*?(<!-- until here -->)", re.DOTALL)
 
 
 def written(text: str) -> str:
     """The page with its generated parts as they have to be now."""
-    return _REGION.sub(lambda found: f"{found[1]}{_PARTS[found[2]]()}{found[3]}", text)
+    return _REGION.sub(lambda found: f"{found[1]}{_part(found[2])}{found[3]}", text)
 
 
 def names(text: str) -> list[str]:
@@ -54,6 +54,29 @@ def main() -> None:
         if after != before:
             page.write_text(after, encoding="utf-8")
             sys.stdout.write(f"{name_of(page)} is written anew.\n")
+
+
+def _part(name: str) -> str:
+    kind, _, path = name.partition(" ")
+    return _file(path) if kind == "file" else _PARTS[name]()
+
+
+def _file(path: str) -> str:
+    """A file of the examples, as it is: `generated: file examples/web/src/main.ts`."""
+    file = DOCS / path
+    remark = "<!-- not run: another test does, with values for its variables -->\n" if file.suffix == ".graphql" else ""
+    return f"{remark}```{_LANGUAGES[file.suffix]}\n{file.read_text(encoding='utf-8')}```\n"
+
+
+_LANGUAGES = {
+    ".graphql": "graphql",
+    ".ts": "ts",
+    ".html": "html",
+    ".json": "json",
+    ".kts": "kotlin",
+    ".kt": "kotlin",
+    ".swift": "swift",
+}
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -84,12 +84,14 @@ class Machine:
     ) -> None:
         self._running.close()
 
-    def start_gateway(self) -> None:
-        self.leave_running("PAYDESK_ENVIRONMENT=development exec .venv/bin/paydesk serve", port="8000")
+    def start_gateway(self, settings: str = "") -> None:
+        self.leave_running(
+            f"export {settings} PAYDESK_ENVIRONMENT=development; exec .venv/bin/paydesk serve", port="8000"
+        )
 
     def leave_running(self, script: str, *, port: str) -> None:
         """Run it beside the shell, as in a terminal of its own, until the page is read."""
-        command = ["bash", "-c", self._here(script)]
+        command = ["bash", "-c", self.here(script)]
         started = self._running.enter_context(_process(command, self._folder, self._environment))
         try:
             _wait_for_port(int(self._words[port]), started)
@@ -100,7 +102,7 @@ class Machine:
     def run(self, script: str) -> tuple[int, str]:
         """The exit code and the output of a block in the reader's shell."""
         stdin, stdout = _pipe(self._shell.stdin), _pipe(self._shell.stdout)
-        stdin.write(f"{self._here(script)}\nprintf '\\n{_END}%s\\n' $?\n".encode())
+        stdin.write(f"{self.here(script)}\nprintf '\\n{_END}%s\\n' $?\n".encode())
         stdin.flush()
         lines: list[str] = []
         while not (line := stdout.readline().decode()).startswith(_END):
@@ -111,12 +113,19 @@ class Machine:
         self._remember(output)
         return int(line.removeprefix(_END)), output
 
-    def ask(self, document: str, *, subject: str) -> dict[str, object]:
+    def ask(
+        self,
+        document: str,
+        *,
+        subject: str,
+        operation: str | None = None,
+        variables: Mapping[str, object] | None = None,
+    ) -> dict[str, object]:
         """Send a document as GraphiQL would; `ord_…` stands for the order that was seen last."""
-        query = _ID_OF_THE_READER.sub(lambda found: self._latest[found[1]], self._here(document))
+        query = _ID_OF_THE_READER.sub(lambda found: self._latest[found[1]], self.here(document))
         answer = httpx.post(
             f"http://127.0.0.1:{self._port}/graphql",
-            json={"query": query},
+            json={"query": query, "operationName": operation, "variables": variables},
             headers={"Authorization": f"Bearer {self._tokens(subject)}"},
             timeout=_BLOCK_SECONDS,
             trust_env=False,
@@ -125,17 +134,18 @@ class Machine:
         payload: dict[str, object] = httpx.Response(200, text=self._as_in_the_page(answer.text)).json()
         return payload
 
-    def answer_challenge(self, choice: str) -> None:
-        """Press a button of the 3D Secure page that was seen last."""
-        httpx.post(self._challenge, data={"answer": choice}, trust_env=False).close()
+    def answer_challenge(self, choice: str) -> str:
+        """Press a button of the 3D Secure page that was seen last; where that leads."""
+        answer = httpx.post(self._challenge, data={"answer": choice}, trust_env=False)
+        return str(answer.headers.get("location", ""))
 
     def _remember(self, answer: str) -> None:
         for found in _ID.finditer(answer):
             self._latest[found[1]] = found[0]
         for found in _CHALLENGE.finditer(answer):
-            self._challenge = self._here(found[0])
+            self._challenge = self.here(found[0])
 
-    def _here(self, script: str) -> str:
+    def here(self, script: str) -> str:
         for theirs, ours in self._words.items():
             script = re.sub(rf"(?<!\d){re.escape(theirs)}(?!\d)", ours, script)
         return script

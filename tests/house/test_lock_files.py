@@ -17,7 +17,8 @@ DOCUMENTATION = ROOT / "docs/requirements.lock.txt"
 NODE = ROOT / "schema/graphiql/node.lock.txt"
 LOCKS = [RUNTIME, DEVELOPMENT, BROWSER, CONFORMANCE, DOCUMENTATION, NODE]
 NPM = [
-    ROOT / folder / "package-lock.json" for folder in ("schema/graphiql", "tests/conformance", "tests/conformance/sdl")
+    ROOT / folder / "package-lock.json"
+    for folder in ("docs/examples/web", "schema/graphiql", "tests/conformance", "tests/conformance/sdl")
 ]
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
