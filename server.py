@@ -32,9 +32,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from adapters.access import Access, CredentialsNotChecked, CredentialsRejected
@@ -49,7 +49,7 @@ from domain.clock import SystemClock
 from domain.deployment import Providers
 from domain.detached import Detached
 from domain.errors import PaydeskError
-from domain.principals import Permission, StaffRole
+from domain.principals import Permission, Principal, StaffRole
 from domain.services.accounts import ProviderAccountService, note_default_account
 from domain.services.api_keys import ApiKeyService
 from domain.services.auditing import AuditedStore
@@ -79,6 +79,8 @@ from schema.context import Context, Services
 from schema.errors import error_formatter
 from schema.graphiql import ASSETS_PATH, graphiql_assets, graphiql_page
 from schema.http.compression import Compression
+from schema.http.live import Live
+from schema.http.origins import Origins
 from schema.http.request_id import HEADER, request_id, request_id_of
 from schema.http.trusted import DocumentsUnusable, TrustedDocuments
 from schema.masking import NotCheckedNow, Unauthenticated
@@ -89,6 +91,8 @@ DEVELOPMENT_ISSUER = "paydesk-development"
 GRAPHIQL_TOKEN_SECONDS = 3600
 CORS_SECONDS = 7200
 """How long a browser remembers that a page may ask: Chromium keeps it two hours at most, Firefox a day."""
+UNREAD_SECONDS = 60
+"""After which the system gives up a connection whose client takes nothing; longer than we wait ourselves."""
 
 _log = logging.getLogger("paydesk")
 
@@ -112,6 +116,7 @@ class Gateway:
     worker: Worker
     detached: Detached
     feed: Feed
+    live: Live
     bank: Bank | None
     """The fake provider's, where it runs in this process."""
 
@@ -196,6 +201,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                     voids=voids,
                     refunds=refunds,
                     queries=TortoiseQueries(database),
+                    feed=feed,
                     providers=providers,
                     deployment=deployment,
                 ),
@@ -215,6 +221,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                 ),
                 detached=detached,
                 feed=feed,
+                live=Live(),
                 bank=bank,
             )
         finally:
@@ -292,8 +299,10 @@ async def _development_secret(store: Store) -> str:
 
 def application(running: Gateway) -> Starlette:
     settings = running.settings
-    routes: list[Route | Mount] = [
-        Route("/graphql", _cross_origin(_graphql(running), settings)),
+    graphql = _graphql(running)
+    routes: list[Route | WebSocketRoute | Mount] = [
+        Route("/graphql", _cross_origin(graphql, settings)),
+        WebSocketRoute("/graphql", graphql.socket),
         *webhook_routes(running.webhooks),
         *health_routes(lambda: _lacks(running)),
     ]
@@ -331,14 +340,17 @@ def _bind_request_id(value: str) -> None:
 
 
 def _graphql(running: Gateway) -> GraphQLView:
-    async def context(request: Request) -> Context:
+    async def context(connection: HTTPConnection) -> Context:
+        authorization = connection.headers.get("authorization")
+        return Context(running.services, await principal(authorization), again=lambda: principal(authorization))
+
+    async def principal(authorization: str | None) -> Principal:
         try:
-            principal = await running.access.principal_of(request.headers.get("authorization"))
+            return await running.access.principal_of(authorization)
         except CredentialsRejected:
             raise Unauthenticated from None
         except CredentialsNotChecked as error:
             raise NotCheckedNow(error.retry_after_seconds) from None
-        return Context(running.services, principal)
 
     async def graphiql(_request: Request) -> Response:
         return graphiql_page(endpoint="/graphql", token=_graphiql_token(running))
@@ -354,6 +366,8 @@ def _graphql(running: Gateway) -> GraphQLView:
             error_formatter=error_formatter(),
             trusted=TrustedDocuments.read(settings.documents) if settings.documents else None,
             needs_trusted=lambda context: _needs_trusted(context, settings.documents_only),
+            live=running.live,
+            origins=Origins([settings.address, *settings.cors_origins], settings.cors_pattern),
         )
     except DocumentsUnusable as error:
         raise SettingsWrong([f"PAYDESK_DOCUMENTS: {sentence}" for sentence in error.sentences]) from None
@@ -417,7 +431,8 @@ async def serve(settings: Settings) -> None:
             uvicorn.Config(
                 app,
                 lifespan="off",
-                ws="none",
+                ws="websockets-sansio",
+                ws_max_size=running.live.limits.message_bytes,
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -426,6 +441,7 @@ async def serve(settings: Settings) -> None:
             stop=stop,
         )
         beside = [_beside(running.worker.work(stop), "worker")] if settings.worker else []
+        beside.append(_beside(_hang_up(running.live, stop), "hanging up"))
         if running.bank is not None:
             sender = WebhookSender(
                 running.bank,
@@ -465,6 +481,10 @@ def _listener(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # What a closed connection has still to send is kept for its client, and one that does not read, but answers
+        # that its window is full, would have it kept for ever. Accepted connections inherit this.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
     try:
         listener.bind((settings.host, settings.port))
     except OSError as error:
@@ -480,6 +500,12 @@ async def work(settings: Settings) -> None:
         stop = _told_to_stop()
         await running.background.begin()
         await running.worker.work(stop)
+
+
+async def _hang_up(live: Live, stop: asyncio.Event) -> None:
+    """At once, so that what would last for ever does not use up the time that payments have to end."""
+    await stop.wait()
+    live.go_away()
 
 
 def _told_to_stop() -> asyncio.Event:

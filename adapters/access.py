@@ -2,8 +2,10 @@
 
 import hmac
 import logging
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from adapters.tokens import TokenNotChecked, TokenRejected, Verifier
+from adapters.tokens import Claims, TokenNotChecked, TokenRejected, Verifier
 from domain import principals
 from domain.api_keys import KEY_PREFIX
 from domain.principals import ALL_PERMISSIONS, Principal, StaffRole
@@ -80,6 +82,9 @@ class Access:
         except TokenNotChecked as error:
             _log.warning("token not checked: the identity provider cannot be asked")
             raise CredentialsNotChecked(error.retry_after_seconds) from error
+        return replace(await self._bearer(claims), expires_at=datetime.fromtimestamp(claims.expires_at, UTC))
+
+    async def _bearer(self, claims: Claims) -> Principal:
         if claims.role is not None:
             if claims.role not in list(StaffRole):
                 _log.info("token refused: unknown role")

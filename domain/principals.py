@@ -9,7 +9,8 @@
 What belongs to somebody else reads as missing (`NotFound`), never as forbidden.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from domain.errors import PermissionDenied
@@ -110,6 +111,8 @@ class Principal:
     """Of a member of the staff."""
     customer_id: str | None = None
     """Of a customer whose record exists."""
+    expires_at: datetime | None = field(default=None, compare=False)
+    """When the credentials end by themselves; what lasts longer than a request ends with them."""
 
     @property
     def actor(self) -> str:

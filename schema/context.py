@@ -1,6 +1,8 @@
 """What every resolver is given: who asks, the services, the reads and this request's batches."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from strawberry.types import Info as StrawberryInfo
 
@@ -11,6 +13,7 @@ from domain.services.accounts import ProviderAccountService
 from domain.services.captures import CaptureService
 from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
+from domain.services.feed import Feed
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.products import ProductService
@@ -33,18 +36,39 @@ class Services:
     voids: VoidService
     refunds: RefundService
     queries: Queries
+    feed: Feed
     providers: Providers
     deployment: Deployment
 
 
 class Context:
-    """One for each request; batches start empty, so nothing that one principal read is seen by another."""
+    """One for each operation; batches start empty, so nothing that one principal read is seen by another."""
 
-    def __init__(self, services: Services, principal: Principal) -> None:
+    def __init__(
+        self, services: Services, principal: Principal, *, again: Callable[[], Awaitable[Principal]] | None = None
+    ) -> None:
+        """`again` asks anew who it is, for operations that last; it raises what the first time raises."""
         self.services = services
+        self._again = again
+        self._see(principal)
+
+    @property
+    def owner(self) -> str:
+        """Whose connection an operation that lasts is."""
+        return self.principal.name
+
+    @property
+    def expires_at(self) -> datetime | None:
+        return self.principal.expires_at
+
+    async def renew(self) -> None:
+        """Before each event of a subscription: who is it now, and nothing that was read before."""
+        self._see(await self._again() if self._again else self.principal)
+
+    def _see(self, principal: Principal) -> None:
         self.principal = principal
         self.viewer = Viewer.of(principal)
-        self.loaders = Loaders(services.queries, self.viewer)
+        self.loaders = Loaders(self.services.queries, self.viewer)
 
     def require(self, permission: Permission) -> None:
         """For reads: who may not read at all is told so; what belongs to somebody else is missing."""

@@ -16,6 +16,7 @@ from schema.products import ProductMutation, ProductQuery
 from schema.provider import ProviderQuery
 from schema.refunds import RefundMutation, RefundQuery
 from schema.scalars import SCALARS
+from schema.subscriptions import Subscription
 from schema.timeline import Event
 
 
@@ -44,7 +45,11 @@ class Mutation(
 def build_schema() -> strawberry.Schema:
     """The one schema of this process: it holds no state, and making it takes a tenth of a second."""
     schema = strawberry.Schema(
-        query=Query, mutation=Mutation, types=[Event], config=StrawberryConfig(scalar_map=SCALARS)
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[Event],
+        config=StrawberryConfig(scalar_map=SCALARS),
     )
     audit_mutations(schema._schema)
     _describe_inputs(schema)

@@ -7,32 +7,34 @@ resolvers and its executor class run here unchanged, through graphql-core's own 
 """
 
 from collections.abc import Awaitable, Callable
-from inspect import isawaitable
-from typing import Any, cast
+from typing import Any
 
 import strawberry
-from graphql import ExecutionResult, GraphQLSchema, OperationDefinitionNode, OperationType
-from starlette.requests import ClientDisconnect, Request
+from graphql import OperationDefinitionNode, OperationType
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from strawberry.execution import optimized_is_awaitable
+from starlette.websockets import WebSocket
 
 from schema.http.answers import answer, answer_refusal, answer_result
 from schema.http.body import GraphQLRequest, request_from_get, request_from_post
-from schema.http.cost import Costing, is_introspection
-from schema.http.documents import Document, Documents
-from schema.http.negotiation import GRAPHQL_RESPONSE, JSON, Accept
+from schema.http.documents import Documents
+from schema.http.execution import Engine, Prepared, is_subscription
+from schema.http.live import Live, expiry_of, owner_of
+from schema.http.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, Accept
+from schema.http.origins import SAME_ORIGIN, Origins, refuse_foreign_page
 from schema.http.refusals import Refusal, refuse, refuse_document
 from schema.http.request_id import HEADER, request_id, request_id_of
+from schema.http.sse import EventStream, refused_stream
 from schema.http.trusted import TrustedDocuments
-from schema.limits import LimitExceeded, Limits
+from schema.http.websocket import Socket
+from schema.limits import Limits
 from schema.masking import (
     ErrorFormatter,
     ExposedError,
     MaskingFormatter,
     NotCheckedNow,
     Unauthenticated,
-    format_all,
     format_error,
     mask,
 )
@@ -51,19 +53,19 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="paydesk"'}
 
 
 class GraphQLView:
-    """An ASGI endpoint: `Route("/graphql", GraphQLView(...))`.
+    """An ASGI endpoint: `Route("/graphql", view)`, and for sockets `WebSocketRoute("/graphql", view.socket)`.
 
-    `context` makes what resolvers see, from the request's headers. It may raise `Unauthenticated` (401),
-    `NotCheckedNow` (503) or another `ExposedError` (403). `graphiql` answers browsers, with a page of its own.
-    `error_formatter` decides what clients read of a resolver's exception. `trusted` are the documents that can be
-    asked for by their id; `needs_trusted` tells of a context whether its principal may send those alone.
+    `context` makes what resolvers see, from the request's headers; once for each operation. It may raise
+    `Unauthenticated` (401), `NotCheckedNow` (503) or another `ExposedError` (403). `graphiql` answers browsers, with a
+    page of its own. `error_formatter` decides what clients read of a resolver's exception. `trusted` are the documents
+    that can be asked for by their id; `needs_trusted` tells of a context whether its principal may send those alone.
     """
 
     def __init__(
         self,
         schema: strawberry.Schema,
         *,
-        context: Callable[[Request], Awaitable[object]],
+        context: Callable[[HTTPConnection], Awaitable[object]],
         limits: Limits | None = None,
         graphiql: Callable[[Request], Awaitable[Response]] | None = None,
         introspection: bool = True,
@@ -72,20 +74,26 @@ class GraphQLView:
         trusted: TrustedDocuments | None = None,
         needs_trusted: Callable[[Any], bool] = lambda _context: False,
         max_body_bytes: int = MAX_BODY_BYTES,
+        live: Live | None = None,
+        origins: Origins = SAME_ORIGIN,
     ) -> None:
         if schema.extensions or schema.directives:
             raise ValueError("GraphQLView runs neither Strawberry extensions nor operation directives")
-        self._graphql_schema: GraphQLSchema = schema._schema
-        self._executor_class = schema.execution_context_class
         self._context = context
         self._limits = limits or Limits()
         self._graphiql = graphiql
-        self._suggestions = debug_suggestions
-        self._format = error_formatter or MaskingFormatter()
+        self._live = live or Live()
+        self._origins = origins
+        self._engine = Engine(
+            schema,
+            limits=self._limits,
+            formatter=error_formatter or MaskingFormatter(),
+            suggestions=debug_suggestions,
+        )
         self._max_body_bytes = max_body_bytes
         self._needs_trusted = needs_trusted
         self._documents = Documents(
-            self._graphql_schema,
+            schema._schema,
             self._limits,
             introspection=introspection,
             suggestions=debug_suggestions,
@@ -105,6 +113,17 @@ class GraphQLView:
         response.headers[HEADER] = request.state.request_id
         await response(scope, receive, send)
 
+    async def socket(self, websocket: WebSocket) -> None:
+        """Queries, mutations and subscriptions over `graphql-transport-ws`."""
+        if not self._origins.allow(websocket):
+            await refuse_foreign_page(websocket)
+            return
+        websocket.state.request_id = request_id_of(websocket)
+        request_id.set(websocket.state.request_id)
+        await Socket(
+            websocket, live=self._live, engine=self._engine, prepare=self._prepare, context=self._context
+        ).serve()
+
     async def _respond(self, request: Request) -> Response:
         accept = Accept(", ".join(request.headers.getlist("accept")))
         if request.method == "OPTIONS":
@@ -115,30 +134,30 @@ class GraphQLView:
         try:
             refuse_method(request)
             refuse_unacceptable(accept)
-            return answer_result(await self._answer(request), media_type)
+            return await self._answer(request, accept, media_type)
         except Refusal as refusal:
+            if accept.prefers_stream() and refusal.is_about_document:
+                return refused_stream(refusal, live=self._live)
             return answer_refusal(refusal, media_type)
         except ClientDisconnect:
             raise
         except Exception as error:
             return answer({"errors": [mask(error)]}, 500, media_type)
 
-    async def _answer(self, request: Request) -> dict[str, Any]:
+    async def _answer(self, request: Request, accept: Accept, media_type: str) -> Response:
         """In this order: an unreadable body costs no look-up of a key, an unknown key costs no parsing."""
         wanted = await self._read(request)
         context = await self._authenticate(request)
+        prepared = self._prepare(wanted, context)
+        refuse_operation(request, prepared.operation, accept)
+        if accept.prefers_stream() or is_subscription(prepared):
+            answers = self._engine.answers(prepared, context)
+            return EventStream(answers, live=self._live, owner=owner_of(context), expires_at=expiry_of(context))
+        return answer_result(await self._engine.answer(prepared, context), media_type)
+
+    def _prepare(self, wanted: GraphQLRequest, context: object) -> Prepared:
         document = self._documents.wanted(wanted, trusted_only=self._needs_trusted(context))
-        operation = document.operation(wanted.operation_name)
-        refuse_operation(request, operation)
-        cost = self._cost(document, operation, wanted)
-        result = await self._execute(document, wanted, context)
-        payload: dict[str, Any] = {}
-        if result.errors:
-            payload["errors"] = format_all(result.errors, self._format, most=self._limits.errors)
-        payload["data"] = result.data
-        if cost is not None:
-            payload["extensions"] = {"cost": {"requested": cost, "maximum": self._limits.cost}}
-        return payload
+        return self._engine.prepare(document, wanted)
 
     async def _read(self, request: Request) -> GraphQLRequest:
         if request.method in SAFE_METHODS:
@@ -155,36 +174,6 @@ class GraphQLView:
             raise Refusal(503, [format_error(None, error)], headers=retry_after) from None
         except ExposedError as error:
             raise Refusal(403, [format_error(None, error)]) from None
-
-    def _cost(self, document: Document, operation: OperationDefinitionNode, wanted: GraphQLRequest) -> int | None:
-        """What the operation may cost, or None for introspection; refuses what is too dear."""
-        if is_introspection(operation):
-            return None
-        cost = Costing(self._graphql_schema, document.tree, operation, wanted.variables).total()
-        if cost > (maximum := self._limits.cost):
-            message = f"The operation may cost {cost}, more than {maximum}. Ask for fewer or smaller lists."
-            error = LimitExceeded(message, code="QUERY_TOO_COSTLY", limit=maximum)
-            raise refuse_document([format_error(None, error)])
-        return cost
-
-    async def _execute(self, document: Document, wanted: GraphQLRequest, context: object) -> ExecutionResult:
-        executor = self._executor_class.build(
-            self._graphql_schema,
-            document.tree,
-            context_value=context,
-            raw_variable_values=wanted.variables,
-            operation_name=wanted.operation_name,
-            max_coercion_errors=self._limits.errors - 1,
-            is_awaitable=cast(Any, optimized_is_awaitable),
-            hide_suggestions=not self._suggestions,
-            operation_extensions=wanted.extensions,
-        )
-        if isinstance(executor, list):
-            code = "BAD_USER_INPUT"
-            raise refuse_document([format_error(e, ExposedError(e.message, code=code)) for e in executor])
-        result = executor.execute_operation()
-        # The other kind of result needs @defer or @stream, which this schema does not have.
-        return cast(ExecutionResult, await result if isawaitable(result) else result)
 
 
 def wants_page(request: Request, accept: Accept) -> bool:
@@ -207,13 +196,16 @@ def refuse_method(request: Request) -> None:
 
 
 def refuse_unacceptable(accept: Accept) -> None:
-    if accept.preferred() is None:
-        raise refuse(406, "NOT_ACCEPTABLE", f"This address answers with {GRAPHQL_RESPONSE} or {JSON}.")
+    if accept.preferred() is None and not accept.takes_stream():
+        message = f"This address answers with {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}."
+        raise refuse(406, "NOT_ACCEPTABLE", message)
 
 
-def refuse_operation(request: Request, operation: OperationDefinitionNode) -> None:
-    if operation.operation is OperationType.SUBSCRIPTION:
-        message = "Subscriptions are not served as a single answer."
+def refuse_operation(request: Request, operation: OperationDefinitionNode, accept: Accept) -> None:
+    if operation.operation is OperationType.SUBSCRIPTION and not accept.takes_stream():
+        message = f"Subscriptions are served to those who accept {EVENT_STREAM}, and over WebSockets."
         raise refuse_document([format_error(None, ExposedError(message, code="OPERATION_NOT_SUPPORTED"))])
+    if operation.operation is OperationType.SUBSCRIPTION and request.method == "HEAD":
+        raise refuse(405, "METHOD_NOT_ALLOWED", "A stream without its body would say nothing.", {"Allow": "GET, POST"})
     if operation.operation is OperationType.MUTATION and request.method in SAFE_METHODS:
         raise refuse(405, "METHOD_NOT_ALLOWED", "Mutations are sent with POST.", {"Allow": "POST"})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
 HTML = "text/html"
+EVENT_STREAM = "text/event-stream"
 
 # First is preferred where a client likes both the same, or says nothing.
 OFFERED = (GRAPHQL_RESPONSE, JSON)
@@ -49,6 +50,17 @@ class Accept:
         """The one of our media types that the client wants most, or None if it takes neither."""
         best = max(OFFERED, key=self.quality)
         return best if self.quality(best) > 0 else None
+
+    def takes_stream(self) -> bool:
+        """Whether it names event streams. `*/*` does not: most who send it would wait for the end of the answer."""
+        return self._qualities.get(EVENT_STREAM, 0.0) > 0
+
+    def prefers_stream(self) -> bool:
+        """Whether also a single answer is to be sent as an event stream, as graphql-sse's client wants it.
+
+        urql names event streams with every query, but likes JSON as much, and can read nothing else there.
+        """
+        return self._qualities.get(EVENT_STREAM, 0.0) > max(map(self.quality, OFFERED))
 
     def prefers_html(self) -> bool:
         """Whether this is a browser's address bar: it names HTML, and likes it better than JSON.

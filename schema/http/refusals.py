@@ -26,6 +26,11 @@ class Refusal(Exception):
         self.errors = errors
         self.headers = headers or {}
 
+    @property
+    def is_about_document(self) -> bool:
+        """Whether the request is well-formed, and its document, operation or variables are at fault."""
+        return self.legacy_status == 200
+
 
 def refuse(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Refusal:
     """The exchange itself is wrong: method, media type, size, encoding."""

@@ -3,7 +3,7 @@
 import re
 from contextvars import ContextVar
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from ulid import ULID
 
 HEADER = "X-Request-ID"
@@ -14,7 +14,7 @@ ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
-def request_id_of(request: Request) -> str:
+def request_id_of(request: HTTPConnection) -> str:
     """The id that an outer middleware has set already, else the caller's if it is sane, else a new one."""
     known = getattr(request.state, "request_id", None)
     if isinstance(known, str) and ACCEPTABLE.fullmatch(known):

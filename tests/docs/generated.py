@@ -31,7 +31,8 @@ from domain.money import Money
 from domain.operations import Operation, OperationKind
 from domain.provider import ChargeResult, Initiator, Outcome, RefundResult
 from domain.refunds import Refund
-from schema import limits
+from schema.http.live import LiveLimits
+from schema.limits import Limits
 from schema.root import build_schema
 from tests.docs.pages import DOCS, name_of, pages
 
@@ -254,17 +255,17 @@ def _refund() -> Refund:
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 
-def _limits() -> str:
+def _limits(of: type) -> str:
     """Names, figures and reasons from the class itself; the reason is the text under each field."""
-    tree = ast.parse(inspect.getsource(limits.Limits)).body[0]
+    tree = ast.parse(inspect.getsource(of)).body[0]
     if not isinstance(tree, ast.ClassDef):
-        raise TypeError("Limits is not a class")
+        raise TypeError(f"{of} is not a class")
     rows = []
     for field, text in zip(tree.body, tree.body[1:], strict=False):
         if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
             continue
         reason = text.value.value if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) else ""
-        figure = getattr(limits.Limits(), field.target.id)
+        figure = getattr(of(), field.target.id)
         rows.append((field.target.id.replace("_", " "), f"{figure:,}", _without_modules(" ".join(str(reason).split()))))
     return _table(("What", "At most", "Why so much"), rows)
 
@@ -325,7 +326,8 @@ _PARTS: dict[str, Callable[[], str]] = {
     "charge-states": _enum("ChargeState"),
     "refund-states": _enum("RefundState"),
     "payment-method-states": _enum("PaymentMethodState"),
-    "limits": _limits,
+    "limits": lambda: _limits(Limits),
+    "live limits": lambda: _limits(LiveLimits),
     "commands": _commands,
 }
 

@@ -11,7 +11,7 @@ import pytest
 import strawberry
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.routing import Route
 from strawberry.schema.config import StrawberryConfig
 
@@ -37,7 +37,7 @@ def toy_schema(*, subscriptions: bool = False) -> strawberry.Schema:
     )
 
 
-async def toy_context(request: Request) -> dict[str, str]:
+async def toy_context(request: HTTPConnection) -> dict[str, str]:
     """The one key that is known is `good`; nobody has to have one."""
     given = request.headers.get("authorization", "Bearer good")
     if given != "Bearer good":

@@ -155,6 +155,12 @@ QUERIES: Mapping[str, Row] = {
     "paymentProvider": Row((P.CATALOGUE_READ,), _CATALOGUE, _nothing, "name and capabilities"),
 }
 
+SUBSCRIPTIONS: Mapping[str, Row] = {
+    "orderUpdated": Row((P.RECORDS_READ,), _ONE, _with(id=World.order)),
+    "chargeUpdated": Row((P.RECORDS_READ,), _ONE, _with(id=World.charge)),
+    "events": Row((P.RECORDS_READ,), _MANY, _nothing),
+}
+
 _TRUSTED = (SIGN_IN, SIGN_IN, DENIED, DENIED, DENIED)
 _CUSTOMERS = (SIGN_IN, SIGN_IN, YES, MISSING, MISSING)
 _NO_AMOUNTS = (SIGN_IN, SIGN_IN, DENIED, MISSING, MISSING)
@@ -282,7 +288,9 @@ scopes say, and gets null where the changed record would stand.
 
 
 def as_markdown() -> str:
-    return "\n".join([_INTRODUCTION, "## Queries\n", *_table(QUERIES), "", "## Mutations\n", *_table(MUTATIONS), ""])
+    tables = {"Queries": QUERIES, "Mutations": MUTATIONS, "Subscriptions": SUBSCRIPTIONS}
+    parts = [line for title, rows in tables.items() for line in (f"## {title}\n", *_table(rows), "")]
+    return "\n".join([_INTRODUCTION, *parts])
 
 
 def _table(rows: Mapping[str, Row]) -> list[str]:

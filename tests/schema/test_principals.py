@@ -29,6 +29,7 @@ from tests.schema.permissions import (
     OWN,
     QUERIES,
     SIGN_IN,
+    SUBSCRIPTIONS,
     WHO,
     YES,
     Row,
@@ -50,7 +51,9 @@ def root_fields(root: GraphQLObjectType | None) -> set[str]:
 def test_no_root_field_is_forgotten() -> None:
     assert {name.partition(",")[0] for name in QUERIES} == root_fields(GRAPHQL_SCHEMA.query_type)
     assert {name.partition(",")[0] for name in MUTATIONS} == root_fields(GRAPHQL_SCHEMA.mutation_type)
-    assert all(len(row.outcomes) == len(WHO) for row in [*QUERIES.values(), *MUTATIONS.values()])
+    assert set(SUBSCRIPTIONS) == root_fields(GRAPHQL_SCHEMA.subscription_type)
+    rows = [*QUERIES.values(), *MUTATIONS.values(), *SUBSCRIPTIONS.values()]
+    assert all(len(row.outcomes) == len(WHO) for row in rows)
 
 
 def test_the_table_is_in_the_docs() -> None:

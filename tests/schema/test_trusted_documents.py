@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from schema.http.trusted import DocumentsUnusable, TrustedDocuments, sha256_id
 from schema.limits import Limits
@@ -260,7 +260,7 @@ class TestTrustedOnly:
 
     @pytest.fixture
     async def client(self, write: Write) -> AsyncIterator[httpx.AsyncClient]:
-        async def context(request: Request) -> dict[str, bool]:
+        async def context(request: HTTPConnection) -> dict[str, bool]:
             return {"known": request.headers.get("authorization") == "Bearer good"}
 
         file = write("double.graphql", DOUBLE)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from graphql import GraphQLError
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
 
 from schema.masking import ExposedError, MaskingFormatter
@@ -59,7 +59,7 @@ class TestMediaTypes:
         [
             "text/html",
             "application/jsonp",
-            "text/event-stream",
+            "text/event-stream;q=0",
             f"{LEGACY};q=0",
             f"{LEGACY};charset=utf-16",
             f"{LEGACY};q=high",
@@ -478,7 +478,7 @@ class TestExecution:
         assert b"\\ud800" in response.content
 
     async def test_the_context_is_made_once_per_request_and_may_fail(self, caplog: pytest.LogCaptureFixture) -> None:
-        async def failing(_request: Request) -> object:
+        async def failing(_request: HTTPConnection) -> object:
             raise ConnectionError("no database at 10.0.0.7")
 
         async with client_of(GraphQLView(toy_schema(), context=failing)) as client:
@@ -506,7 +506,7 @@ class TestPrincipals:
             assert codes(response) == ["UNAUTHENTICATED"]
 
     async def test_a_principal_may_be_refused_altogether(self) -> None:
-        async def closed(_request: Request) -> object:
+        async def closed(_request: HTTPConnection) -> object:
             raise ExposedError("This key was revoked.", code="FORBIDDEN")
 
         async with client_of(GraphQLView(toy_schema(), context=closed)) as client:
@@ -542,7 +542,7 @@ class TestRequestId:
 class TestGraphiQL:
     @pytest.fixture
     async def browser(self) -> AsyncIterator[httpx.AsyncClient]:
-        async def page(_request: Request) -> Response:
+        async def page(_request: HTTPConnection) -> Response:
             return HTMLResponse("<title>explorer</title>")
 
         async with client_of(GraphQLView(toy_schema(), context=toy_context, graphiql=page)) as client:

@@ -1,5 +1,6 @@
 """Types that fail, count and echo on request."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from enum import StrEnum
@@ -153,8 +154,29 @@ class Query:
 launched: list[str] = []
 
 
+class Slow:
+    """What lasts: how many run, and how much they have made."""
+
+    running = 0
+    produced = 0
+
+    @classmethod
+    def reset(cls) -> None:
+        cls.running = cls.produced = 0
+
+
 @strawberry.type
 class Mutation:
+    @strawberry.mutation
+    async def launch_slowly(self, name: str) -> str:
+        Slow.running += 1
+        try:
+            await asyncio.sleep(0.4)
+            launched.append(name)
+        finally:
+            Slow.running -= 1
+        return name
+
     @strawberry.mutation
     def launch(self, name: str) -> str:
         launched.append(name)
@@ -166,3 +188,48 @@ class Subscription:
     @strawberry.subscription
     async def ticks(self) -> AsyncIterator[int]:
         yield 1
+
+    @strawberry.subscription
+    async def count(self, to: int, then_break: bool = False) -> AsyncIterator[int]:
+        for number in range(1, to + 1):
+            yield number
+            await asyncio.sleep(0)
+        if then_break:
+            raise RuntimeError("the password is hunter2")
+
+    @strawberry.subscription
+    async def waits(self) -> AsyncIterator[int]:
+        Slow.running += 1
+        try:
+            await asyncio.Event().wait()
+            yield 1
+        finally:
+            Slow.running -= 1
+
+    @strawberry.subscription
+    async def floods(self) -> AsyncIterator[str]:
+        Slow.running += 1
+        try:
+            while True:
+                Slow.produced += 1
+                yield "x" * 65_536
+        finally:
+            Slow.running -= 1
+
+    @strawberry.subscription
+    async def fails(self) -> AsyncIterator[int]:
+        for number in range(1, 2):
+            if number:
+                raise ExposedError("The boat has sunk.", code="BOAT_SUNK")
+            yield number
+
+    @strawberry.subscription
+    def refuses(self) -> AsyncIterator[int]:
+        raise ExposedError("The boat has sunk.", code="BOAT_SUNK")
+
+    @strawberry.subscription
+    async def breaks(self) -> AsyncIterator[int]:
+        for number in range(1, 2):
+            if number:
+                raise RuntimeError("the password is hunter2")
+            yield number
