@@ -27,14 +27,16 @@ import server
 from adapters.settings import PREFIX, Settings
 from domain.charges import Charge, ChargeState
 from domain.declines import DECLINES
+from domain.errors import ErrorCode
 from domain.money import Money
 from domain.operations import Operation, OperationKind
 from domain.provider import ChargeResult, Initiator, Outcome, RefundResult
-from domain.refunds import Refund
+from domain.refunds import Refund, RefundState
 from schema.http.live import LiveLimits
 from schema.limits import Limits
 from schema.root import build_schema
 from tests.docs.pages import DOCS, name_of, pages
+from tests.docs.remedies import REMEDIES
 
 _REGION = re.compile(r"(<!-- generated: ([\w./ -]+) -->\n).*?(<!-- until here -->)", re.DOTALL)
 
@@ -152,6 +154,13 @@ def _enum(name: str) -> Callable[[], str]:
     )
 
 
+def _user_errors() -> str:
+    return _table(
+        ("Code", "What it means", "What to do"),
+        [(f"`{word}`", meaning, REMEDIES[ErrorCode(word)]) for word, meaning in _values("UserErrorCode")],
+    )
+
+
 def _values(name: str) -> Iterator[tuple[str, str]]:
     described = build_schema()._schema.get_type(name)
     if not isinstance(described, GraphQLEnumType):
@@ -177,32 +186,65 @@ _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _TEN = Money(10_00, "USD")
 _NOTHING = Money.zero("USD")
 
-_BEFORE: dict[OperationKind, ChargeState] = {
-    OperationKind.CHARGE: ChargeState.PENDING,
-    OperationKind.CONTINUE: ChargeState.REQUIRES_ACTION,
-    OperationKind.VOID: ChargeState.REQUIRES_ACTION,
+_BEFORE: dict[OperationKind, tuple[ChargeState, ...]] = {
+    OperationKind.CHARGE: (ChargeState.PENDING, ChargeState.UNKNOWN),
+    OperationKind.CONTINUE: (ChargeState.REQUIRES_ACTION, ChargeState.UNKNOWN),
+    OperationKind.CAPTURE: (ChargeState.AUTHORIZED,),
+    OperationKind.VOID: (ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED),
 }
-"""In which state the charge is when such a request is sent."""
+"""In which states the charge is when such a request is answered, or looked into."""
+
+_SETTLED = [state for state in ChargeState if state not in (ChargeState.PENDING, ChargeState.UNKNOWN)]
 
 
 def _outcomes() -> str:
-    kinds = (*_BEFORE, OperationKind.REFUND)
-    return _table(
-        ("Outcome", *(f"after {kind}" for kind in kinds)),
-        [(f"`{outcome}`", *(_after(_operation(kind), outcome) for kind in kinds)) for outcome in Outcome],
+    charges = [
+        f"### After {kind}\n\n"
+        + _table(
+            ("Outcome", *(f"a charge that is `{state}` becomes" for state in states)),
+            [(f"`{outcome}`", *(_after(_operation(kind), state, outcome) for state in states)) for outcome in Outcome],
+        )
+        for kind, states in _BEFORE.items()
+    ]
+    return "\n".join([*charges, _refund_outcomes()])
+
+
+def _after(operation: Operation, before: ChargeState, outcome: Outcome) -> str:
+    goes_on = "" if operation.is_answered_by(outcome) else " ↻"
+    if not operation.tells_of_the_charge(outcome):
+        return f"as it was{goes_on}"
+    return f"`{_charge(before).after(ChargeResult(outcome=outcome), now=_NOW).state}`{goes_on}"
+
+
+def _refund_outcomes() -> str:
+    operation, states = _operation(OperationKind.REFUND), (RefundState.PENDING, RefundState.UNKNOWN)
+    rows = [
+        (
+            f"`{outcome}`",
+            *(
+                f"`{_refund(state).after(RefundResult(outcome=outcome), now=_NOW).state}`"
+                + ("" if operation.is_answered_by(outcome) else " ↻")
+                for state in states
+            ),
+        )
+        for outcome in Outcome
+        if outcome is not Outcome.AUTHORIZED  # money on its way back is never only held
+    ]
+    return "### After REFUND\n\n" + _table(
+        ("Outcome", *(f"a refund that is `{state}` becomes" for state in states)), rows
     )
 
 
-def _after(operation: Operation, outcome: Outcome) -> str:
-    goes_on = "" if operation.is_answered_by(outcome) else " ↻"
-    if operation.kind is OperationKind.REFUND:
-        if outcome is Outcome.AUTHORIZED:
-            return "–"  # money on its way back is never only held
-        return f"`{_refund().after(RefundResult(outcome=outcome), now=_NOW).state}`{goes_on}"
-    before = _charge(_BEFORE[operation.kind])
-    if not operation.tells_of_the_charge(outcome):
-        return f"as it was{goes_on}"
-    return f"`{before.after(ChargeResult(outcome=outcome), now=_NOW).state}`{goes_on}"
+def _later_evidence() -> str:
+    return _table(
+        ("The charge is", *(f"`{outcome}`" for outcome in Outcome)),
+        [(f"`{state}`", *(_later(state, outcome) for outcome in Outcome)) for state in _SETTLED],
+    )
+
+
+def _later(before: ChargeState, outcome: Outcome) -> str:
+    after = _charge(before).after(ChargeResult(outcome=outcome), now=_NOW).state
+    return "–" if after is before else f"`{after}`"
 
 
 def _operation(kind: OperationKind) -> Operation:
@@ -238,9 +280,10 @@ def _charge(state: ChargeState) -> Charge:
     )
 
 
-def _refund() -> Refund:
+def _refund(state: RefundState) -> Refund:
     return Refund(
         id="ref_1",
+        state=state,
         charge_id="chg_1",
         order_id="ord_1",
         customer_id="cus_1",
@@ -316,11 +359,12 @@ def _default(parameter: Any) -> str:
 
 _PARTS: dict[str, Callable[[], str]] = {
     "settings": _settings,
-    "user-error-codes": _enum("UserErrorCode"),
+    "user-error-codes": _user_errors,
     "failure-codes": _enum("FailureCode"),
     "review-reasons": _enum("ReviewReason"),
     "declines": _declines,
     "outcomes": _outcomes,
+    "later-evidence": _later_evidence,
     "order-states": _enum("OrderState"),
     "payment-states": _enum("PaymentState"),
     "charge-states": _enum("ChargeState"),
