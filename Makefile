@@ -43,7 +43,7 @@ test-browser: $(VENV)/.browser $(VENV)/.docs $(WEB)/node_modules/.package-lock.j
 	|| { echo 'The browser test needs `chromium` on the PATH, and it could not be installed.' >&2; exit 1; }
 	@$(WITH_NODE) $(PYTEST) tests/browser
 
-conformance: $(VENV)/.conformance $(NODE_MODULES) ## try the client libraries, the audits and the rules for schemas
+conformance: $(VENV)/.conformance $(VENV)/ariadne/.installed $(NODE_MODULES) ## try the client libraries, the audits and the rules for schemas
 	@$(WITH_NODE) $(PYTEST) $(CONFORMANCE)
 
 schema-check: $(VENV)/.development ## find what clients may break on in the schema's history since the last release
@@ -79,6 +79,7 @@ lock: $(BIN)/python ## write the lock files anew (UPGRADE=--upgrade takes the ne
 	@$(LOCK) pyproject.toml --group dev -c requirements.lock.txt -o requirements-dev.lock.txt
 	@$(LOCK) --group browser -c requirements-dev.lock.txt -o tests/browser/requirements.lock.txt
 	@$(LOCK) --group conformance -c requirements-dev.lock.txt -o $(CONFORMANCE)/requirements.lock.txt
+	@$(LOCK) --group ariadne -o $(CONFORMANCE)/ariadne/requirements.lock.txt
 	@$(LOCK) --group docs --fork-strategy fewest -c requirements-dev.lock.txt -o docs/requirements.lock.txt
 	@$(LOCK) --group node -o $(GRAPHIQL)/node.lock.txt
 
@@ -88,6 +89,7 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --uni
 clean: ## remove everything that can be made again; the database stays
 	@rm -rf $(VENV) build *.egg-info artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@rm -rf $(GRAPHIQL)/assets $(GRAPHIQL)/node_modules $(CONFORMANCE)/node_modules $(CONFORMANCE)/sdl/node_modules $(WEB)/node_modules
+	@rm -rf $(CONFORMANCE)/*/__generated__
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- how it is installed: a stamp in .venv says that a lock file's packages are there ---
@@ -127,6 +129,11 @@ $(VENV)/.browser: tests/browser/requirements.lock.txt $(VENV)/.development
 
 $(VENV)/.conformance: $(CONFORMANCE)/requirements.lock.txt $(VENV)/.development
 	@$(PIP) install --require-hashes -r $(CONFORMANCE)/requirements.lock.txt
+	@touch $@
+
+$(VENV)/ariadne/.installed: $(CONFORMANCE)/ariadne/requirements.lock.txt | $(BIN)/python
+	@$(BIN)/python -m venv --clear $(VENV)/ariadne
+	@$(VENV)/ariadne/$(subst $(VENV)/,,$(PIP)) install --require-hashes -r $<
 	@touch $@
 
 $(NODE_MODULES) $(WEB)/node_modules/.package-lock.json: %/node_modules/.package-lock.json: %/package-lock.json %/package.json | $(BIN)/python

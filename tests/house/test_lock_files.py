@@ -13,9 +13,10 @@ RUNTIME = ROOT / "requirements.lock.txt"
 DEVELOPMENT = ROOT / "requirements-dev.lock.txt"
 BROWSER = ROOT / "tests/browser/requirements.lock.txt"
 CONFORMANCE = ROOT / "tests/conformance/requirements.lock.txt"
+ARIADNE = ROOT / "tests/conformance/ariadne/requirements.lock.txt"
 DOCUMENTATION = ROOT / "docs/requirements.lock.txt"
 NODE = ROOT / "schema/graphiql/node.lock.txt"
-LOCKS = [RUNTIME, DEVELOPMENT, BROWSER, CONFORMANCE, DOCUMENTATION, NODE]
+LOCKS = [RUNTIME, DEVELOPMENT, BROWSER, CONFORMANCE, ARIADNE, DOCUMENTATION, NODE]
 NPM = [
     ROOT / folder / "package-lock.json"
     for folder in ("docs/examples/web", "schema/graphiql", "tests/conformance", "tests/conformance/sdl")
@@ -76,8 +77,15 @@ def test_developers_run_the_versions_that_users_get() -> None:
 
 @pytest.mark.parametrize(
     ("group", "lock"),
-    [("dev", DEVELOPMENT), ("browser", BROWSER), ("conformance", CONFORMANCE), ("docs", DOCUMENTATION), ("node", NODE)],
-    ids=["dev", "browser", "conformance", "docs", "node"],
+    [
+        ("dev", DEVELOPMENT),
+        ("browser", BROWSER),
+        ("conformance", CONFORMANCE),
+        ("ariadne", ARIADNE),
+        ("docs", DOCUMENTATION),
+        ("node", NODE),
+    ],
+    ids=["dev", "browser", "conformance", "ariadne", "docs", "node"],
 )
 def test_every_tool_of_a_group_is_in_its_lock_file(group: str, lock: Path) -> None:
     asked = [Requirement(line) for line in PROJECT["dependency-groups"][group] if isinstance(line, str)]
