@@ -35,6 +35,7 @@ from domain.refunds import Refund, RefundState
 from schema.http.live import LiveLimits
 from schema.limits import Limits
 from schema.root import build_schema
+from tests.docs import reference
 from tests.docs.pages import DOCS, name_of, pages
 from tests.docs.remedies import REMEDIES
 
@@ -51,6 +52,9 @@ def names(text: str) -> list[str]:
 
 
 def main() -> None:
+    for name, file in reference.files().items():
+        if not file.exists():
+            file.write_text(reference.new_page(name), encoding="utf-8")
     for page in pages():
         before = page.read_text(encoding="utf-8")
         after = written(before)
@@ -60,6 +64,8 @@ def main() -> None:
 
 
 def _part(name: str) -> str:
+    if name.startswith("graphql"):
+        return reference.part(name)
     kind, _, path = name.partition(" ")
     return _file(path) if kind == "file" else _PARTS[name]()
 

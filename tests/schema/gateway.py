@@ -26,6 +26,7 @@ from domain.principals import Permission
 from schema.http.negotiation import GRAPHQL_RESPONSE
 from schema.root import build_schema
 from server import Gateway, application, gateway
+from tests.schema.refusals import saw
 
 ADMIN = "Bearer " + "a" * 40
 """The deployment's admin key: a server with all scopes."""
@@ -83,7 +84,11 @@ class Shop:
 
     async def send(self, query: str, variables: Mapping[str, Any] | None = None, *, as_: str | None) -> httpx.Response:
         headers = {"accept": GRAPHQL_RESPONSE} | ({"authorization": as_} if as_ else {})
-        return await self.client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+        response = await self.client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+        for field, payload in (response.json().get("data") or {}).items():
+            if field in _mutations().fields and payload:
+                saw(field, (error["code"] for error in payload.get("userErrors", []) if "code" in error))
+        return response
 
     async def execute(self, query: str, variables: Mapping[str, Any] | None = None, *, as_: str | None = ADMIN) -> Json:
         """The data of an answer without errors."""

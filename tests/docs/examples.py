@@ -1,0 +1,234 @@
+"""An example of each field of the API's roots: a document with its variables.
+
+What is not written here is made from the schema: the arguments that are required, with values of their types, and the
+fields that say most. `tests/docs/test_reference.py` runs every one of them; where the made one does not do, write one
+here. `ord_…` stands for an id that the reader has.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNamedType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLType,
+    GraphQLUnionType,
+    get_named_type,
+    is_leaf_type,
+    is_required_argument,
+    is_required_input_field,
+    parse,
+    print_ast,
+)
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    document: str
+    variables: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What to ask for (without `userErrors`), and with what; a mutation's variables are those of its input."""
+
+    select: str = ""
+    variables: Json = field(default_factory=dict)
+
+
+_MONEY: Json = {"minorUnits": 1000, "currency": "USD"}
+
+_WRITTEN: Mapping[str, Written] = {
+    # --- reading --------------------------------------------------------------------------------------------------
+    "node": Written("__typename id ... on Order { state total { formatted } }", {"id": "ord_…"}),
+    "nodes": Written("__typename id", {"ids": ["ord_…", "cus_…"]}),
+    "me": Written("id name email defaultPaymentMethod { card { brand last4 } }"),
+    "customer": Written("id name email orders(first: 5) { nodes { id state } }", {"id": "cus_…"}),
+    "customers": Written(
+        "nodes { id name email } pageInfo { hasNextPage endCursor }",
+        {"first": 10, "filter": {"email": "ada@example.com"}},
+    ),
+    "product": Written("id name description prices { nodes { id amount { formatted } } }", {"id": "prod_…"}),
+    "products": Written(
+        "nodes { id name prices { nodes { id type amount { formatted } } } } pageInfo { hasNextPage endCursor }",
+        {"first": 10, "sort": "NAME"},
+    ),
+    "price": Written(
+        "id type amount { minorUnits currency } interval { unit count } product { name }", {"id": "price_…"}
+    ),
+    "order": Written(
+        'id state paymentState version total { formatted(locale: "de") } lines { name quantity amount { decimal } }',
+        {"id": "ord_…"},
+    ),
+    "orders": Written(
+        "nodes { id state paymentState total { formatted } } pageInfo { hasNextPage endCursor }",
+        {"first": 10, "filter": {"states": ["OPEN", "PLACED"]}, "sort": "TOTAL_HIGHEST"},
+    ),
+    "charge": Written(
+        "id state captured { formatted } declineCode message advice nextAction { ... on RedirectAction { url } }",
+        {"id": "chg_…"},
+    ),
+    "charges": Written(
+        "nodes { id state amount { formatted } order { id } } pageInfo { hasNextPage endCursor }",
+        {"first": 10, "filter": {"states": ["DECLINED"], "created": {"since": "2026-01-01T00:00:00Z"}}},
+    ),
+    "refund": Written("id state amount { formatted } executedAs charge { id }", {"id": "ref_…"}),
+    "refunds": Written(
+        "nodes { id state amount { formatted } } pageInfo { hasNextPage endCursor }",
+        {"last": 10, "filter": {"states": ["PENDING", "UNKNOWN"]}},
+    ),
+    "paymentProvider": Written("name livemode capabilities { action support note }"),
+    # --- changing -------------------------------------------------------------------------------------------------
+    "customerCreate": Written(
+        "customer { id externalId }",
+        {
+            "externalId": "user-4711",
+            "email": "ada@example.com",
+            "name": "Ada Lovelace",
+            "billingAddress": {"line1": "12 St James's Square", "city": "London", "country": "GB"},
+        },
+    ),
+    "customerUpdate": Written("customer { id name updatedAt }", {"customerId": "cus_…", "name": "Ada King"}),
+    "customerCreateWithPaymentMethod": Written(
+        "customer { id } paymentMethod { id state card { brand last4 } }", {"name": "Ada Lovelace", "token": "tok_visa"}
+    ),
+    "clientSessionCreate": Written(
+        "clientSession { secret publishableKey expiresAt } provider", {"customerId": "cus_…"}
+    ),
+    "paymentMethodAttach": Written(
+        "paymentMethod { id state card { brand last4 } message }",
+        {"customerId": "cus_…", "token": "tok_visa", "makeDefault": True},
+    ),
+    "productCreate": Written(
+        "product { id name }", {"name": "Filter coffee", "description": "500 g, washed.", "metadata": {"sku": "FC-500"}}
+    ),
+    "productUpdate": Written("product { id description }", {"productId": "prod_…", "description": "500 g, natural."}),
+    "priceCreate": Written(
+        "price { id type amount { formatted } }",
+        {"productId": "prod_…", "amount": _MONEY, "interval": {"unit": "MONTH"}},
+    ),
+    "orderCreate": Written(
+        "order { id version total { formatted } }",
+        {"customerId": "cus_…", "lines": [{"priceId": "price_…", "quantity": 2}]},
+    ),
+    "orderAddLine": Written(
+        "order { version total { formatted } lines { id name quantity } }", {"orderId": "ord_…", "priceId": "price_…"}
+    ),
+    "orderUpdateLine": Written(
+        "order { version total { formatted } }", {"orderId": "ord_…", "lineId": "line_…", "quantity": 3}
+    ),
+    "orderRemoveLine": Written("order { version lines { id } }", {"orderId": "ord_…", "lineId": "line_…"}),
+    "orderCharge": Written(
+        "charge { id state declineCode message advice nextAction { ... on RedirectAction { url } } } "
+        "order { state paymentState }",
+        {
+            "orderId": "ord_…",
+            "returnUrl": "https://shop.example/thanks",
+            "idempotencyKey": "8d3fcb1c-5c3f-4f9e-9b3e-2f1f4b6f4a52",
+        },
+    ),
+    "chargeRefund": Written(
+        "refund { id state amount { formatted } } charge { refundable { formatted } }",
+        {
+            "chargeId": "chg_…",
+            "amount": {"minorUnits": 500, "currency": "USD"},
+            "reason": "REQUESTED_BY_CUSTOMER",
+            "idempotencyKey": "1c9a1c0e-0d0a-4f57-8f3c-6a5c0f5f7b11",
+        },
+    ),
+}
+
+_TELLING = ("id", "state", "kind", "name", "summary", "message", "createdAt", "at")
+"""Fields to show of a record that nothing was written about."""
+
+
+def example_of(kind: str, name: str, definition: GraphQLField) -> Example:
+    written = _WRITTEN.get(name) or Written()
+    select = written.select or _selection(get_named_type(definition.type))
+    if kind == "mutation":
+        select = f"{select} userErrors {{ code message path }}"
+        sent = get_named_type(definition.args["input"].type)
+        assert isinstance(sent, GraphQLInputObjectType)
+        variables: Json = {"input": written.variables or _required(sent.fields)}
+    else:
+        variables = written.variables or _required(definition.args)
+    declared = ", ".join(f"${arg}: {definition.args[arg].type}" for arg in variables)
+    passed = ", ".join(f"{arg}: ${arg}" for arg in variables)
+    operation = f"{kind} {name[0].upper()}{name[1:]}"
+    text = (
+        f"{operation}{f'({declared})' if declared else ''} "
+        f"{{ {name}{f'({passed})' if passed else ''} {f'{{ {select} }}' if select else ''} }}"
+    )
+    return Example(print_ast(parse(text)), variables)
+
+
+def _selection(type_: GraphQLNamedType, depth: int = 0) -> str:
+    if isinstance(type_, GraphQLUnionType):
+        return "__typename"
+    if not isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
+        return ""
+    if "nodes" in type_.fields:
+        nodes = _selection(get_named_type(type_.fields["nodes"].type), 1)
+        return f"nodes {{ {nodes} }} pageInfo {{ hasNextPage endCursor }}"
+    parts = [
+        name for name in _TELLING if name in type_.fields and is_leaf_type(get_named_type(type_.fields[name].type))
+    ]
+    if not depth:
+        parts += [
+            f"{name} {{ {_selection(get_named_type(one.type), 1)} }}"
+            for name, one in type_.fields.items()
+            if name != "userErrors" and "id" in getattr(get_named_type(one.type), "fields", {})
+        ]
+    return " ".join(parts) or "__typename"
+
+
+def _required(fields: Mapping[str, GraphQLInputField] | Mapping[str, GraphQLArgument]) -> Json:
+    return {
+        name: _value(name, sent.type)
+        for name, sent in fields.items()
+        if (is_required_argument(sent) if isinstance(sent, GraphQLArgument) else is_required_input_field(sent))
+    }
+
+
+_PREFIXES = {
+    "charge": "chg",
+    "customer": "cus",
+    "order": "ord",
+    "paymentMethod": "pm",
+    "price": "price",
+    "product": "prod",
+    "refund": "ref",
+    "line": "line",
+}
+
+
+def _value(name: str, type_: GraphQLType) -> Any:
+    match type_:
+        case GraphQLNonNull():
+            return _value(name, type_.of_type)
+        case GraphQLList():
+            return [_value(name.removesuffix("s"), type_.of_type)]
+        case GraphQLEnumType():
+            return next(iter(type_.values))
+        case GraphQLInputObjectType(name="MoneyInput"):
+            return _MONEY
+        case GraphQLInputObjectType():
+            return _required(type_.fields)
+    if get_named_type(type_).name == "ID":
+        return f"{_PREFIXES.get(name.removesuffix('Id'), 'ord')}_…"
+    if name == "idempotencyKey":
+        return "0f4bb1d2-7d0b-4e3c-a1f7-6f8f2b0f9c3e"
+    return {"Int": 1, "Boolean": True, "DateTime": "2026-01-01T00:00:00Z", "Metadata": {}}.get(
+        get_named_type(type_).name, "tok_visa" if name == "token" else "…"
+    )
