@@ -22,7 +22,8 @@ described_enum(
 )
 described_enum(
     DeclineCode,
-    description="Why the bank, or the provider's risk check, said no. The same on every provider.",
+    description="Why the bank, or the provider's risk check, said no. The same on every provider. The list grows; "
+    "go by `advice` where you do not know the code.",
     values={
         DeclineCode.GENERIC_DECLINE: "No reason was given.",
         DeclineCode.INSUFFICIENT_FUNDS: "The account does not have the amount.",
@@ -64,5 +65,9 @@ class SdkAction:
 
 NextAction = Annotated[
     RedirectAction | SdkAction,
-    strawberry.union("NextAction", description="What the customer has to do so that it goes on."),
+    strawberry.union(
+        "NextAction",
+        description="What the customer has to do so that it goes on. The list grows: offer another way to pay where "
+        "you do not know one.",
+    ),
 ]

@@ -39,7 +39,7 @@ described_enum(
     StaffRole,
     description="What a member of the staff may do; the claim `paydesk_role` of their token.",
     values={
-        StaffRole.ADMIN: "Everything.",
+        StaffRole.ADMIN: "May do everything.",
         StaffRole.FINANCE: "The catalogue, orders, charges and refunds.",
         StaffRole.SUPPORT: "Customers, their orders and cards, and refunds.",
     },
@@ -48,7 +48,7 @@ described_enum(
 
 @strawberry.type(description="A field of a record that was changed.")
 class AuditChange:
-    @strawberry.field(description="The record.")
+    @strawberry.field(description="Global id of the record.")
     def subject_id(root: strawberry.Parent[DomainChange]) -> strawberry.ID:
         return strawberry.ID(root.subject_id)
 
@@ -79,10 +79,12 @@ class AuditChange:
     "the change itself; never changed, never removed, and without personal data."
 )
 class AuditEntry(Node):
-    id: strawberry.ID = strawberry.field(description="Sortable by time.")
+    id: strawberry.ID = strawberry.field(description="Global id, `aud_…`; sorts by time.")
     actor: str = strawberry.field(description="Who: `staff:…`, `key:…`, or `cli` for the command line.")
-    actor_kind: PrincipalKind = strawberry.field(description="What they are.")
-    role: StaffRole | None = strawberry.field(description="Of a member of the staff, at that moment.")
+    actor_kind: PrincipalKind = strawberry.field(description="Whether it was a person, a server or the command line.")
+    role: StaffRole | None = strawberry.field(
+        description="Role of a member of the staff at that moment; null for all others."
+    )
     action: str = strawberry.field(description="The mutation, such as `chargeRefund`, or the command.")
 
     @classmethod
@@ -101,13 +103,13 @@ class AuditEntry(Node):
     def subject_ids(root: strawberry.Parent[DomainEntry]) -> list[strawberry.ID]:
         return [strawberry.ID(subject_id) for subject_id in root.subject_ids]
 
-    @strawberry.field(description="The id of the request (`X-Request-ID`), as the log has it.")
+    @strawberry.field(description="The id of the request (`X-Request-ID`), as the log has it; null if there was none.")
     def request_id(root: strawberry.Parent[DomainEntry]) -> str | None:
         return root.request_id
 
 
-@strawberry.input(description="Which audit entries.")
-class AuditFilterInput:
+@strawberry.input(description="Which audit entries to list; what is left out does not narrow.")
+class AuditEntryFilterInput:
     actor: str | None = strawberry.field(default=strawberry.UNSET, description="Only of this actor: `staff:ada`.")
     action: str | None = strawberry.field(default=strawberry.UNSET, description="Only this mutation or command.")
     subject_id: strawberry.ID | None = strawberry.field(
@@ -133,7 +135,7 @@ class AuditQuery:
         self,
         info: Info,
         filter: Annotated[
-            AuditFilterInput | None, strawberry.argument(description="Which entries; all by default.")
+            AuditEntryFilterInput | None, strawberry.argument(description="Which entries; all by default.")
         ] = strawberry.UNSET,
         sort: SortArgument = Sort.NEWEST,
     ) -> Connection[AuditEntry] | None:

@@ -70,7 +70,7 @@ described_enum(
 )
 described_enum(
     ReviewReason,
-    description="Why a person should look at a charge.",
+    description="Why a person should look at a charge. The list grows.",
     values={
         ReviewReason.AMOUNT_MISMATCH: "The provider took another amount than it was asked for.",
         ReviewReason.LATE_MONEY: "Money arrived for an order that is cancelled, expired or paid otherwise.",
@@ -81,15 +81,15 @@ described_enum(
 
 @strawberry.type(description="A charge that a person should look at. Nothing is refunded or retried by itself.")
 class Review:
-    since: datetime = strawberry.field(description="Since when.")
-    reason: ReviewReason = strawberry.field(description="Why.")
+    since: datetime = strawberry.field(description="Since when it waits for a person.")
+    reason: ReviewReason = strawberry.field(description="Why a person should look at it.")
 
 
 @strawberry.type(description="One wish to take the money of an order, and what became of it.")
 class Charge(HasTimeline):
-    id: strawberry.ID = strawberry.field(description="Global id.")
+    id: strawberry.ID = strawberry.field(description="Global id, `chg_…`.")
     state: ChargeState = strawberry.field(description="What became of it.")
-    amount: Money = strawberry.field(description="What was asked for.")
+    amount: Money = strawberry.field(description="What was asked for: what was due of the order.")
     capture_mode: CaptureMode = strawberry.field(description="Whether the money is taken at once, or by a capture.")
     authorized: Money = strawberry.field(description="The most that was held on the card, or taken, at some time.")
     capturable: Money = strawberry.field(description="What `chargeCapture` can take now.")
@@ -97,18 +97,25 @@ class Charge(HasTimeline):
         description="What a capture is to take; null before, and again when the capture came to nothing."
     )
     capture_before: datetime | None = strawberry.field(
-        description="Until when an AUTHORIZED charge can be captured; then it is EXPIRED, and the hold released."
+        description="Until when an AUTHORIZED charge can be captured; then it is EXPIRED, and the hold released. Null "
+        "unless it is AUTHORIZED."
     )
-    captured: Money = strawberry.field(description="What was taken.")
+    captured: Money = strawberry.field(description="What was taken so far; zero before.")
     released: Money = strawberry.field(description="What was held and will not be taken.")
-    refunded: Money = strawberry.field(description="What went back.")
+    refunded: Money = strawberry.field(description="What went back so far; refunds under way do not count.")
     refundable: Money = strawberry.field(description="What can still be refunded; refunds under way count as gone.")
     initiator: Initiator = strawberry.field(description="Who started it.")
     account: str = strawberry.field(description="The provider account it was made at; refunds go back there.")
-    next_action: NextAction | None = strawberry.field(description="What the customer has to do, if anything.")
-    action_expires_at: datetime | None = strawberry.field(description="Until when the customer can do it.")
-    failure_code: FailureCode | None = strawberry.field(description="Why it failed.")
-    next_check_at: datetime | None = strawberry.field(description="When an unknown outcome is looked into again.")
+    next_action: NextAction | None = strawberry.field(
+        description="What the customer has to do; null unless the state is REQUIRES_ACTION."
+    )
+    action_expires_at: datetime | None = strawberry.field(
+        description="Until when the customer can do it; null unless there is a `nextAction`."
+    )
+    failure_code: FailureCode | None = strawberry.field(description="Why it failed; null unless the state is FAILED.")
+    next_check_at: datetime | None = strawberry.field(
+        description="When the gateway looks into an unknown outcome again; null when it knows."
+    )
     created_at: datetime = strawberry.field(description="When it was requested.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
 
@@ -116,49 +123,65 @@ class Charge(HasTimeline):
     def is_type_of(cls, obj: object, _info: object) -> bool:
         return isinstance(obj, domain.Charge)
 
-    @strawberry.field(description="Why the bank said no. A customer never reads that fraud or theft is suspected.")
+    @strawberry.field(
+        description="Why the bank said no; null unless the state is DECLINED. A customer never reads that fraud or "
+        "theft is suspected."
+    )
     def decline_code(root: strawberry.Parent[domain.Charge], info: Info) -> DeclineCode | None:
         return root.decline_code if info.context.viewer.sees_all else told_to_customer(root.decline_code)
 
-    @strawberry.field(description="Why it was declined or failed, for the customer, in English.")
+    @strawberry.field(description="Why it was declined or failed, in words for the customer, in English; else null.")
     def message(root: strawberry.Parent[domain.Charge]) -> str | None:
         if root.decline:
             return root.decline.message
         return _FAILURE_MESSAGES[root.failure_code] if root.failure_code else None
 
-    @strawberry.field(description="What to do about a decline.")
+    @strawberry.field(description="What to do about a decline; null unless the state is DECLINED.")
     def advice(root: strawberry.Parent[domain.Charge]) -> DeclineAdvice | None:
         return root.decline.advice if root.decline else None
 
-    @strawberry.field(description="Set when a person should look at it; for servers and staff.")
+    @strawberry.field(
+        description="Why a person should look at it; null when nobody has to. For servers and staff, null for "
+        "customers."
+    )
     def review(root: strawberry.Parent[domain.Charge], info: Info) -> Review | None:
         return cast("Review | None", root.review) if info.context.viewer.sees_all else None
 
-    @strawberry.field(description="The issuer's own code, where the provider tells it; for servers and staff.")
+    @strawberry.field(
+        description="The issuer's own code; null where the provider does not tell it. For servers and staff, null "
+        "for customers."
+    )
     def issuer_code(root: strawberry.Parent[domain.Charge], info: Info) -> str | None:
         return root.issuer_code if info.context.viewer.sees_all else None
 
-    @strawberry.field(description="The provider's raw code; for servers and staff.")
+    @strawberry.field(
+        description="The provider's raw code of a failure; null without one. For servers and staff, null for customers."
+    )
     def provider_code(root: strawberry.Parent[domain.Charge], info: Info) -> str | None:
         return root.provider_code if info.context.viewer.sees_all else None
 
-    @strawberry.field(description="What the provider said; for servers and staff.")
+    @strawberry.field(
+        description="What the provider said of a failure; null if nothing. For servers and staff, null for customers."
+    )
     def provider_message(root: strawberry.Parent[domain.Charge], info: Info) -> str | None:
         return root.provider_message if info.context.viewer.sees_all else None
 
-    @strawberry.field(description="The provider's id of the charge; for servers and staff.")
+    @strawberry.field(
+        description="The provider's id of the charge; null until it gives one. For servers and staff, null for "
+        "customers."
+    )
     def provider_ref(root: strawberry.Parent[domain.Charge], info: Info) -> str | None:
         return root.charge_ref if info.context.viewer.sees_all else None
 
-    @strawberry.field(description="What is being paid.")
+    @strawberry.field(description="The order that is paid; null if you may not see it.")
     async def order(root: strawberry.Parent[domain.Charge], info: Info) -> LazyOrder | None:
         return cast("Order | None", await info.context.loaders.orders.load(root.order_id))
 
-    @strawberry.field(description="Who pays.")
+    @strawberry.field(description="The customer who pays; null if you may not see them.")
     async def customer(root: strawberry.Parent[domain.Charge], info: Info) -> LazyCustomer | None:
         return cast("Customer | None", await info.context.loaders.customers.load(root.customer_id))
 
-    @strawberry.field(description="With what.")
+    @strawberry.field(description="What is charged; null if you may not see it.")
     async def payment_method(root: strawberry.Parent[domain.Charge], info: Info) -> PaymentMethod | None:
         return cast("PaymentMethod | None", await info.context.loaders.payment_methods.load(root.payment_method_id))
 
@@ -180,7 +203,7 @@ _FAILURE_MESSAGES: dict[FailureCode, str] = {
 }
 
 
-@strawberry.input(description="Which charges.")
+@strawberry.input(description="Which charges to list; what is left out does not narrow.")
 class ChargeFilterInput:
     states: list[ChargeState] | None = strawberry.field(default=strawberry.UNSET, description="Only in these states.")
     in_review: bool | None = strawberry.field(
@@ -203,7 +226,7 @@ ChargesSort = Annotated[ChargeSort, strawberry.argument(description="How the lis
 class ChargeQuery:
     @strawberry.field(description="A charge by its id; null when there is none, or it is not yours.")
     async def charge(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="`chg_…`")]
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Id of the charge, `chg_…`.")]
     ) -> Charge | None:
         info.context.require(Permission.RECORDS_READ)
         return cast("Charge | None", await info.context.loaders.charges.load(id))
@@ -246,7 +269,7 @@ class OrderChargeInput:
 
 @strawberry.input(description="A charge whose customer has come back.")
 class ChargeContinueInput:
-    charge_id: strawberry.ID = strawberry.field(description="Which charge.")
+    charge_id: strawberry.ID = strawberry.field(description="Id of the charge, `chg_…`.")
     token: str | None = strawberry.field(
         default=strawberry.UNSET, description="What the provider's SDK gave after the confirmation, where it gives any."
     )

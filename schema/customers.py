@@ -29,17 +29,19 @@ _COUNTRY = "ISO 3166-1, two capital letters, such as `DE`."
 @strawberry.type(description="A postal address.")
 class Address:
     line1: str = strawberry.field(description="Street and number.")
-    line2: str | None = strawberry.field(description="What else leads to the door.")
+    line2: str | None = strawberry.field(description="What else leads to the door; null if nothing.")
     city: str = strawberry.field(description="City or town.")
-    region: str | None = strawberry.field(description="State, province or county.")
-    postal_code: str | None = strawberry.field(description="Postal code.")
+    region: str | None = strawberry.field(description="State, province or county; null where addresses have none.")
+    postal_code: str | None = strawberry.field(
+        description="Postal code, as it is written there; null where there is none."
+    )
     country: str = strawberry.field(description=_COUNTRY)
 
 
 @strawberry.type(description="The customer as one provider account knows them.")
 class ProviderAccount:
     account: str = strawberry.field(description="Which of the deployment's provider accounts.")
-    created_at: datetime = strawberry.field(description="Since when.")
+    created_at: datetime = strawberry.field(description="When the provider first heard of them.")
 
     @strawberry.field(description="The provider's id of the customer.")
     def provider_ref(root: strawberry.Parent[domain.ProviderAccount]) -> str:
@@ -48,14 +50,15 @@ class ProviderAccount:
 
 @strawberry.type(description="Somebody who buys.")
 class Customer(HasTimeline):
-    id: strawberry.ID = strawberry.field(description="Global id.")
+    id: strawberry.ID = strawberry.field(description="Global id, `cus_…`.")
     external_id: str | None = strawberry.field(
-        description="The subject (`sub`) by which your identity provider knows them; unique."
+        description="The subject (`sub`) by which your identity provider knows them; unique. Null for those who do "
+        "not sign in."
     )
-    email: str | None = strawberry.field(description="Where they are written to.")
-    name: str | None = strawberry.field(description="How they are called.")
-    billing_address: Address | None = strawberry.field(description="Where invoices go.")
-    shipping_address: Address | None = strawberry.field(description="Where goods go.")
+    email: str | None = strawberry.field(description="Email address; null if it is not known.")
+    name: str | None = strawberry.field(description="Name, as they write it; null if it is not known.")
+    billing_address: Address | None = strawberry.field(description="Where invoices go; null if it is not known.")
+    shipping_address: Address | None = strawberry.field(description="Where goods go; null if it is not known.")
     created_at: datetime = strawberry.field(description="When the record was made.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
 
@@ -67,7 +70,7 @@ class Customer(HasTimeline):
     def metadata(root: strawberry.Parent[domain.Customer], info: Info) -> Metadata:
         return Metadata(dict(root.metadata) if info.context.viewer.sees_all else {})
 
-    @strawberry.field(description="What is charged when a payment names no other.")
+    @strawberry.field(description="What is charged when a payment names no other; null when there is none.")
     async def default_payment_method(root: strawberry.Parent[domain.Customer], info: Info) -> PaymentMethod | None:
         if root.default_payment_method_id is None:
             return None
@@ -113,7 +116,7 @@ class Customer(HasTimeline):
         return paged(lambda request: info.context.loaders.charges_of_customer.load(root.id, request, where))
 
 
-@strawberry.input(description="Which customers.")
+@strawberry.input(description="Which customers to list; what is left out does not narrow.")
 class CustomerFilterInput:
     email: str | None = strawberry.field(
         default=strawberry.UNSET, description="With this address, whatever the case of its letters."
@@ -139,7 +142,7 @@ class CustomerQuery:
 
     @strawberry.field(description="A customer by their id; null when there is none, or it is not you.")
     async def customer(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="`cus_…`")]
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Id of the customer, `cus_…`.")]
     ) -> Customer | None:
         info.context.require(Permission.RECORDS_READ)
         return cast("Customer | None", await info.context.loaders.customers.load(id))
@@ -165,10 +168,16 @@ class CustomerQuery:
 @strawberry.input(description="A postal address.")
 class AddressInput:
     line1: str = strawberry.field(description="Street and number.")
-    line2: str | None = strawberry.field(default=strawberry.UNSET, description="What else leads to the door.")
+    line2: str | None = strawberry.field(
+        default=strawberry.UNSET, description="What else leads to the door; null if nothing."
+    )
     city: str = strawberry.field(description="City or town.")
-    region: str | None = strawberry.field(default=strawberry.UNSET, description="State, province or county.")
-    postal_code: str | None = strawberry.field(default=strawberry.UNSET, description="Postal code.")
+    region: str | None = strawberry.field(
+        default=strawberry.UNSET, description="State, province or county; null where addresses have none."
+    )
+    postal_code: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Postal code, as it is written there; null where there is none."
+    )
     country: str = strawberry.field(description=_COUNTRY)
 
     def to_domain(self) -> domain.Address:
@@ -187,10 +196,14 @@ class CustomerFields:
     external_id: str | None = strawberry.field(
         default=strawberry.UNSET, description="The `sub` of their tokens; unique."
     )
-    email: str | None = strawberry.field(default=strawberry.UNSET, description="Where they are written to.")
-    name: str | None = strawberry.field(default=strawberry.UNSET, description="How they are called.")
-    billing_address: AddressInput | None = strawberry.field(default=strawberry.UNSET, description="For invoices.")
-    shipping_address: AddressInput | None = strawberry.field(default=strawberry.UNSET, description="For goods.")
+    email: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Email address; null if it is not known."
+    )
+    name: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Name, as they write it; null if it is not known."
+    )
+    billing_address: AddressInput | None = strawberry.field(default=strawberry.UNSET, description="Where invoices go.")
+    shipping_address: AddressInput | None = strawberry.field(default=strawberry.UNSET, description="Where goods go.")
     metadata: Metadata | None = strawberry.field(default=strawberry.UNSET, description="Your own keys and values.")
 
     def to_domain(self) -> CustomerChanges:
@@ -220,7 +233,7 @@ class CustomerCreateWithPaymentMethodInput(CustomerCreateInput):
 
 @strawberry.input(description="A change of a customer. What is left out stays; null removes.")
 class CustomerUpdateInput(CustomerFields):
-    customer_id: strawberry.ID = strawberry.field(description="Which customer.")
+    customer_id: strawberry.ID = strawberry.field(description="Id of the customer, `cus_…`.")
 
 
 @strawberry.type(description="The customer, or why it was refused.")

@@ -53,7 +53,7 @@ UserErrorCode = described_enum(
 
 @strawberry.type(description="Why a mutation was refused: something that the caller can understand and mend.")
 class UserError:
-    code: ErrorCode = strawberry.field(description="For programs.")
+    code: ErrorCode = strawberry.field(description="The reason, for programs.")
     message: str = strawberry.field(description="For people, in English.")
     path: list[str] = strawberry.field(description="Leads to the field of the input at fault; empty when it is none.")
 

@@ -53,7 +53,7 @@ described_enum(
     values={
         ProductSort.NEWEST: "The latest made first.",
         ProductSort.OLDEST: "The earliest made first.",
-        ProductSort.NAME: "By name.",
+        ProductSort.NAME: "By name, in the order of Unicode.",
     },
 )
 described_enum(

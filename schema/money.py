@@ -24,7 +24,7 @@ class Money:
     minor_units: MinorUnits = strawberry.field(
         description="Whole smallest units: 1050 is 10.50 USD and 1050 JPY. Compute with this."
     )
-    currency: Currency = strawberry.field(description="ISO 4217.")
+    currency: Currency = strawberry.field(description="Currency code of ISO 4217, such as `EUR`.")
 
     @strawberry.field(description="In major units, with all decimals of the currency, such as `10.50`. For display.")
     def decimal(root: strawberry.Parent[DomainMoney]) -> str:
@@ -41,7 +41,7 @@ class Money:
 @strawberry.input(description="An amount of money, in the smallest unit of its currency.")
 class MoneyInput:
     minor_units: MinorUnits = strawberry.field(description="Whole smallest units: 1050 is 10.50 USD and 1050 JPY.")
-    currency: Currency = strawberry.field(description="ISO 4217, such as `EUR`.")
+    currency: Currency = strawberry.field(description="Currency code of ISO 4217, such as `EUR`.")
 
     def to_domain(self, *path: str) -> DomainMoney:
         try:

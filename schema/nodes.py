@@ -52,7 +52,7 @@ class RecordDeleteInput:
 
 @strawberry.type(description="Why the record stays.")
 class RecordDeletePayload:
-    user_errors: list[UserError] = strawberry.field(description="Never empty.")
+    user_errors: list[UserError] = strawberry.field(description="Why it stays, always with one entry.")
 
 
 @strawberry.type

@@ -34,7 +34,7 @@ described_enum(
     values={
         OrderState.OPEN: "Lines may change.",
         OrderState.PLACED: "Lines are fixed; it waits to be paid.",
-        OrderState.COMPLETED: "Fully paid.",
+        OrderState.COMPLETED: "Fully paid, or there was nothing to pay.",
         OrderState.CANCELED: "Called off; it cannot be paid.",
         OrderState.EXPIRED: "Not paid in time; it cannot be paid.",
     },
@@ -57,11 +57,11 @@ described_enum(
 
 @strawberry.type(description="Something ordered, copied from the catalogue when it was added.")
 class OrderLine:
-    id: strawberry.ID = strawberry.field(description="Names the line in this order.")
+    id: strawberry.ID = strawberry.field(description="Id of the line in this order, `line_…`; not for `node(id:)`.")
     name: str = strawberry.field(description="Of the product when the line was added.")
-    unit_amount: Money = strawberry.field(description="For one unit.")
-    quantity: int = strawberry.field(description="How many.")
-    amount: Money = strawberry.field(description="For all of them.")
+    unit_amount: Money = strawberry.field(description="What one unit costs.")
+    quantity: int = strawberry.field(description="How many units, at least 1.")
+    amount: Money = strawberry.field(description="What they cost together: `unitAmount` × `quantity`.")
 
     @classmethod
     def is_type_of(cls, obj: object, _info: object) -> bool:
@@ -82,7 +82,7 @@ class OrderLine:
     description="What a customer buys: lines while it is open, then placed, then complete when it is paid."
 )
 class Order(HasTimeline):
-    id: strawberry.ID = strawberry.field(description="Global id.")
+    id: strawberry.ID = strawberry.field(description="Global id, `ord_…`.")
     state: OrderState = strawberry.field(description="Where it is on its way.")
     payment_state: PaymentState = strawberry.field(description="What its charges and refunds add up to.")
     total: Money = strawberry.field(description="The sum of the lines; computed, never sent.")
@@ -90,12 +90,14 @@ class Order(HasTimeline):
     captured: Money = strawberry.field(description="What its charges have taken.")
     refunded: Money = strawberry.field(description="What went back of that.")
     version: int = strawberry.field(description="Goes up with every change; send it back to refuse a lost update.")
-    external_id: str | None = strawberry.field(description="Of an order that comes from another system; unique.")
-    external_version: int | None = strawberry.field(description="That system's version.")
-    expires_at: datetime | None = strawberry.field(description="When it expires unpaid.")
-    placed_at: datetime | None = strawberry.field(description="When it was placed.")
-    completed_at: datetime | None = strawberry.field(description="When it was fully paid.")
-    canceled_at: datetime | None = strawberry.field(description="When it was cancelled.")
+    external_id: str | None = strawberry.field(
+        description="Its id in another system, where it comes from one; unique. Else null."
+    )
+    external_version: int | None = strawberry.field(description="That system's version of it; null if it has none.")
+    expires_at: datetime | None = strawberry.field(description="When it expires unpaid; null if never.")
+    placed_at: datetime | None = strawberry.field(description="When it was placed; null before.")
+    completed_at: datetime | None = strawberry.field(description="When it was fully paid; null before.")
+    canceled_at: datetime | None = strawberry.field(description="When it was cancelled; null unless it was.")
     created_at: datetime = strawberry.field(description="When it was made.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
 
@@ -107,7 +109,7 @@ class Order(HasTimeline):
     def metadata(root: strawberry.Parent[OrderView], info: Info) -> Metadata:
         return Metadata(dict(root.metadata) if info.context.viewer.sees_all else {})
 
-    @strawberry.field(description="Whose it is.")
+    @strawberry.field(description="Whose it is; null if you may not see them.")
     async def customer(root: strawberry.Parent[OrderView], info: Info) -> LazyCustomer | None:
         return cast("Customer | None", await info.context.loaders.customers.load(root.customer_id))
 
@@ -126,7 +128,7 @@ class Order(HasTimeline):
         return paged(lambda request: info.context.loaders.charges_of_order.load(root.id, request, where))
 
 
-@strawberry.input(description="Which orders.")
+@strawberry.input(description="Which orders to list; what is left out does not narrow.")
 class OrderFilterInput:
     states: list[OrderState] | None = strawberry.field(default=strawberry.UNSET, description="Only in these states.")
     payment_states: list[PaymentState] | None = strawberry.field(
@@ -154,7 +156,7 @@ OrdersSort = Annotated[OrderSort, strawberry.argument(description="How the list 
 class OrderQuery:
     @strawberry.field(description="An order by its id; null when there is none, or it is not yours.")
     async def order(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="`ord_…`")]
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Id of the order, `ord_…`.")]
     ) -> Order | None:
         info.context.require(Permission.RECORDS_READ)
         return cast("Order | None", await info.context.loaders.orders.load(id))
@@ -227,35 +229,35 @@ class OrderCreateInput:
 
 @strawberry.input(description="A line to add to an open order.")
 class OrderAddLineInput(OrderLineInput):
-    order_id: strawberry.ID = strawberry.field(description="Which order.")
+    order_id: strawberry.ID = strawberry.field(description="Id of the order, `ord_…`.")
     version: int | None = strawberry.field(default=strawberry.UNSET, description=_VERSION)
     idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
 
 
 @strawberry.input(description="Another quantity for a line of an open order.")
 class OrderUpdateLineInput:
-    order_id: strawberry.ID = strawberry.field(description="Which order.")
-    line_id: strawberry.ID = strawberry.field(description="Which line.")
+    order_id: strawberry.ID = strawberry.field(description="Id of the order, `ord_…`.")
+    line_id: strawberry.ID = strawberry.field(description="Id of the line, `line_…`.")
     quantity: int = strawberry.field(description=_QUANTITY)
     version: int | None = strawberry.field(default=strawberry.UNSET, description=_VERSION)
 
 
 @strawberry.input(description="A line to take out of an open order.")
 class OrderRemoveLineInput:
-    order_id: strawberry.ID = strawberry.field(description="Which order.")
-    line_id: strawberry.ID = strawberry.field(description="Which line.")
+    order_id: strawberry.ID = strawberry.field(description="Id of the order, `ord_…`.")
+    line_id: strawberry.ID = strawberry.field(description="Id of the line, `line_…`.")
     version: int | None = strawberry.field(default=strawberry.UNSET, description=_VERSION)
 
 
 @strawberry.input(description="An order whose lines are right.")
 class OrderPlaceInput:
-    order_id: strawberry.ID = strawberry.field(description="Which order.")
+    order_id: strawberry.ID = strawberry.field(description="Id of the order, `ord_…`.")
     version: int | None = strawberry.field(default=strawberry.UNSET, description=_VERSION)
 
 
 @strawberry.input(description="An order to call off.")
 class OrderCancelInput:
-    order_id: strawberry.ID = strawberry.field(description="Which order.")
+    order_id: strawberry.ID = strawberry.field(description="Id of the order, `ord_…`.")
     version: int | None = strawberry.field(default=strawberry.UNSET, description=_VERSION)
 
 

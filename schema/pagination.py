@@ -58,10 +58,10 @@ class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether there are items after this page.")
     has_previous_page: bool = strawberry.field(description="Whether there are items before this page.")
     start_cursor: str | None = strawberry.field(
-        description="The cursor of the first item; give it as `before` to get the page before."
+        description="The cursor of the first item, null on an empty page; give it as `before` to get the page before."
     )
     end_cursor: str | None = strawberry.field(
-        description="The cursor of the last item; give it as `after` to get the page after."
+        description="The cursor of the last item, null on an empty page; give it as `after` to get the page after."
     )
 
 

@@ -40,7 +40,7 @@ described_enum(
 )
 described_enum(
     CardBrand,
-    description="The brand on the card.",
+    description="The brand on the card. The list grows.",
     values={
         CardBrand.VISA: "Visa.",
         CardBrand.MASTERCARD: "Mastercard.",
@@ -56,18 +56,20 @@ described_enum(
 
 @strawberry.type(description="What may be shown of a card.")
 class Card:
-    brand: CardBrand = strawberry.field(description="The brand.")
-    last4: str = strawberry.field(description="The last four digits.")
-    expiry_month: int = strawberry.field(description="1 to 12.")
-    expiry_year: int = strawberry.field(description="Four digits.")
+    brand: CardBrand = strawberry.field(description="Brand of the card, such as VISA.")
+    last4: str = strawberry.field(description="The last four digits, as text.")
+    expiry_month: int = strawberry.field(description="Month in which it expires, 1 to 12.")
+    expiry_year: int = strawberry.field(description="Year in which it expires, four digits.")
 
 
 @strawberry.type(description="A card that a customer has stored with the provider.")
 class PaymentMethod(HasTimeline):
-    id: strawberry.ID = strawberry.field(description="Global id.")
+    id: strawberry.ID = strawberry.field(description="Global id, `pm_…`.")
     state: PaymentMethodState = strawberry.field(description="What may be done with it.")
-    card: Card | None = strawberry.field(description="What may be shown of the card, once it is known.")
-    next_action: NextAction | None = strawberry.field(description="What its owner has to do, if anything.")
+    card: Card | None = strawberry.field(description="What may be shown of the card; null until the provider tells it.")
+    next_action: NextAction | None = strawberry.field(
+        description="What its owner has to do; null unless the state is REQUIRES_ACTION."
+    )
     account: str = strawberry.field(description="The provider account that keeps it.")
     created_at: datetime = strawberry.field(description="When it was handed over.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
@@ -76,11 +78,16 @@ class PaymentMethod(HasTimeline):
     def is_type_of(cls, obj: object, _info: object) -> bool:
         return isinstance(obj, domain.PaymentMethod)
 
-    @strawberry.field(description="Why the bank refused it. A customer never reads that fraud or theft is suspected.")
+    @strawberry.field(
+        description="Why the bank refused it; null unless it did. A customer never reads that fraud or theft is "
+        "suspected."
+    )
     def decline_code(root: strawberry.Parent[domain.PaymentMethod], info: Info) -> DeclineCode | None:
         return root.decline_code if info.context.viewer.sees_all else told_to_customer(root.decline_code)
 
-    @strawberry.field(description="Why it failed, for the customer.")
+    @strawberry.field(
+        description="Why it failed, in words for the customer, in English; null unless the state is FAILED."
+    )
     def message(root: strawberry.Parent[domain.PaymentMethod]) -> str | None:
         if root.state is not PaymentMethodState.FAILED:
             return None
@@ -88,7 +95,10 @@ class PaymentMethod(HasTimeline):
             return DECLINES[root.decline_code].message
         return "The card could not be stored. Please enter it again or use another card."
 
-    @strawberry.field(description="Why the provider refused it, in its words; for servers and staff.")
+    @strawberry.field(
+        description="Why the provider refused it, in its words; null unless it did. For servers and staff, null for "
+        "customers."
+    )
     def provider_message(root: strawberry.Parent[domain.PaymentMethod], info: Info) -> str | None:
         return root.failure_message if info.context.viewer.sees_all else None
 
@@ -97,12 +107,12 @@ class PaymentMethod(HasTimeline):
         customer = await info.context.loaders.customers.load(root.customer_id)
         return customer is not None and customer.default_payment_method_id == root.id
 
-    @strawberry.field(description="Whose it is.")
+    @strawberry.field(description="Whose it is; null if you may not see them.")
     async def customer(root: strawberry.Parent[domain.PaymentMethod], info: Info) -> LazyCustomer | None:
         return cast("Customer | None", await info.context.loaders.customers.load(root.customer_id))
 
 
-@strawberry.input(description="Which payment methods.")
+@strawberry.input(description="Which payment methods to list; what is left out does not narrow.")
 class PaymentMethodFilterInput:
     states: list[PaymentMethodState] | None = strawberry.field(
         default=strawberry.UNSET, description="Only in these states."
@@ -130,16 +140,22 @@ class ClientSessionCreateInput:
 @strawberry.type(description="What the provider's own card form on web, iOS or Android is opened with.")
 class ClientSession:
     secret: str = strawberry.field(description="Hand it to the provider's SDK; do not store or log it.")
-    publishable_key: str | None = strawberry.field(description="The provider's public key, where its SDK wants one.")
-    tokenizer_url: URL | None = strawberry.field(
-        description="Where test cards become tokens; the fake provider alone has one."
+    publishable_key: str | None = strawberry.field(
+        description="The provider's public key; null where its SDK wants none."
     )
-    expires_at: datetime | None = strawberry.field(description="Until when the session can be used.")
+    tokenizer_url: URL | None = strawberry.field(
+        description="Where test cards become tokens; null but with the fake provider."
+    )
+    expires_at: datetime | None = strawberry.field(
+        description="Until when the session can be used; null if it has no end."
+    )
 
 
 @strawberry.type(description="The session, or why it was refused.")
 class ClientSessionPayload:
-    client_session: ClientSession | None = strawberry.field(default=None, description="The session.")
+    client_session: ClientSession | None = strawberry.field(
+        default=None, description="What the card form is opened with."
+    )
     provider: str | None = strawberry.field(default=None, description="Whose card form to open: `fake`, `stripe`, …")
     user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it was done.")
 
@@ -157,18 +173,22 @@ class PaymentMethodAttachInput:
 
 @strawberry.input(description="A payment method to remove.")
 class PaymentMethodDetachInput:
-    payment_method_id: strawberry.ID = strawberry.field(description="Which one.")
+    payment_method_id: strawberry.ID = strawberry.field(description="Id of the payment method, `pm_…`.")
 
 
 @strawberry.input(description="The payment method to charge when a payment names none.")
 class PaymentMethodSetDefaultInput:
-    payment_method_id: strawberry.ID = strawberry.field(description="Which one; it has to be active.")
+    payment_method_id: strawberry.ID = strawberry.field(
+        description="Id of the payment method, `pm_…`; it has to be ACTIVE."
+    )
 
 
 @strawberry.type(description="The payment method, or why it was refused. A card that the bank refuses is FAILED.")
 class PaymentMethodPayload:
     payment_method: PaymentMethod | None = strawberry.field(default=None, description="As it now is.")
-    customer: LazyCustomer | None = strawberry.field(default=None, description="Whose it is.")
+    customer: LazyCustomer | None = strawberry.field(
+        default=None, description="Whose it is; null if you may not see them."
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it was done.")
 
 

@@ -24,7 +24,10 @@ from schema.timeline import HasTimeline
 described_enum(
     PriceType,
     description="How often a price is due.",
-    values={PriceType.ONE_TIME: "Once.", PriceType.RECURRING: "Again after every interval."},
+    values={
+        PriceType.ONE_TIME: "It is due once, when it is ordered.",
+        PriceType.RECURRING: "It is due again after every interval.",
+    },
 )
 described_enum(
     IntervalUnit,
@@ -48,30 +51,32 @@ class PriceInterval:
 
 @strawberry.type(description=_PRICE)
 class Price(HasTimeline):
-    id: strawberry.ID = strawberry.field(description="Global id.")
+    id: strawberry.ID = strawberry.field(description="Global id, `price_…`.")
     type: PriceType = strawberry.field(description="Whether it is due once or again and again.")
     interval: PriceInterval | None = strawberry.field(description="How often it is due; null for a one-time price.")
-    archived_at: datetime | None = strawberry.field(description="Since when it is no longer offered.")
+    archived_at: datetime | None = strawberry.field(description="Since when it is no longer offered; null while it is.")
     created_at: datetime = strawberry.field(description="When it was made.")
 
     @classmethod
     def is_type_of(cls, obj: object, _info: object) -> bool:
         return isinstance(obj, domain.Price)
 
-    @strawberry.field(description="For servers and staff; null for customers.")
+    @strawberry.field(
+        description="Name of the price for staff; null without one. For servers and staff, null for customers."
+    )
     def nickname(root: strawberry.Parent[domain.Price], info: Info) -> str | None:
         return root.nickname if info.context.viewer.sees_all else None
 
-    @strawberry.field(description="For one unit.")
+    @strawberry.field(description="What one unit costs.")
     def amount(root: strawberry.Parent[domain.Price]) -> Money:
         return cast("Money", root.unit_amount)
 
-    @strawberry.field(description="What is sold at this price.")
+    @strawberry.field(description="What is sold at this price; null if you may not see it.")
     async def product(root: strawberry.Parent[domain.Price], info: Info) -> "Product | None":
         return cast("Product | None", await info.context.loaders.products.load(root.product_id))
 
 
-@strawberry.input(description="Which prices.")
+@strawberry.input(description="Which prices to list; what is left out does not narrow.")
 class PriceFilterInput:
     type: PriceType | None = strawberry.field(default=strawberry.UNSET, description="One-time or recurring.")
     currency: Currency | None = strawberry.field(default=strawberry.UNSET, description="In this currency.")
@@ -83,13 +88,13 @@ class PriceFilterInput:
 
 @strawberry.type(description="Something that is sold.")
 class Product(HasTimeline):
-    id: strawberry.ID = strawberry.field(description="Global id.")
+    id: strawberry.ID = strawberry.field(description="Global id, `prod_…`.")
     name: str = strawberry.field(description="Copied onto the lines of orders.")
-    description: str | None = strawberry.field(description="For customers.")
+    description: str | None = strawberry.field(description="What customers may read about it; null if nothing.")
     metadata: Metadata = strawberry.field(
         description="Your own keys and values, readable by everybody who may read the catalogue."
     )
-    archived_at: datetime | None = strawberry.field(description="Since when it is no longer sold.")
+    archived_at: datetime | None = strawberry.field(description="Since when it is no longer sold; null while it is.")
     created_at: datetime = strawberry.field(description="When it was made.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
 
@@ -110,7 +115,7 @@ class Product(HasTimeline):
         return paged(lambda request: info.context.loaders.prices_of_product.load(root.id, request, where))
 
 
-@strawberry.input(description="Which products.")
+@strawberry.input(description="Which products to list; what is left out does not narrow.")
 class ProductFilterInput:
     archived: bool | None = strawberry.field(default=strawberry.UNSET, description="Archived ones, or the others.")
 
@@ -122,12 +127,12 @@ class ProductFilterInput:
 class ProductQuery:
     @strawberry.field(description="A product by its id; null when there is none.")
     async def product(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="`prod_…`")]
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Id of the product, `prod_…`.")]
     ) -> Product | None:
         info.context.require(Permission.CATALOGUE_READ)
         return cast("Product | None", await info.context.loaders.products.load(id))
 
-    @listed(PRODUCTS, description="The catalogue.")
+    @listed(PRODUCTS, description="The catalogue: what is sold, and what was.")
     def products(
         self,
         info: Info,
@@ -143,7 +148,7 @@ class ProductQuery:
 
     @strawberry.field(description="A price by its id; null when there is none.")
     async def price(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="`price_…`")]
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Id of the price, `price_…`.")]
     ) -> Price | None:
         info.context.require(Permission.CATALOGUE_READ)
         return cast("Price | None", await info.context.loaders.prices.load(id))
@@ -162,7 +167,7 @@ class ProductCreateInput:
 
 @strawberry.input(description="A change of a product. What is left out stays as it is.")
 class ProductUpdateInput:
-    product_id: strawberry.ID = strawberry.field(description="Which product.")
+    product_id: strawberry.ID = strawberry.field(description="Id of the product, `prod_…`.")
     name: str | None = strawberry.field(default=strawberry.UNSET, description="What customers see.")
     description: str | None = strawberry.field(default=strawberry.UNSET, description="Null removes it.")
     metadata: Metadata | None = strawberry.field(
@@ -172,7 +177,7 @@ class ProductUpdateInput:
 
 @strawberry.input(description="A product that is sold no longer.")
 class ProductArchiveInput:
-    product_id: strawberry.ID = strawberry.field(description="Which product.")
+    product_id: strawberry.ID = strawberry.field(description="Id of the product, `prod_…`.")
 
 
 @strawberry.type(description="The product, or why it was refused.")
@@ -194,13 +199,15 @@ class PriceCreateInput:
     interval: PriceIntervalInput | None = strawberry.field(
         default=strawberry.UNSET, description="Makes the price recurring; left out, it is due once."
     )
-    nickname: str | None = strawberry.field(default=strawberry.UNSET, description="For staff.")
+    nickname: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Name of the price for staff; customers do not see it."
+    )
     idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
 
 
 @strawberry.input(description="A price that is offered no longer.")
 class PriceArchiveInput:
-    price_id: strawberry.ID = strawberry.field(description="Which price.")
+    price_id: strawberry.ID = strawberry.field(description="Id of the price, `price_…`.")
 
 
 @strawberry.type(description="The price, or why it was refused.")

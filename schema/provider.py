@@ -12,12 +12,12 @@ from schema.described import described_enum
 
 described_enum(
     ProviderAction,
-    description="Something that a payment provider may be able to do.",
+    description="Something that a payment provider may be able to do. The list grows.",
     values={
         ProviderAction.CLIENT_SESSION: "Opens its own card form on web, iOS and Android.",
         ProviderAction.ATTACH_PAYMENT_METHOD: "Stores a card for later.",
         ProviderAction.DETACH_PAYMENT_METHOD: "Forgets a stored card.",
-        ProviderAction.CHARGE: "Takes money.",
+        ProviderAction.CHARGE: "Takes money from a card.",
         ProviderAction.CUSTOMER_ACTION: "Lets the customer confirm a charge (3D Secure).",
         ProviderAction.AUTHORIZE: "Holds money on the card, to be taken by a capture.",
         ProviderAction.CAPTURE: "Takes all that is held.",
@@ -33,17 +33,17 @@ described_enum(
     Support,
     description="How well a provider supports something.",
     values={
-        Support.NATIVE: "By itself.",
+        Support.NATIVE: "The provider does it by itself.",
         Support.EMULATED: "With the gateway's help; see the note.",
-        Support.UNSUPPORTED: "Not at all.",
+        Support.UNSUPPORTED: "It cannot be done with this provider.",
     },
 )
 
 
 @strawberry.type(description="Whether the provider can do something.")
 class ProviderCapability:
-    action: ProviderAction = strawberry.field(description="What.")
-    support: Support = strawberry.field(description="How well.")
+    action: ProviderAction = strawberry.field(description="What it is about.")
+    support: Support = strawberry.field(description="How well the provider supports it.")
     note: str = strawberry.field(description="How it is emulated, or why it is missing; else empty.")
 
 

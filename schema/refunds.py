@@ -33,7 +33,7 @@ described_enum(
     RefundState,
     description="What became of a refund.",
     values={
-        RefundState.PENDING: "Under way.",
+        RefundState.PENDING: "Requested; the provider has not said yet what became of it.",
         RefundState.REQUIRES_ACTION: "The customer has to do something to receive it.",
         RefundState.SUCCEEDED: "The money went back.",
         RefundState.FAILED: "It did not; the amount can be refunded again.",
@@ -61,7 +61,7 @@ described_enum(
 )
 described_enum(
     FailureCode,
-    description="Why a charge or refund failed for a reason that is not the bank's.",
+    description="Why a charge or refund failed for a reason that is not the bank's. The list grows.",
     values={
         FailureCode.PROVIDER_UNAVAILABLE: "The provider could not be reached; nothing happened there. Try again.",
         FailureCode.PROVIDER_REFUSED: "The provider refused; the same request would be refused again.",
@@ -72,12 +72,14 @@ described_enum(
 
 @strawberry.type(description="Money on its way back, always through the provider that took it.")
 class Refund(HasTimeline):
-    id: strawberry.ID = strawberry.field(description="Global id.")
+    id: strawberry.ID = strawberry.field(description="Global id, `ref_…`.")
     state: RefundState = strawberry.field(description="What became of it.")
     amount: Money = strawberry.field(description="How much goes back.")
     executed_as: ExecutedAs = strawberry.field(description="What the provider did, or is doing.")
-    failure_code: FailureCode | None = strawberry.field(description="Why it failed.")
-    next_check_at: datetime | None = strawberry.field(description="When an unknown outcome is looked into again.")
+    failure_code: FailureCode | None = strawberry.field(description="Why it failed; null unless the state is FAILED.")
+    next_check_at: datetime | None = strawberry.field(
+        description="When the gateway looks into an unknown outcome again; null when it knows."
+    )
     created_at: datetime = strawberry.field(description="When it was requested.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
 
@@ -85,19 +87,28 @@ class Refund(HasTimeline):
     def is_type_of(cls, obj: object, _info: object) -> bool:
         return isinstance(obj, domain.Refund)
 
-    @strawberry.field(description="Why; for servers and staff, null for customers.")
+    @strawberry.field(
+        description="Why it was given back, if somebody said so; else null. For servers and staff, null for customers."
+    )
     def reason(root: strawberry.Parent[domain.Refund], info: Info) -> RefundReason | None:
         return root.reason if info.context.viewer.sees_all else None
 
-    @strawberry.field(description="The provider's raw code; for servers and staff.")
+    @strawberry.field(
+        description="The provider's raw code of a failure; null without one. For servers and staff, null for customers."
+    )
     def provider_code(root: strawberry.Parent[domain.Refund], info: Info) -> str | None:
         return root.provider_code if info.context.viewer.sees_all else None
 
-    @strawberry.field(description="What the provider said; for servers and staff.")
+    @strawberry.field(
+        description="What the provider said of a failure; null if nothing. For servers and staff, null for customers."
+    )
     def provider_message(root: strawberry.Parent[domain.Refund], info: Info) -> str | None:
         return root.provider_message if info.context.viewer.sees_all else None
 
-    @strawberry.field(description="The provider's id of the refund; for servers and staff.")
+    @strawberry.field(
+        description="The provider's id of the refund; null until it gives one. For servers and staff, null for "
+        "customers."
+    )
     def provider_ref(root: strawberry.Parent[domain.Refund], info: Info) -> str | None:
         return root.refund_ref if info.context.viewer.sees_all else None
 
@@ -105,12 +116,12 @@ class Refund(HasTimeline):
     def note(root: strawberry.Parent[domain.Refund], info: Info) -> str | None:
         return root.note if info.context.viewer.sees_all else None
 
-    @strawberry.field(description="What is being refunded.")
+    @strawberry.field(description="What is being refunded; null if you may not see it.")
     async def charge(root: strawberry.Parent[domain.Refund], info: Info) -> LazyCharge | None:
         return cast("Charge | None", await info.context.loaders.charges.load(root.charge_id))
 
 
-@strawberry.input(description="Which refunds.")
+@strawberry.input(description="Which refunds to list; what is left out does not narrow.")
 class RefundFilterInput:
     states: list[RefundState] | None = strawberry.field(default=strawberry.UNSET, description="Only in these states.")
     created: TimeSpan | None = strawberry.field(default=strawberry.UNSET, description="Requested in this span.")
@@ -127,7 +138,7 @@ RefundsFilter = Annotated[RefundFilterInput | None, strawberry.argument(descript
 class RefundQuery:
     @strawberry.field(description="A refund by its id; null when there is none, or it is not yours.")
     async def refund(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="`ref_…`")]
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Id of the refund, `ref_…`.")]
     ) -> Refund | None:
         info.context.require(Permission.RECORDS_READ)
         return cast("Refund | None", await info.context.loaders.refunds.load(id))
@@ -150,11 +161,11 @@ class RefundQuery:
 
 @strawberry.input(description="Money to give back.")
 class ChargeRefundInput:
-    charge_id: strawberry.ID = strawberry.field(description="Which charge.")
+    charge_id: strawberry.ID = strawberry.field(description="Id of the charge, `chg_…`.")
     amount: MoneyInput | None = strawberry.field(
         default=strawberry.UNSET, description="How much; left out, all that is left."
     )
-    reason: RefundReason | None = strawberry.field(default=strawberry.UNSET, description="Why.")
+    reason: RefundReason | None = strawberry.field(default=strawberry.UNSET, description="Why it is given back.")
     note: str | None = strawberry.field(default=strawberry.UNSET, description="For staff, up to 500 characters.")
     idempotency_key: str = strawberry.field(description=KEY_REQUIRED)
 

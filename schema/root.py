@@ -20,14 +20,17 @@ from schema.subscriptions import Subscription
 from schema.timeline import Event
 
 
-@strawberry.type(description="Reading. Lists are connections, newest first; what is not yours reads as missing.")
+@strawberry.type(
+    description="Reading. Lists are connections, newest first. What is not yours reads as missing, and a field that "
+    "fails is null beside an error."
+)
 class Query(NodeQuery, CustomerQuery, ProductQuery, OrderQuery, ChargeQuery, RefundQuery, ProviderQuery, AuditQuery):
     pass
 
 
 @strawberry.type(
     description="Changing. Each takes one `input` and answers with the changed record and `userErrors`, "
-    "which are empty when it was done."
+    "which are empty when it was done. The record is null when it was refused, or when you may not read it."
 )
 class Mutation(
     CustomerMutation,

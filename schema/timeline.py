@@ -69,7 +69,7 @@ described_enum(
 
 @strawberry.type(description="Something that happened to a record. Never changed, never removed.")
 class Event(Node):
-    id: strawberry.ID = strawberry.field(description="Sortable by time.")
+    id: strawberry.ID = strawberry.field(description="Global id, `evt_…`; sorts by time.")
     kind: EventKind = strawberry.field(description="What happened, for programs.")
 
     @classmethod
@@ -103,7 +103,7 @@ class Event(Node):
         return [strawberry.ID(subject_id) for subject_id in root.subject_ids]
 
 
-@strawberry.input(description="Which events.")
+@strawberry.input(description="Which events to list; what is left out does not narrow.")
 class EventFilterInput:
     kinds: list[EventKind] | None = strawberry.field(default=strawberry.UNSET, description="Only of these kinds.")
 
@@ -118,7 +118,7 @@ class HasId(Protocol):
 
 @strawberry.interface(description="A record that tells its own story.")
 class HasTimeline(Node):
-    id: strawberry.ID = strawberry.field(description="Global id.")
+    id: strawberry.ID = strawberry.field(description="Global id of the record.")
 
     @listed(BY_ID, description="What happened to this record and to what hangs from it, the latest first.")
     def timeline(

@@ -14,7 +14,7 @@ from tests.schema.gateway import ADMIN, DECLINED, Json, Shop, money, new_key
 from tests.schema.permissions import MUTATIONS, WHO, YES, Row, new_world
 from tests.schema.test_principals import outcome_of
 
-ENTRIES = """query($filter: AuditFilterInput, $first: Int) { auditEntries(filter: $filter, first: $first) { nodes {
+ENTRIES = """query($filter: AuditEntryFilterInput, $first: Int) { auditEntries(filter: $filter, first: $first) { nodes {
   id at actor actorKind role action requestId subjectIds
   changes { subjectId field before after isWithheld } } } }"""
 

@@ -16,6 +16,7 @@ from graphql import (
 )
 
 from schema.root import build_schema
+from tests.schema.evolution import end_of, members
 from tests.schema.gateway import GRAPHQL_SCHEMA
 
 PRINTED = Path(__file__).parents[2] / "schema" / "schema.graphql"
@@ -25,6 +26,7 @@ OWN_TYPES = {
     for name, type_ in GRAPHQL_SCHEMA.type_map.items()
     if not name.startswith("__") and name not in ("ID", "String", "Int", "Float", "Boolean")
 }
+ROOTS = ("Query", "Mutation", "Subscription")
 INTERFACES = [name for name, type_ in OWN_TYPES.items() if isinstance(type_, GraphQLInterfaceType)]
 
 IDS_WITHOUT_OBJECT = {
@@ -40,6 +42,20 @@ IDS_WITHOUT_OBJECT = {
 
 NO_STORY = ("Event", "AuditEntry")
 """Types whose records are parts of a story themselves."""
+
+
+OTHER_TIMES = {
+    "Event.at": "what happened then is its kind",
+    "AuditEntry.at": "what was done then is its action",
+    "Charge.captureBefore": "a deadline",
+    "Review.since": "a span that has not ended",
+    "TimeSpan.since": "a span",
+    "TimeSpan.before": "a span",
+}
+"""Times whose names do not end in At, and why."""
+
+MOVES_NO_MONEY: dict[str, str] = {}
+"""Mutations that answer with a charge or a refund and take no key, and why."""
 
 
 def test_the_printed_schema_is_up_to_date() -> None:
@@ -72,6 +88,69 @@ def test_descriptions_are_sentences() -> None:
         if text and not re.fullmatch(r"(?s)[`A-Z0-9.].*([.…`]|\.\))", text.strip().replace("...", ""))
     ]
     assert odd == []
+
+
+BRIEF = {
+    **dict.fromkeys(("CardBrand", "IntervalUnit"), "a name says it all"),
+    **dict.fromkeys(("DeclineAdvice",), "an instruction is short"),
+}
+"""Enums whose values are told in a word or two, and why."""
+
+
+def test_descriptions_say_more_than_the_name() -> None:
+    """“Which order.” of an `orderId` and “The brand.” of a `brand` tell a client developer nothing."""
+    empty = [
+        (name, text)
+        for name, text in described()
+        if name.partition(".")[0] not in BRIEF and (len((text or "").split()) < 3 or _adds_nothing(name, text or ""))
+    ]
+    assert empty == []
+
+
+def _adds_nothing(name: str, text: str) -> bool:
+    return "`" not in text and _words(text) - _FILLING <= _words(name.replace(".", " "))
+
+
+_FILLING = {"a", "an", "the", "of", "is", "it", "its", "this", "which", "what"}
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z0-9]+", re.sub(r"([A-Z])", r" \1", text).lower()))
+
+
+def test_what_may_be_null_says_when() -> None:
+    """A payload's records are null when it was refused, as `Mutation` says; fields of the roots, as `Query` does."""
+    silent = [
+        (name, field_name, field.description)
+        for name, type_ in OWN_TYPES.items()
+        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)
+        and name not in ROOTS
+        and not name.endswith("Payload")
+        for field_name, field in type_.fields.items()
+        if not isinstance(field.type, GraphQLNonNull) and not re.search(r"\b[Nn]ull\b", field.description or "")
+    ]
+    assert silent == []
+
+
+def test_what_servers_and_staff_alone_see_says_what_customers_get() -> None:
+    silent = [
+        name
+        for name, text in described()
+        if "or servers and staff" in (text or "")
+        and not name.startswith("Mutation")
+        and not re.search(r"(null|empty) for customers", text or "")
+    ]
+    assert silent == []
+
+
+def test_a_deprecated_member_names_its_last_day() -> None:
+    """`make schema-check` holds that it is three months ahead when it is announced."""
+    undated = [
+        name
+        for name, member in members(GRAPHQL_SCHEMA).items()
+        if member.deprecation_reason is not None and end_of(member.deprecation_reason) is None
+    ]
+    assert undated == []
 
 
 def test_brands_are_written_as_they_write_themselves() -> None:
@@ -124,9 +203,13 @@ class TestMutations:
         nouns = "customer|order|charge|product|price|paymentMethod|clientSession|record"
         assert re.fullmatch(rf"({nouns})[A-Z][A-Za-z]+", name)
 
-    @pytest.mark.parametrize("name", ["orderCharge", "chargeContinue", "chargeRefund"])
+    @pytest.mark.parametrize("name", FIELDS)
     def test_what_moves_money_takes_a_key(self, name: str) -> None:
-        assert str(self.input(name).fields["idempotencyKey"].type) == "String!"
+        """It answers with the charge or the refund that it made or changed."""
+        payload = get_named_type(self.FIELDS[name].type)
+        assert isinstance(payload, GraphQLObjectType)
+        if name not in MOVES_NO_MONEY and {"charge", "refund"} & set(payload.fields):
+            assert str(self.input(name).fields["idempotencyKey"].type) == "String!"
 
     def test_a_key_that_is_taken_is_kept(self) -> None:
         """What only changes a record says the same twice by itself."""
@@ -178,6 +261,55 @@ class TestTypes:
             if isinstance(type_, GraphQLObjectType) and "id" in type_.fields and type_.name != "OrderLine":
                 implemented = {interface.name for interface in type_.interfaces}
                 assert implemented == ({"Node"} if type_.name in NO_STORY else {"Node", "HasTimeline"})
+
+    def test_lists_have_no_holes(self) -> None:
+        """`nodes(ids:)` alone says by its holes which ids were not found."""
+        holes = [
+            (name, field_name)
+            for name, type_ in OWN_TYPES.items()
+            if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType)
+            for field_name, field in type_.fields.items()
+            if "[" in str(field.type) and not re.search(r"!\]!?$", str(field.type))
+        ]
+        assert holes == [("Query", "nodes")]
+
+    def test_a_list_in_an_answer_is_empty_instead_of_null(self) -> None:
+        for name, type_ in OWN_TYPES.items():
+            if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType) and name not in ROOTS:
+                listed = [field for field, it in type_.fields.items() if "[" in str(it.type)]
+                assert all(str(type_.fields[field].type).endswith("!") for field in listed), (name, listed)
+
+    def test_times_are_named_so(self) -> None:
+        named_otherwise = {
+            f"{name}.{field_name}"
+            for name, type_ in OWN_TYPES.items()
+            if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType)
+            for field_name, field in type_.fields.items()
+            if get_named_type(field.type).name == "DateTime" and not field_name.endswith("At")
+        }
+        assert named_otherwise == set(OTHER_TIMES)
+
+    def test_an_id_is_global(self) -> None:
+        for name, type_ in OWN_TYPES.items():
+            if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType) and "id" in type_.fields:
+                assert str(type_.fields["id"].type) == "ID!", name
+                assert re.search(r"`[a-z]+_…`|Global", type_.fields["id"].description or ""), name
+
+    def test_lists_are_filtered_and_sorted_by_types_of_their_noun(self) -> None:
+        for name, type_ in OWN_TYPES.items():
+            if not isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
+                continue
+            for field_name, field in type_.fields.items():
+                connection = get_named_type(field.type).name
+                if not connection.endswith("Connection"):
+                    continue
+                noun = connection.removesuffix("Connection")
+                assert str(field.args["filter"].type) == f"{noun}FilterInput", (name, field_name)
+                assert str(field.args["sort"].type) in ("Sort!", f"{noun}Sort!"), (name, field_name)
+
+    def test_enum_values_are_upper_case(self) -> None:
+        values = [value for type_ in OWN_TYPES.values() if isinstance(type_, GraphQLEnumType) for value in type_.values]
+        assert [value for value in values if not re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", value)] == []
 
     def test_root_fields_are_nullable(self) -> None:
         for root in (GRAPHQL_SCHEMA.query_type, GRAPHQL_SCHEMA.mutation_type):
