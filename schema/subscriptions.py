@@ -41,14 +41,18 @@ After = Annotated[
 
 @strawberry.type(description="An order, and what happened to it.")
 class OrderUpdate:
-    order: Order | None = strawberry.field(description="As it is now, which may be later than the event.")
+    order: Order | None = strawberry.field(
+        description="As it is now, which may be later than the event; null if you may no longer see it."
+    )
     event: Event | None = strawberry.field(description=f"What happened. {_FIRST}")
     cursor: str = strawberry.field(description=_CURSOR)
 
 
 @strawberry.type(description="A charge, and what happened to it.")
 class ChargeUpdate:
-    charge: Charge | None = strawberry.field(description="As it is now, which may be later than the event.")
+    charge: Charge | None = strawberry.field(
+        description="As it is now, which may be later than the event; null if you may no longer see it."
+    )
     event: Event | None = strawberry.field(description=f"What happened. {_FIRST}")
     cursor: str = strawberry.field(description=_CURSOR)
 
@@ -73,7 +77,7 @@ class Subscription:
     async def order_updated(
         self,
         info: Info,
-        id: Annotated[strawberry.ID, strawberry.argument(description="`ord_…`")],
+        id: Annotated[strawberry.ID, strawberry.argument(description="Id of the order, `ord_…`.")],
         after: After = strawberry.UNSET,
     ) -> AsyncGenerator[OrderUpdate | None, None]:
         async with aclosing(_updates(info, "order", id, after, lambda now: now.loaders.orders.load(id))) as updates:
@@ -86,7 +90,7 @@ class Subscription:
     async def charge_updated(
         self,
         info: Info,
-        id: Annotated[strawberry.ID, strawberry.argument(description="`chg_…`")],
+        id: Annotated[strawberry.ID, strawberry.argument(description="Id of the charge, `chg_…`.")],
         after: After = strawberry.UNSET,
     ) -> AsyncGenerator[ChargeUpdate | None, None]:
         async with aclosing(_updates(info, "charge", id, after, lambda now: now.loaders.charges.load(id))) as updates:

@@ -89,6 +89,19 @@ _WRITTEN: Mapping[str, Written] = {
         {"last": 10, "filter": {"states": ["PENDING", "UNKNOWN"]}},
     ),
     "paymentProvider": Written("name livemode capabilities { action support note }"),
+    "auditEntries": Written(
+        "nodes { at actor role action changes { subjectId field before after } } pageInfo { hasNextPage endCursor }",
+        {"first": 10},
+    ),
+    # --- following ------------------------------------------------------------------------------------------------
+    "orderUpdated": Written("cursor event { kind summary } order { id state paymentState }", {"id": "ord_…"}),
+    "chargeUpdated": Written(
+        "cursor event { kind summary } charge { id state nextAction { ... on RedirectAction { url } } }",
+        {"id": "chg_…"},
+    ),
+    "events": Written(
+        "cursor event { kind at summary subjectIds }", {"filter": {"kinds": ["ORDER_COMPLETED", "REFUND_SUCCEEDED"]}}
+    ),
     # --- changing -------------------------------------------------------------------------------------------------
     "customerCreate": Written(
         "customer { id externalId }",
@@ -136,6 +149,14 @@ _WRITTEN: Mapping[str, Written] = {
             "orderId": "ord_…",
             "returnUrl": "https://shop.example/thanks",
             "idempotencyKey": "8d3fcb1c-5c3f-4f9e-9b3e-2f1f4b6f4a52",
+        },
+    ),
+    "chargeCapture": Written(
+        "charge { id state captured { formatted } released { formatted } } order { paymentState }",
+        {
+            "chargeId": "chg_…",
+            "amount": {"minorUnits": 500, "currency": "USD"},
+            "idempotencyKey": "5e2f6f0a-6b8c-4a38-9f52-0d4a3f5d0c11",
         },
     ),
     "chargeRefund": Written(

@@ -66,6 +66,8 @@ _PAGES: Mapping[str, Page] = {
     "records": Page(
         "Records and their history", "Anything by its id, and what happened to it.", ("node", "nodes", "timeline")
     ),
+    "subscriptions": Page("Live updates", "Being told when something happens.", ("subscriptions",)),
+    "audit": Page("The audit trail", "Who of the staff changed what.", ("audit",)),
     "lists": Page("Lists", "How every list is paged, filtered and sorted.", ("listing", "pagination")),
     "values": Page("Values", "Money, times and the other scalars.", ("scalars", "money")),
     "user-errors": Page("User errors", "Why a mutation was refused.", ("errors",)),
@@ -162,14 +164,22 @@ class _Writer:
         else:
             if definition.args:
                 yield self._inputs(definition.args)
-            article = "a " if _is_list(definition) else ""
-            yield f"It answers with {article}{self._type(definition.type)}, or with null: {_when_null(definition)}"
+            yield self._answer(kind, definition)
         yield "\n".join(_who(root, name))
         example = example_of(kind, name, definition)
-        yield f"<!-- not run: tests/docs/test_reference.py runs it -->\n```graphql\n{example.document}\n```"
+        done = "validates" if kind == "subscription" else "runs"
+        yield f"<!-- not run: tests/docs/test_reference.py {done} it -->\n```graphql\n{example.document}\n```"
         if example.variables:
             variables = json.dumps(example.variables, indent=2, ensure_ascii=False)
             yield f"with these variables:\n\n```json\n{variables}\n```"
+
+    def _answer(self, kind: str, definition: GraphQLField) -> str:
+        type_ = self._type(definition.type)
+        if kind == "subscription":
+            return f"Each message is: {type_}; null beside a GraphQL error."
+        missing = "" if _is_list(definition) else "when there is none that you may see, and "
+        article = "a " if _is_list(definition) else ""
+        return f"It answers with {article}{type_}, or with null: {missing}beside a GraphQL error."
 
     # --- types --------------------------------------------------------------------------------------------------------
 
@@ -297,11 +307,6 @@ def _default(sent: GraphQLInputField | GraphQLArgument) -> str:
 def _default_in_sdl(sent: GraphQLArgument) -> str:
     ast = get_default_value_ast(sent)
     return f" = {print_ast(ast)}" if ast else ""
-
-
-def _when_null(definition: GraphQLField) -> str:
-    missing = "" if _is_list(definition) else "when there is none that you may see, and "
-    return f"{missing}beside a GraphQL error."
 
 
 def _signature(name: str, definition: GraphQLField) -> str:
