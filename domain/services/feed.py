@@ -56,6 +56,11 @@ class Feed:
     def followers(self) -> int:
         return sum(map(len, self._followers.values()))
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether nothing is read, because nobody follows."""
+        return self._reader is None
+
     async def end(self) -> Place:
         """The place from which somebody follows who wants what happens from now on."""
         return await self._log.end()
