@@ -4,7 +4,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from adapters.tokens import SecretVerifier
+from tests.server.processes import PAYDESK
 
 START_SECONDS = 30.0
 """A cold start imports everything and migrates, which takes a loaded machine a few seconds."""
@@ -28,6 +28,12 @@ def customer_token() -> Callable[[str], str]:
     """What the identity provider gives to a customer who signed in, by their `externalId`."""
     verifier = SecretVerifier(secret=JWT_SECRET, issuer=ISSUER)
     return lambda subject: verifier.sign(subject, role=None, lifetime_seconds=3600)
+
+
+@pytest.fixture(scope="session")
+def staff_token() -> str:
+    verifier = SecretVerifier(secret=JWT_SECRET, issuer=ISSUER)
+    return verifier.sign("sam", role="admin", lifetime_seconds=3600)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +54,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [Path(sys.executable).with_name("paydesk"), "serve"],
+            [*PAYDESK, "serve"],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -20,6 +21,8 @@ ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 
 PAY = "ChargeOrder"
 """The step whose answer is the paid order."""
+FOLLOW = "FollowOrder"
+"""The step that stays open."""
 
 QUERY = ".graphiql-query-editor .view-lines"
 VARIABLES = ".graphiql-editor-tool .graphiql-editor:not(.hidden) .view-lines"
@@ -46,7 +49,7 @@ def test_the_first_steps_pay_an_order_refund_a_part_and_tell_the_story(
     expect(tabs).to_have_count(len(first_steps()))
 
     answers: dict[str, Any] = {}
-    for step in range(tabs.count()):
+    for step in range(tabs.count() - 1):
         tabs.nth(step).click()
         answer = _run(page)
         assert "errors" not in answer, answer
@@ -67,6 +70,31 @@ def test_the_first_steps_pay_an_order_refund_a_part_and_tell_the_story(
     expect(page.locator(DOCS)).to_be_visible()
     expect(page.locator(".graphiql-doc-explorer-error")).to_have_count(0)
     _keep_picture(page, "graphiql-story")
+    assert complaints == []
+
+
+def test_the_last_step_shows_what_happens_elsewhere(
+    page: Page, gateway: str, complaints: list[str], staff_token: str
+) -> None:
+    """The order is paid by somebody else, over HTTP, while the tab stays open."""
+    sockets: list[str] = []
+    page.on("websocket", lambda opened: sockets.append(opened.url))
+    _open(page, gateway)
+    answers: dict[str, Any] = {}
+    for name in ("CreateCustomer", "CreateProduct", "CreatePrice", "CreateOrder"):
+        page.get_by_role("tab", name=name).click()
+        answers |= _run(page)["data"]
+
+    page.get_by_role("tab", name=FOLLOW).click()
+    page.get_by_role("button", name="Execute query").click()
+    expect(page.locator(ANSWER)).to_contain_text('"UNPAID"')
+    _pay(gateway, staff_token, answers)
+
+    expect(page.locator(ANSWER)).to_contain_text('"PAID"')
+    expect(page.locator(ANSWER)).to_contain_text("The order is complete.")
+    assert [urlsplit(url).netloc for url in sockets] == [urlsplit(gateway).netloc]
+    _keep_picture(page, "graphiql-live")
+    page.get_by_role("button", name="Stop query").click()
     assert complaints == []
 
 
@@ -125,6 +153,29 @@ def _run(page: Page) -> dict[str, Any]:
         page.get_by_role("button", name="Execute query").click()
     body: dict[str, Any] = answer.value.json()
     return body
+
+
+def _pay(gateway: str, token: str, answers: dict[str, Any]) -> None:
+    """The whole order, as a shop's backend does it."""
+    order_id = answers["orderCreate"]["order"]["id"]
+    steps = {
+        "orderAddLine": {"orderId": order_id, "priceId": answers["priceCreate"]["price"]["id"], "quantity": 2},
+        "orderCharge": {
+            "orderId": order_id,
+            "paymentMethodId": answers["customerCreateWithPaymentMethod"]["paymentMethod"]["id"],
+            "idempotencyKey": "elsewhere",
+        },
+    }
+    for name, values in steps.items():
+        kind = f"{name[0].upper()}{name[1:]}Input"
+        query = f"mutation($input: {kind}!) {{ {name}(input: $input) {{ userErrors {{ code }} }} }}"
+        answer = httpx.post(
+            f"{gateway}/graphql",
+            json={"query": query, "variables": {"input": values}},
+            headers={"Authorization": f"Bearer {token}"},
+            trust_env=False,
+        ).json()
+        assert answer["data"][name]["userErrors"] == [], answer
 
 
 def _wait_until_stored(page: Page, text: str) -> None:

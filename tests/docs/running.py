@@ -24,6 +24,10 @@ _CHALLENGE = re.compile(r'http://[^"]*/fake/3ds/[^"]*')
 _ID_OF_THE_READER = re.compile(r"\b([a-z]{2,5})_…")
 
 
+def _first_event(answer: httpx.Response) -> str:
+    return next(line.removeprefix("data: ") for line in answer.iter_lines() if line.startswith("data: "))
+
+
 def make_demo_shop(folder: Path) -> None:
     _machine(folder)
     done = subprocess.run(
@@ -121,17 +125,26 @@ class Machine:
         operation: str | None = None,
         variables: Mapping[str, object] | None = None,
     ) -> dict[str, object]:
-        """Send a document as GraphiQL would; `ord_…` stands for the order that was seen last."""
+        """Send a document as GraphiQL would; `ord_…` stands for the order that was seen last.
+
+        Of a subscription it is the first message.
+        """
         query = _ID_OF_THE_READER.sub(lambda found: self._latest[found[1]], self.here(document))
-        answer = httpx.post(
+        follows = query.lstrip().startswith("subscription")
+        with httpx.stream(
+            "POST",
             f"http://127.0.0.1:{self._port}/graphql",
             json={"query": query, "operationName": operation, "variables": variables},
-            headers={"Authorization": f"Bearer {self._tokens(subject)}"},
+            headers={
+                "Authorization": f"Bearer {self._tokens(subject)}",
+                "Accept": "text/event-stream" if follows else "application/json",
+            },
             timeout=_BLOCK_SECONDS,
             trust_env=False,
-        )
-        self._remember(answer.text)
-        payload: dict[str, object] = httpx.Response(200, text=self._as_in_the_page(answer.text)).json()
+        ) as answer:
+            text = _first_event(answer) if follows else answer.read().decode()
+        self._remember(text)
+        payload: dict[str, object] = httpx.Response(200, text=self._as_in_the_page(text)).json()
         return payload
 
     def answer_challenge(self, choice: str) -> str:

@@ -18,10 +18,14 @@ from graphql.execution.values import get_variable_values
 
 from schema.graphiql import first_steps
 from schema.root import build_schema
+from server import application
 from tests.schema.gateway import Shop
+from tests.schema.live import connected, serving
 
 STEPS = first_steps()
-NAMES = [re.findall(r"^(?:mutation|query) (\w+)", step["query"], re.MULTILINE)[0] for step in STEPS]
+NAMES = [re.findall(r"^(?:mutation|query|subscription) (\w+)", step["query"], re.MULTILINE)[0] for step in STEPS]
+ANSWERED, FOLLOWED = STEPS[:-1], STEPS[-1]
+"""What has one answer, and the subscription at the end."""
 REFERENCE = re.compile(r"<([\w.]+)>")
 
 
@@ -51,7 +55,7 @@ def test_a_step_refers_only_to_what_an_earlier_one_is_answered(place: int) -> No
     assert set(REFERENCE.findall(STEPS[place]["variables"])) - answered == set()
 
 
-def test_the_steps_pay_refund_and_tell_the_story() -> None:
+def test_the_steps_pay_refund_tell_the_story_and_follow() -> None:
     fields = [path for step in STEPS for path in _paths(_operation(step).selection_set) if "." not in path]
 
     assert fields == [
@@ -63,6 +67,7 @@ def test_the_steps_pay_refund_and_tell_the_story() -> None:
         "orderCharge",
         "chargeRefund",
         "order",
+        "orderUpdated",
     ]
 
 
@@ -87,7 +92,7 @@ async def test_the_steps_run_one_after_another_to_a_refunded_order_and_its_story
     """As GraphiQL runs them: with the token that it is given in development, and filled in from earlier answers."""
     admin = shop.person("developer", role="admin")
     answers: dict[str, Any] = {}
-    for step in STEPS:
+    for step in ANSWERED:
         variables = _filled_in(step["variables"], answers)
         data = await shop.execute(step["query"], json.loads(variables), as_=admin)
         assert all(payload.get("userErrors", []) == [] for payload in data.values())
@@ -106,9 +111,25 @@ async def test_the_steps_run_one_after_another_to_a_refunded_order_and_its_story
     assert [(charge.captured, charge.refunded) for charge in shop.bank.charges] == [(20_00, 5_00)]
 
 
+async def test_the_last_step_follows_the_order(shop: Shop) -> None:
+    order_id, charge_id = await shop.paid(await shop.buyer())
+    variables = json.loads(_filled_in(FOLLOWED["variables"], {"orderCreate": {"order": {"id": order_id}}}))
+    async with serving(application(shop.running)) as address, connected(address) as client:
+        await client.subscribe("1", FOLLOWED["query"], **variables)
+        first = (await client.data("1"))["orderUpdated"]
+        assert (first["order"]["paymentState"], first["event"]) == ("PAID", None)
+        await shop.refund(charge_id, 5_00)
+        told = [(await client.data("1"))["orderUpdated"] for _ in range(2)]
+    assert [update["event"]["summary"] for update in told] == [
+        "A refund was requested ($5.00).",
+        "The refund succeeded ($5.00).",
+    ]
+    assert told[-1]["order"]["refunded"] == {"formatted": "$5.00"}
+
+
 async def test_the_step_that_charges_may_be_run_again(shop: Shop) -> None:
     answers: dict[str, Any] = {}
-    for name, step in zip(NAMES, STEPS, strict=True):
+    for name, step in zip(NAMES, ANSWERED, strict=False):
         times = 2 if name in ("ChargeOrder", "RefundCharge") else 1
         variables = json.loads(_filled_in(step["variables"], answers))
         again = [await shop.execute(step["query"], variables) for _ in range(times)]
