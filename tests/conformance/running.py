@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.tokens import SecretVerifier
 from domain.principals import StaffRole
-from tests.server.processes import ADMIN_KEY, Process
+from tests.server.processes import ADMIN_KEY, Process, run_paydesk, serving, settings
 
 HERE = Path(__file__).parent
 
@@ -56,6 +57,18 @@ class Gateway:
             "PAYDESK_ADMIN_KEY": self.admin_key,
             "PAYDESK_CUSTOMER_TOKEN": self.customer_token(),
         }
+
+
+@contextmanager
+def started_gateway(folder: Path) -> Iterator[Gateway]:
+    """With an empty database in that folder; its catalogue is public."""
+    chosen = settings(
+        f"sqlite://{folder}/paydesk.sqlite3", folder, jwt_secret=JWT_SECRET, jwt_issuer=ISSUER, public_catalogue="true"
+    )
+    migrated = run_paydesk("migrate", settings=chosen, folder=folder)
+    assert migrated.returncode == 0, migrated.stderr
+    with serving(chosen, folder) as process:
+        yield Gateway(process)
 
 
 def sign(subject: str, *, role: StaffRole | None = None, lifetime_seconds: int = 3600) -> str:
