@@ -23,7 +23,7 @@ from persistence.database import Database
 
 CHANNEL: Final = "paydesk_feed"
 BATCH: Final = 1_000
-"""Events numbered in one transaction, some 10 ms of work; a backlog of any size is a number of these."""
+"""Events numbered in one transaction, some 30 ms of work; a backlog of any size is a number of these."""
 PAUSE_SECONDS: Final = 0.01
 """Between two transactions of one process: bounds their number under load, and is not noticed by who waits."""
 

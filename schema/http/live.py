@@ -15,7 +15,7 @@ class LiveLimits:
     """What stays open costs memory for as long as its client likes."""
 
     connections: int = 2_000
-    """Sockets and event streams of one process; each takes some 50 KiB, and a descriptor of the system's."""
+    """Sockets and event streams of one process; each takes 50 to 80 KiB, and a descriptor of the system's."""
     connections_of_one_principal: int = 100
     """Of one key or one person; a person has some tabs, a backend one for each of its processes."""
     operations: int = 50

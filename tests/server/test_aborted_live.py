@@ -30,6 +30,7 @@ async def test_500_aborted_sockets_and_streams_leave_nothing_behind(
             before = len(asyncio.all_tasks())
             stop = asyncio.Event()
             selling = asyncio.create_task(sell(shop, order_id, price, stop))
+            watching = asyncio.create_task(most_at_once(shop, stop))
             turn = asyncio.Semaphore(AT_ONCE)
 
             async def one(number: int) -> None:
@@ -39,6 +40,7 @@ async def test_500_aborted_sockets_and_streams_leave_nothing_behind(
             await asyncio.gather(*(one(number) for number in range(ABORTS)))
             stop.set()
             sold = await selling
+            most = await watching
 
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while not is_clean(shop):
@@ -54,12 +56,24 @@ async def test_500_aborted_sockets_and_streams_leave_nothing_behind(
                 assert (await client.data("1"))["events"]["event"]["kind"] == "ORDER_PLACED"
             assert time.monotonic() - began < PATIENCE_SECONDS / 2
         assert sold > 5, "something happened while they came and went"
+        assert min(most) >= 2, "and they were followed by then"
 
 
 def is_clean(shop: Shop) -> bool:
     running = shop.running
     followed = running.live.connections + running.live.operations + running.feed.followers
     return followed == 0 and running.database.idle and running.feed.is_resting
+
+
+async def most_at_once(shop: Shop, stop: asyncio.Event) -> tuple[int, int, int]:
+    """Connections, operations of sockets, followers."""
+    most = (0, 0, 0)
+    while not stop.is_set():
+        running = shop.running
+        seen = (running.live.connections, running.live.operations, running.feed.followers)
+        most = (max(most[0], seen[0]), max(most[1], seen[1]), max(most[2], seen[2]))
+        await asyncio.sleep(0.002)
+    return most
 
 
 async def sell(shop: Shop, order_id: str, price: str, stop: asyncio.Event) -> int:
@@ -75,16 +89,21 @@ async def sell(shop: Shop, order_id: str, price: str, stop: asyncio.Event) -> in
 def abort(address: str, order_id: str, number: int) -> None:
     """Reset the connection: in the middle of a request or a message, or while answers come."""
     chance = random.Random(number)
-    sent = b"".join(socket_messages(order_id) if number % 2 else stream_request(order_id))
+    head, *rest = socket_messages(order_id) if number % 2 else stream_request(order_id)
+    body = b"".join(rest)
+    whole = len(head) + len(body)
+    length = chance.randrange(1, whole) if chance.random() < 0.5 else whole
     host, _, port = address.partition(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.settimeout(PATIENCE_SECONDS)
-        if chance.random() < 0.5:
-            connection.sendall(sent[: chance.randrange(1, len(sent))])
-        else:
-            connection.sendall(sent)
-            if chance.random() < 0.7:
-                connection.recv(chance.choice((1, 300, 5_000)))
+        connection.sendall(head[:length])
+        if number % 2 and length > len(head):
+            # Messages are read once the handshake is done.
+            while b"\r\n\r\n" not in connection.recv(4_096, socket.MSG_PEEK):
+                pass
+        connection.sendall(body[: max(length - len(head), 0)])
+        if length == whole and chance.random() < 0.7:
+            connection.recv(chance.choice((1, 300, 5_000)))
         time.sleep(chance.choice((0, 0, 0.005, 0.03, 0.1)))
         # Lingering for no time: the gateway gets a reset, not an orderly end.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
