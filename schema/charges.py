@@ -306,8 +306,9 @@ class ChargePayload:
 @strawberry.type
 class ChargeMutation:
     @strawberry.mutation(
-        description="Take what is due of an order. A charge that takes longer than the deployment waits is PENDING "
-        "and goes on by itself."
+        description="Take what is due of an order. Go by the `state` of the charge: a decline is no user error but a "
+        "charge that is DECLINED, with `advice`; REQUIRES_ACTION has a `nextAction` for the customer. A charge that "
+        "takes longer than the deployment waits is PENDING and goes on by itself."
     )
     async def order_charge(self, info: Info, input: OrderChargeInput) -> ChargePayload | None:
         principal = info.context.principal

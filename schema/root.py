@@ -44,6 +44,19 @@ class Mutation(
     pass
 
 
+DESCRIPTION = """\
+Paydesk: customers, orders, charges and refunds that mean the same on every payment provider.
+
+- Amounts are whole numbers of a currency's smallest unit; `Money.formatted` writes them out for people.
+- A mutation takes one `input` and answers with `userErrors`, empty when it was done. A declined payment is no user \
+error: it is a charge with the state DECLINED.
+- What moves money takes an `idempotencyKey`. Repeat a request with the same key when its answer was lost.
+- Lists are Relay connections with `nodes` as a shortcut. Every record is a `Node`.
+- Nothing is removed without three months of deprecation. Enums that say so get more values.
+"""
+"""What an explorer shows first."""
+
+
 @cache
 def build_schema() -> strawberry.Schema:
     """The one schema of this process: it holds no state, and making it takes a tenth of a second."""
@@ -55,6 +68,7 @@ def build_schema() -> strawberry.Schema:
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     audit_mutations(schema._schema)
+    schema._schema.description = DESCRIPTION
     _describe_inputs(schema)
     return schema
 

@@ -92,6 +92,14 @@ def test_everything_has_a_description_for_the_client_developer() -> None:
     assert [name for name, text in described() if not text or not text.strip()] == []
 
 
+def test_an_explorer_begins_with_what_this_is() -> None:
+    """Strawberry does not print a description of the whole; introspection has it."""
+    answer = build_schema().execute_sync("{ __schema { description } }")
+
+    assert answer.data
+    assert answer.data["__schema"]["description"].startswith("Paydesk: customers, orders, charges and refunds")
+
+
 def test_descriptions_are_sentences() -> None:
     odd = [
         name
@@ -321,6 +329,18 @@ class TestTypes:
     def test_enum_values_are_upper_case(self) -> None:
         values = [value for type_ in OWN_TYPES.values() if isinstance(type_, GraphQLEnumType) for value in type_.values]
         assert [value for value in values if not re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", value)] == []
+
+    def test_a_type_without_an_id_is_argued_for(self) -> None:
+        """Where the rules for the schema are; `make conformance` runs those."""
+        rules = (PRINTED.parents[1] / "tests/conformance/sdl/rules.mjs").read_text(encoding="utf-8")
+        without = {
+            name
+            for name, type_ in OWN_TYPES.items()
+            if isinstance(type_, GraphQLObjectType) and name not in ROOTS and "id" not in type_.fields
+        }
+        alike = {name for name in without if name.endswith(("Connection", "Edge", "Payload", "Update"))}
+
+        assert without - alike == set(re.findall(r'withoutId\("(\w+)"\)', rules))
 
     def test_root_fields_are_nullable(self) -> None:
         for root in (GRAPHQL_SCHEMA.query_type, GRAPHQL_SCHEMA.mutation_type):

@@ -21,6 +21,7 @@ createRoot(document.getElementById("graphiql")).render(
     initialQuery={open.query ?? ""}
     initialVariables={open.variables ?? ""}
     visiblePlugin={DOC_EXPLORER_PLUGIN}
+    schemaDescription
     defaultEditorToolsVisibility="variables"
     // Headers may hold a key that moves money: they are never written to the browser's storage.
     shouldPersistHeaders={false}
