@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -78,6 +79,22 @@ def test_a_customer_reads_what_became_of_the_payment(page: Page, web_page: str, 
         _keep_picture(page, "first-payment")
 
 
+def test_a_refund_by_the_staff_reaches_the_page_by_itself(page: Page, web_page: str, gateway: str) -> None:
+    page.goto(web_page)
+    _pay(page, "5555 5555 5555 4444")
+    expect(page.locator("#order")).to_have_text("PAID")
+
+    latest = "{ done: charges(first: 1, filter: { states: [SUCCEEDED] }) { made: nodes { id } } }"
+    (charge,) = _staff(gateway, latest)
+    _staff(
+        gateway,
+        f'mutation {{ done: chargeRefund(input: {{ chargeId: "{charge["id"]}", idempotencyKey: "live" }}) '
+        "{ made: refund { id } } }",
+    )
+
+    expect(page.locator("#order")).to_have_text("REFUNDED")
+
+
 @pytest.mark.parametrize(
     ("button", "told"),
     [("Confirm", "Thank you. $14.50 were paid."), ("Refuse", "The payment could not be confirmed with your bank.")],
@@ -108,20 +125,22 @@ def _pay(page: Page, number: str) -> None:
 
 
 def _fill_shop(gateway: str, *, customer: str) -> None:
-    page = httpx.get(f"{gateway}/graphql", headers={"Accept": "text/html"}, trust_env=False).text
-    token = page.partition('"token": "')[2].partition('"')[0]
-
     def do(mutation: str) -> str:
-        document = f"mutation {{ done: {mutation} }}"
-        headers = {"Authorization": f"Bearer {token}"}
-        answer = httpx.post(f"{gateway}/graphql", json={"query": document}, headers=headers, trust_env=False).json()
-        made: dict[str, str] = answer["data"]["done"]["made"]
-        return made["id"]
+        return str(_staff(gateway, f"mutation {{ done: {mutation} }}")["id"])
 
     do(f'customerCreate(input: {{ externalId: "{customer}", name: "Ada" }}) {{ made: customer {{ id }} }}')
     product = do('productCreate(input: { name: "Filter coffee, 500 g" }) { made: product { id } }')
     amount = '{ minorUnits: 1450, currency: "USD" }'
     do(f'priceCreate(input: {{ productId: "{product}", amount: {amount} }}) {{ made: price {{ id }} }}')
+
+
+def _staff(gateway: str, document: str) -> Any:
+    """Asks with the token that the development gateway gives to whoever opens its page."""
+    page = httpx.get(f"{gateway}/graphql", headers={"Accept": "text/html"}, trust_env=False).text
+    token = page.partition('"token": "')[2].partition('"')[0]
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = httpx.post(f"{gateway}/graphql", json={"query": document}, headers=headers, trust_env=False).json()
+    return answer["data"]["done"]["made"]
 
 
 def _run(tool: str, folder: Path, environment: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
 import type { TypedDocumentString } from "./gql/graphql";
 
-const token: string = import.meta.env.VITE_TOKEN; // in your app: what the identity provider gives to who signed in
+export const token: string = import.meta.env.VITE_TOKEN; // in your app: what the identity provider gives to who signed in
 
 /** Sends one operation, and sends it again when the connection breaks: that is what idempotency keys are for. */
 export async function ask<Answer, Variables>(

@@ -2,9 +2,11 @@ import { addCard } from "./card-form";
 import { goOn, inWords, order, pay } from "./checkout";
 import { ask } from "./gateway";
 import { CatalogueDocument, type WhatBecameOfItFragment } from "./gql/graphql";
+import { watch } from "./watch";
 
 const form = document.querySelector("form")!;
 const status = document.querySelector("[role=status]")!;
+const live = document.querySelector("#order")!;
 
 function show(charge: WhatBecameOfItFragment): void {
   if (charge.nextAction?.__typename === "RedirectAction") {
@@ -12,6 +14,7 @@ function show(charge: WhatBecameOfItFragment): void {
     return;
   }
   status.textContent = inWords(charge);
+  if (charge.order) watch(charge.order.id, (paymentState) => (live.textContent = paymentState));
 }
 
 async function fill(): Promise<void> {
