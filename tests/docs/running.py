@@ -16,8 +16,9 @@ from typing import IO, Self
 
 import httpx
 
-_START_SECONDS = 30
-_BLOCK_SECONDS = 60
+_START_SECONDS = 120
+"""A cold start takes two seconds. While other tests keep every core busy it has taken more than thirty."""
+_BLOCK_SECONDS = 120
 _END = "\x1e"
 _ID = re.compile(r"\b([a-z]{2,5})_[0-9a-hjkmnp-tv-z]{26}\b")
 _CHALLENGE = re.compile(r'http://[^"]*/fake/3ds/[^"]*')
