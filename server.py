@@ -160,7 +160,9 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             store=store, teller=teller, settlement=settlement, sending=sending, clock=clock, deployment=deployment
         )
         captures = CaptureService(store=store, teller=teller, sending=sending, clock=clock, deployment=deployment)
-        voids = VoidService(store=store, teller=teller, sending=sending, clock=clock, deployment=deployment)
+        voids = VoidService(
+            store=store, teller=teller, settlement=settlement, sending=sending, clock=clock, deployment=deployment
+        )
         orders = OrderService(store=store, voids=voids, clock=clock, deployment=deployment)
         refunds = RefundService(
             store=store, teller=teller, settlement=settlement, detached=detached, clock=clock, deployment=deployment

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, Sett
 
 from adapters.fake.misbehaviour import ScriptUnreadable, parse_script
 from domain.deployment import Deployment
+from domain.provider import CaptureMode
 
 PREFIX = "PAYDESK_"
 ENV_FILE = "PAYDESK_ENV_FILE"
@@ -95,6 +96,10 @@ class Settings(BaseSettings):
 
     provider: Literal["fake"] | None = Field(
         None, description="Who moves the money. `fake` has to be asked for by name outside development."
+    )
+    capture: Literal["automatic", "manual"] = Field(
+        "automatic",
+        description="When money is taken where a request does not say: at once, or held until it is captured.",
     )
     return_urls: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -290,6 +295,7 @@ class Settings(BaseSettings):
     def deployment(self) -> Deployment:
         return Deployment(
             livemode=self.is_production,
+            capture=CaptureMode(self.capture.upper()),
             return_urls=self.return_urls,
             return_to_this_machine=self.is_development,
             provider_timeout_seconds=self.provider_timeout_seconds,

@@ -69,6 +69,7 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
             "refund_reserved",
             "capture_mode",
             "capture_requested",
+            "void_requested_at",
             "capture_before",
             "action_expires_at",
             "decline_code",

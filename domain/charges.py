@@ -88,6 +88,8 @@ class ReviewReason(StrEnum):
 
     AMOUNT_MISMATCH = "AMOUNT_MISMATCH"
     """The provider took another amount than was asked for; the amount taken is booked."""
+    UNREQUESTED_CAPTURE = "UNREQUESTED_CAPTURE"
+    """The provider took held money that no capture under way had asked for; the amount taken is booked."""
     LATE_MONEY = "LATE_MONEY"
     """Money arrived for an order that is cancelled, expired or paid by another charge."""
     UNRESOLVED = "UNRESOLVED"
@@ -117,6 +119,8 @@ class Charge:
     """The most that it held or took at some time; after a partial capture more than was captured."""
     capture_requested: Money | None = None
     """What a capture by hand asked for; None before, and again when the capture came to nothing."""
+    void_requested_at: datetime | None = None
+    """While it is being called off."""
     captured: Money
     refunded: Money
     """What refunds have given back."""
@@ -163,9 +167,11 @@ class Charge:
 
     @property
     def capturable(self) -> Money:
-        """What a capture may take now."""
-        holds = self.state is ChargeState.AUTHORIZED and self.capture_requested is None
-        return self.authorized - self.captured if holds else Money.zero(self.amount.currency)
+        """What a capture may take now: what is held, and never more than was asked for."""
+        nothing = Money.zero(self.amount.currency)
+        if self.state is not ChargeState.AUTHORIZED or self.capture_requested or self.void_requested_at:
+            return nothing
+        return max(min(self.authorized, self.amount) - self.captured, nothing)
 
     @property
     def released(self) -> Money:
@@ -223,8 +229,8 @@ class Charge:
             return self
         new_picture = charge.captured != self.captured or charge.state is not self.state
         took = charge.captured.is_positive or charge.state is ChargeState.SUCCEEDED
-        if new_picture and took and charge.captured != charge._asked_for:
-            charge = charge.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
+        if new_picture and took and (reason := charge._oddity):
+            charge = charge.with_review(reason, now=now)
         return replace(charge, updated_at=now)
 
     def waiting_until(self, deadline: datetime) -> "Charge":
@@ -232,6 +238,15 @@ class Charge:
         if self.state is not ChargeState.REQUIRES_ACTION:
             return self
         return replace(self, action_expires_at=min(self.action_expires_at or deadline, deadline))
+
+    def given_up(self, *, now: datetime) -> "Charge":
+        """Nobody needs it any more: its time is over now."""
+        if self.state is ChargeState.REQUIRES_ACTION:
+            return replace(self, action_expires_at=now, updated_at=now)
+        return replace(self, capture_before=now, updated_at=now) if self.state is ChargeState.AUTHORIZED else self
+
+    def known_as(self, charge_ref: str | None) -> "Charge":
+        return replace(self, charge_ref=self.charge_ref or charge_ref)
 
     def held_until(self, deadline: datetime) -> "Charge":
         """Where the provider has not told until when it holds the amount, this is until when we rely on it."""
@@ -294,6 +309,12 @@ class Charge:
         """A refund that was given up, and its reservation with it, has happened all the same."""
         return replace(self, refunded=self.refunded + amount, updated_at=now)
 
+    def void_started(self, *, now: datetime) -> "Charge":
+        return replace(self, void_requested_at=now, updated_at=now)
+
+    def void_ended(self, *, now: datetime) -> "Charge":
+        return replace(self, void_requested_at=None, updated_at=now) if self.void_requested_at else self
+
     def _moved_to(self, state: ChargeState, result: ChargeResult) -> "Charge":
         action = result.next_action if state is ChargeState.REQUIRES_ACTION else None
         holds = state is ChargeState.AUTHORIZED
@@ -306,6 +327,8 @@ class Charge:
             next_action=action,
             action_expires_at=action.expires_at if action else None,
             capture_before=(result.capture_before or self.capture_before) if holds else None,
+            capture_requested=self.capture_requested if holds or state is ChargeState.SUCCEEDED else None,
+            void_requested_at=self.void_requested_at if state in LIVE_STATES else None,
             # A picture that tells nothing new does not end the looking after a request under way.
             next_check_at=self.next_check_at if state in (ChargeState.UNKNOWN, self.state) else None,
         )
@@ -314,6 +337,13 @@ class Charge:
     @property
     def _asked_for(self) -> Money:
         return self.amount if self.capture_requested is None else self.capture_requested
+
+    @property
+    def _oddity(self) -> ReviewReason | None:
+        """What a person should look at when money was taken."""
+        if self.capture_mode is CaptureMode.MANUAL and self.capture_requested is None:
+            return ReviewReason.UNREQUESTED_CAPTURE
+        return ReviewReason.AMOUNT_MISMATCH if self.captured != self._asked_for else None
 
     def _with_captured(self, captured: Money | None) -> "Charge":
         if captured is None or captured <= self.captured:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from domain.errors import AccountNotConfigured, ReturnUrlNotAllowed, UnsupportedByProvider
-from domain.provider import PaymentProvider, ProviderAction, Support
+from domain.provider import CaptureMode, PaymentProvider, ProviderAction, Support
 from domain.texts import URL_LENGTH
 
 _log = logging.getLogger("paydesk.deployment")
@@ -28,6 +28,8 @@ class Deployment:
     action_lifetime: timedelta = timedelta(hours=1)
     """How long a customer may take over 3D Secure. Meanwhile nobody else can pay the order."""
 
+    capture: CaptureMode = CaptureMode.AUTOMATIC
+    """When money is taken where the request does not say."""
     authorization_lifetime: timedelta = timedelta(days=6, hours=18)
     """How long a hold is relied on where the provider does not say: card schemes drop one after seven days at the
     earliest, and a capture that comes in the last hours may find it gone."""

@@ -230,15 +230,15 @@ class OrderEmpty(Conflict):
 class OrderNotPayable(Conflict):
     code = ErrorCode.ORDER_NOT_PAYABLE
 
-    def __init__(self, state: str) -> None:
-        super().__init__(f"The order is {state.lower()} and cannot be paid.", path=("orderId",))
+    def __init__(self, state: str, *, path: tuple[str, ...] = ("orderId",)) -> None:
+        super().__init__(f"The order is {state.lower()} and cannot be paid.", path=path)
 
 
 class OrderAlreadyPaid(Conflict):
     code = ErrorCode.ORDER_ALREADY_PAID
 
-    def __init__(self) -> None:
-        super().__init__("The order is paid already.", path=("orderId",))
+    def __init__(self, *, path: tuple[str, ...] = ("orderId",)) -> None:
+        super().__init__("The order is paid already.", path=path)
 
 
 class OrderNotCancelable(Conflict):
@@ -249,6 +249,11 @@ class OrderNotCancelable(Conflict):
             f"The order is {state.lower()} and cannot be cancelled. Money that was taken goes back by chargeRefund.",
             path=("orderId",),
         )
+
+
+class OrderHeld(OrderNotCancelable):
+    def __init__(self) -> None:
+        Conflict.__init__(self, "An amount is held for this order, which only the shop can release.", path=("orderId",))
 
 
 class ChargeInProgress(Conflict):

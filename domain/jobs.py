@@ -17,6 +17,8 @@ class JobKind(StrEnum):
     FORGET_PAYMENT_METHOD = "FORGET_PAYMENT_METHOD"
     WATCH_CHARGE = "WATCH_CHARGE"
     """A charge that the provider is still deciding on, and that no request of ours is waiting for."""
+    RELEASE_HOLD = "RELEASE_HOLD"
+    """An amount that the provider holds for a charge that has ended here."""
     FORGET_KEYS = "FORGET_KEYS"
     """Client keys that are older than any client's retry; one job for the deployment, which schedules itself."""
 
@@ -28,6 +30,7 @@ class JobKind(StrEnum):
             JobKind.EXPIRE_CHARGE,
             JobKind.EXPIRE_ORDER,
             JobKind.WATCH_CHARGE,
+            JobKind.RELEASE_HOLD,
             JobKind.FORGET_PAYMENT_METHOD,
         )
 

@@ -52,11 +52,13 @@ _ABOUT_THE_REQUEST_ONLY: dict[OperationKind, frozenset[Outcome]] = {
     OperationKind.CHARGE: frozenset(),
     # A continuation that is refused (a token that the provider does not take) has not ended the charge.
     OperationKind.CONTINUE: frozenset({Outcome.NOT_SENT, Outcome.FAILED}),
-    # Nor has a capture: whether anything is still held is learnt by looking.
+    # Nor has a capture or a void: whether anything is still held is learnt by looking.
     OperationKind.CAPTURE: frozenset(
         {Outcome.NOT_SENT, Outcome.FAILED, Outcome.DECLINED, Outcome.UNKNOWN, Outcome.PENDING}
     ),
-    OperationKind.VOID: frozenset({Outcome.NOT_SENT, Outcome.FAILED, Outcome.UNKNOWN, Outcome.PENDING}),
+    OperationKind.VOID: frozenset(
+        {Outcome.NOT_SENT, Outcome.FAILED, Outcome.DECLINED, Outcome.UNKNOWN, Outcome.PENDING}
+    ),
     OperationKind.REFUND: frozenset(),
 }
 """Outcomes that tell how the request fared and nothing of the charge: it stays as it was."""

@@ -225,6 +225,7 @@ class Charge(Model):
     amount = BigIntField()
     authorized = BigIntField()
     capture_requested = BigIntField(null=True)
+    void_requested_at = DatetimeField(null=True)
     captured = BigIntField()
     refunded = BigIntField()
     refund_reserved = BigIntField()
@@ -266,7 +267,7 @@ class Charge(Model):
                 "amount >= 0 AND captured >= 0 AND refunded >= 0 AND refund_reserved >= 0",
             ),
             check("charges_capture_mode_known", one_of("capture_mode", CaptureMode)),
-            check("charges_capture_requested_positive", "capture_requested > 0"),
+            check("charges_capture_requested_positive", "capture_requested > 0 AND capture_requested <= authorized"),
             check("charges_captured_within_authorized", "captured <= authorized"),
             check("charges_refunds_within_captured", "refunded + refund_reserved <= captured"),
             check("charges_review_is_whole", "(review_since IS NULL) = (review_reason IS NULL)"),

@@ -73,6 +73,7 @@ described_enum(
     description="Why a person should look at a charge. The list grows.",
     values={
         ReviewReason.AMOUNT_MISMATCH: "The provider took another amount than it was asked for.",
+        ReviewReason.UNREQUESTED_CAPTURE: "The provider took money that it held, and no capture had asked for it.",
         ReviewReason.LATE_MONEY: "Money arrived for an order that is cancelled, expired or paid otherwise.",
         ReviewReason.UNRESOLVED: "What became of it could not be found out.",
     },
@@ -95,6 +96,9 @@ class Charge(HasTimeline):
     capturable: Money = strawberry.field(description="What `chargeCapture` can take now.")
     capture_requested: Money | None = strawberry.field(
         description="What a capture is to take; null before, and again when the capture came to nothing."
+    )
+    void_requested_at: datetime | None = strawberry.field(
+        description="Since when the charge is being called off; null when it is not, and when that is over."
     )
     capture_before: datetime | None = strawberry.field(
         description="Until when an AUTHORIZED charge can be captured; then it is EXPIRED, and the hold released. Null "
@@ -256,9 +260,10 @@ class OrderChargeInput:
     initiator: Initiator = strawberry.field(
         default=Initiator.CUSTOMER, description="Who starts it. Anything but CUSTOMER is for servers."
     )
-    capture: CaptureMode = strawberry.field(
-        default=CaptureMode.AUTOMATIC,
-        description="MANUAL holds the amount; `chargeCapture` takes it, `chargeVoid` releases it.",
+    capture: CaptureMode | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="MANUAL holds the amount; `chargeCapture` takes it, `chargeVoid` releases it. Left out, as the "
+        "deployment is set (`PAYDESK_CAPTURE`). Only for those who may capture.",
     )
     return_url: URL | None = strawberry.field(default=strawberry.UNSET, description=RETURN_URL)
     version: int | None = strawberry.field(
@@ -319,7 +324,7 @@ class ChargeMutation:
                     order_id=input.order_id,
                     payment_method_id=given(input.payment_method_id),
                     initiator=input.initiator,
-                    capture=input.capture,
+                    capture=given(input.capture),
                     return_url=given(input.return_url),
                     version=given(input.version),
                     request=required_request_of(principal, "orderCharge", input.idempotency_key, input),
@@ -366,8 +371,8 @@ class ChargeMutation:
         return await _payload(info, captured)
 
     @strawberry.mutation(
-        description="Call off a charge that has taken no money, and release what it holds. Where it was too late, the "
-        "charge comes back SUCCEEDED: refund it."
+        description="Call off a charge that has taken no money, and release what it holds. Where it was too late, that "
+        "is CHARGE_NOT_VOIDABLE: refund it. While it takes longer than the deployment waits, `voidRequestedAt` is set."
     )
     async def charge_void(self, info: Info, input: ChargeVoidInput) -> ChargePayload | None:
         principal = info.context.principal

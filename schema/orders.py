@@ -222,7 +222,7 @@ class OrderCreateInput:
         default=strawberry.UNSET, description="Your own keys and values. For servers."
     )
     expires_at: datetime | None = strawberry.field(
-        default=strawberry.UNSET, description="When it expires if it is not paid by then."
+        default=strawberry.UNSET, description="When it expires if it is neither paid by then nor its amount held."
     )
     idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
 
@@ -340,7 +340,8 @@ class OrderMutation:
         return await _payload(info, order_id)
 
     @strawberry.mutation(
-        description="Call an order off that has taken no money. A payment that waits for the customer is ended first."
+        description="Call an order off that has taken no money. A payment that waits for the customer is ended "
+        "first. An amount that is held is released, where the caller may capture; else the order cannot be cancelled."
     )
     async def order_cancel(self, info: Info, input: OrderCancelInput) -> OrderPayload | None:
         try:

@@ -96,6 +96,8 @@ class Event(Node):
         told = {name: _text(value) for name, value in root.data.items()}
         if not info.context.viewer.sees_all and "declineCode" in told:
             told["declineCode"] = told_to_customer(DeclineCode(told["declineCode"])) or ""
+        if not info.context.viewer.sees_all:
+            told.pop("providerCode", None)
         return Metadata(told)
 
     @strawberry.field(description="The records concerned, the one that changed first; those that you may see.")

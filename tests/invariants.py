@@ -265,6 +265,8 @@ def _settled(books: _Books, truth: Truth) -> Iterator[str]:
         here = known.get(there.charge_id)
         if there.captured and (here is None or here["captured"] != truth.captured(there.charge_id)):
             yield f"I2a: {there.captured} of {there.charge_id} was taken, here is {here and here['captured']}"
+        if there.state == "authorized":
+            yield f"I9: the bank holds {there.amount} of {there.charge_id}, here it is {here and here['state']}"
     refunds = {refund["id"]: refund for refund in books["refunds"]}
     for back in truth.refunds:
         row = refunds.get(back.refund_id)

@@ -47,6 +47,7 @@ class Background:
             JobKind.APPLY_WEBHOOK: self._apply_webhook,
             JobKind.FORGET_PAYMENT_METHOD: self._forget_payment_method,
             JobKind.WATCH_CHARGE: self._watch_charge,
+            JobKind.RELEASE_HOLD: self._release_hold,
             JobKind.FORGET_KEYS: self._forget_keys,
         }
 
@@ -86,6 +87,9 @@ class Background:
 
     async def _watch_charge(self, job: Job) -> None:
         await self._wait(job, await self._charges.watch(job.subject_id))
+
+    async def _release_hold(self, job: Job) -> None:
+        await self._wait(job, await self._voids.release(job.subject_id))
 
     async def _forget_keys(self, job: Job) -> None:
         async with self._store.transaction() as tx:

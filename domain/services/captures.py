@@ -5,12 +5,22 @@ from dataclasses import dataclass
 from domain.charges import Charge, ChargeState
 from domain.clock import Clock
 from domain.deployment import Deployment
-from domain.errors import ChargeInProgress, CurrencyMismatch, ProviderRefused, ProviderUnavailable
+from domain.errors import (
+    CaptureAmountTooHigh,
+    ChargeInProgress,
+    ChargeNotCapturable,
+    CurrencyMismatch,
+    OrderAlreadyPaid,
+    OrderNotPayable,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.money import Money
 from domain.operations import Operation
+from domain.orders import Order, OrderState
 from domain.principals import Permission, Principal
 from domain.provider import CaptureRequest, Outcome, ProviderAction
 from domain.services.charges import Charged, ref_of
@@ -18,6 +28,7 @@ from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, there
 from domain.services.operations import write_down
 from domain.services.sending import Sending
+from domain.services.settlement import captured_of
 from domain.services.teller import Teller
 from domain.store import Store, Transaction
 
@@ -41,8 +52,8 @@ class CaptureService:
     async def capture(self, principal: Principal, command: CaptureCharge) -> Charged:
         """Take the money; there is one capture a charge. A capture that takes longer than we answer goes on by itself.
 
-        ProviderUnavailable when nothing was sent, ProviderRefused when the provider refused it and still holds the
-        amount: the charge is AUTHORIZED then, and a new request may capture it.
+        ProviderUnavailable when nothing was sent, ProviderRefused when the provider refused it, ChargeNotCapturable
+        when the hold turned out to be over. While the charge is AUTHORIZED a new request may capture it.
         """
         principal.require(Permission.CAPTURES_WRITE)
         begun = await self._store.run(lambda tx: self._begin(tx, principal, command))
@@ -52,7 +63,7 @@ class CaptureService:
 
     async def _begin(self, tx: Transaction, principal: Principal, command: CaptureCharge) -> Operation | str:
         """Phase 1: the operation, or the id of the one that this very request has made before."""
-        _, charge = await lock_charge(tx, principal, command.charge_id)
+        order, charge = await lock_charge(tx, principal, command.charge_id)
         if made := await made_before(tx, command.request):
             return made
         if command.amount and command.amount.currency != charge.amount.currency:
@@ -64,6 +75,7 @@ class CaptureService:
         now = self._clock.now()
         amount = charge.capturable if command.amount is None else command.amount
         captured = charge.capture_started(amount, now=now)
+        await _check_due(tx, order, amount)
         whole = amount == charge.capturable
         self._teller.require_support(
             charge.account, ProviderAction.CAPTURE if whole else ProviderAction.PARTIAL_CAPTURE
@@ -90,12 +102,25 @@ class CaptureService:
         async with self._store.reading() as tx:
             operation = there(await tx.operations.get(operation_id), operation_id)
             charge = there(await tx.charges.get(operation.charge_id), operation.charge_id)
-        if operation.is_finished and charge.state is ChargeState.AUTHORIZED:
+        if operation.is_finished and operation.outcome is not Outcome.SUCCEEDED:
             _raise_refusal(operation, charge)
         return Charged(order_id=charge.order_id, charge_id=charge.id)
 
 
+async def _check_due(tx: Transaction, order: Order, amount: Money) -> None:
+    """An order that meanwhile was paid by another charge, or has ended, takes nothing more."""
+    if order.state is not OrderState.PLACED:
+        completed = order.state is OrderState.COMPLETED
+        raise OrderAlreadyPaid(path=("chargeId",)) if completed else OrderNotPayable(order.state, path=("chargeId",))
+    due = order.total - await captured_of(tx, order)
+    if amount > due:
+        raise CaptureAmountTooHigh(str(due))
+
+
 def _raise_refusal(operation: Operation, charge: Charge) -> None:
+    """What this request came to, whatever another has done since."""
     if operation.outcome is Outcome.NOT_SENT:
         raise ProviderUnavailable
-    raise ProviderRefused(f"The provider did not capture it. {charge.authorized} is still held.", path=("chargeId",))
+    if charge.state not in (ChargeState.AUTHORIZED, ChargeState.SUCCEEDED):
+        raise ChargeNotCapturable(charge.state)
+    raise ProviderRefused("The provider refused the capture.", path=("chargeId",))

@@ -11,6 +11,7 @@ from domain.errors import (
     InvalidInput,
     NotFound,
     PaymentMethodMissing,
+    PermissionDenied,
     ProviderUnavailable,
 )
 from domain.events import EventKind, new_event
@@ -39,7 +40,8 @@ class ChargeOrder:
     payment_method_id: str | None
     """None: the customer's default."""
     initiator: Initiator
-    capture: CaptureMode = CaptureMode.AUTOMATIC
+    capture: CaptureMode | None = None
+    """None: as the deployment is set."""
     return_url: str | None
     version: int | None
     request: KeyedRequest
@@ -87,6 +89,8 @@ class ChargeService:
         principal.require(Permission.CHARGES_WRITE)
         if not command.initiator.on_session:
             principal.require(Permission.CHARGES_OFF_SESSION)
+        if command.capture is not None and not principal.may(Permission.CAPTURES_WRITE):
+            raise PermissionDenied("Only who may capture says when the money is taken.", path=("capture",))
         self._deployment.check_return_url(command.return_url, "returnUrl")
         try:
             begun = await self._store.run(lambda tx: self._begin_charge(tx, principal, command))
@@ -116,13 +120,14 @@ class ChargeService:
             await place(tx, order, actor=principal.actor, now=now)
             return Charged(order_id=order.id, charge_id=None)
         method = await _usable_method(tx, order, command.payment_method_id)
-        self._teller.require_support(method.account, _ACTIONS[command.capture])
+        mode = command.capture or self._deployment.capture
+        self._teller.require_support(method.account, _ACTIONS[mode])
         account = await tx.accounts.find(order.customer_id, method.account)
         if account is None or method.payment_method_ref is None:
             raise LookupError(f"{method.id} is active but has no reference at {method.account}")
         if order.state is OrderState.OPEN:
             order = await place(tx, order, actor=principal.actor, now=now)
-        charge = _new_charge(order, method, command, due=order.total - captured, now=now)
+        charge = _new_charge(order, method, command, mode, due=order.total - captured, now=now)
         request = ChargeRequest(
             operation_id=new_id(IdPrefix.OPERATION),
             charge_id=charge.id,
@@ -224,7 +229,9 @@ async def _usable_method(tx: Transaction, order: Order, payment_method_id: str |
     return method
 
 
-def _new_charge(order: Order, method: PaymentMethod, command: ChargeOrder, *, due: Money, now: datetime) -> Charge:
+def _new_charge(
+    order: Order, method: PaymentMethod, command: ChargeOrder, mode: CaptureMode, *, due: Money, now: datetime
+) -> Charge:
     nothing = Money.zero(order.currency)
     return Charge(
         id=new_id(IdPrefix.CHARGE),
@@ -233,7 +240,7 @@ def _new_charge(order: Order, method: PaymentMethod, command: ChargeOrder, *, du
         payment_method_id=method.id,
         account=method.account,
         initiator=command.initiator,
-        capture_mode=command.capture,
+        capture_mode=mode,
         amount=due,
         authorized=nothing,
         captured=nothing,

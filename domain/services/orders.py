@@ -14,10 +14,13 @@ from domain.errors import (
     ExternalIdTaken,
     InvalidInput,
     NotFound,
+    OrderHeld,
     OrderNotCancelable,
     PaydeskError,
     PermissionDenied,
     ProductArchived,
+    ProviderRefused,
+    ProviderUnavailable,
 )
 from domain.events import Event, EventKind, new_event
 from domain.idempotency import KeyedRequest
@@ -234,14 +237,18 @@ class OrderService:
         """
         async with self._store.reading() as tx:
             order = await tx.orders.get(order_id)
+            charges = await tx.charges.of_order(order_id)
         if order is None or order.expires_at is None or order.state not in (OrderState.OPEN, OrderState.PLACED):
             return None
         left = (order.expires_at - self._clock.now()).total_seconds()
         if left > 0:
             return left
+        if held := [charge.capture_before for charge in charges if charge.capture_before]:
+            # Its customer was in time: what is held for it is given up at a time of its own.
+            return max((max(held) - self._clock.now()).total_seconds(), 0) + LOOK_AGAIN_SECONDS
         try:
             await self._end(system("expiry"), order_id, version=None, expired=True)
-        except ChargeInProgress:
+        except (ChargeInProgress, ProviderUnavailable, ProviderRefused):
             return LOOK_AGAIN_SECONDS
         except OrderNotCancelable:
             return PARTLY_PAID_SECONDS
@@ -250,7 +257,11 @@ class OrderService:
     async def _end(self, principal: Principal, order_id: str, *, version: int | None, expired: bool) -> str:
         if waiting := await self._charge_to_end(principal, order_id, version=version):
             purpose = VoidPurpose.EXPIRE if expired else VoidPurpose.CANCEL
-            await self._voids.end_waiting(waiting, purpose, actor=principal.actor)
+            outcome = await self._voids.end_waiting(waiting, purpose, actor=principal.actor)
+            if outcome is Outcome.NOT_SENT:
+                raise ProviderUnavailable
+            if outcome in (Outcome.FAILED, Outcome.DECLINED) and await self._is_live(waiting):
+                raise ProviderRefused("The provider did not call the payment off.", path=("orderId",))
         async with self._store.transaction() as tx:
             order = await lock_order(tx, principal, order_id)
             if waiting is None:
@@ -271,11 +282,18 @@ class OrderService:
             order.check_version(version)
             order.check_cancelable(kept=await kept_of(tx, order))
             for charge in await tx.charges.of_order(order.id):
+                if charge.state is ChargeState.AUTHORIZED and not principal.may(Permission.CAPTURES_WRITE):
+                    raise OrderHeld
                 if charge.state in (ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED):
                     return charge.id
                 if charge.is_live:
                     raise ChargeInProgress(path=("orderId",))
         return None
+
+    async def _is_live(self, charge_id: str) -> bool:
+        async with self._store.reading() as tx:
+            charge = await tx.charges.get(charge_id)
+        return charge is not None and charge.is_live
 
 
 async def place(tx: Transaction, order: Order, *, actor: str, now: datetime) -> Order:

@@ -19,7 +19,7 @@ from domain.money import Money
 from domain.operations import Operation, OperationKind, VoidPurpose
 from domain.orders import Order, OrderState
 from domain.principals import system
-from domain.provider import ChargeResult, Outcome, RefundResult
+from domain.provider import ChargeResult, Outcome, RefundResult, Refusal
 from domain.refunds import Refund, RefundState
 from domain.services.locking import lock_charge, there
 from domain.store import Transaction
@@ -88,12 +88,23 @@ class Settlement:
             after = before.after(result, now=now)
             after = after.waiting_until(before.created_at + self._deployment.action_lifetime)
             after = after.held_until(before.created_at + self._deployment.authorization_lifetime)
+        if _is_held_in_vain(before, result):
+            after = after.known_as(result.charge_ref)
+            await tx.jobs.schedule(JobKind.RELEASE_HOLD, charge_id, after_seconds=0)
         if operation is not None:
             after = _with_purpose(operation, before, after, now=now)
             after = await self._look_after(tx, operation, result, after, owned=operation_id is not None)
-        after = await self._book(tx, order, before, after, actor=actor, now=now)
+        after = await self._book(tx, order, before, after, refusal=result.refusal, actor=actor, now=now)
         await self._watch(tx, after)
         return after
+
+    async def open_review(self, tx: Transaction, charge: Charge, reason: ReviewReason, *, actor: str) -> None:
+        """Ask a person to look at a locked charge; a review that is open already stays."""
+        now = self._clock.now()
+        reviewed = charge.with_review(reason, now=now)
+        if reviewed.review and not charge.review:
+            await tx.charges.save(reviewed)
+            await tx.events.add(_review_opened(reviewed, reviewed.review, actor=actor, now=now))
 
     async def _watch(self, tx: Transaction, charge: Charge) -> None:
         """An undecided charge that no request waits for is looked at: the webhook that will tell may get lost."""
@@ -116,8 +127,7 @@ class Settlement:
         if operation.kind is OperationKind.CHARGE and before.is_live:
             # Any other request that never acted leaves the charge as it is: alive, and waiting.
             after = after.not_applied(now=now)
-        if operation.kind is OperationKind.CAPTURE:
-            after = after.capture_ended(now=now)
+        after = _request_ended(operation, after, now=now)
         after = await self._book(tx, order, before, after, actor=actor, now=now)
         await self._watch(tx, after)
         return after
@@ -135,9 +145,7 @@ class Settlement:
             if result.outcome is Outcome.NOT_SENT:
                 # Nothing happened, so the client's key is free for another try.
                 await tx.keys.release(charge.id if operation.kind is OperationKind.CHARGE else operation.id)
-            if operation.kind is OperationKind.CAPTURE:
-                charge = charge.capture_ended(now=now)
-            return charge.checked_again_at(None)
+            return _request_ended(operation, charge, now=now).checked_again_at(None)
         if not owned:
             return charge  # a webhook that settles nothing: whoever holds the lease goes on
         wait = await _postpone(tx, learnt)
@@ -146,7 +154,15 @@ class Settlement:
         return charge.with_review(ReviewReason.UNRESOLVED, now=now) if lost else charge
 
     async def _book(
-        self, tx: Transaction, order: Order, before: Charge, after: Charge, *, actor: str, now: datetime
+        self,
+        tx: Transaction,
+        order: Order,
+        before: Charge,
+        after: Charge,
+        *,
+        refusal: Refusal | None = None,
+        actor: str,
+        now: datetime,
     ) -> Charge:
         if after == before:
             return before
@@ -154,7 +170,7 @@ class Settlement:
         if gained and order.state is not OrderState.PLACED:
             after = after.with_review(ReviewReason.LATE_MONEY, now=now)
         await tx.charges.save(after)
-        await tx.events.add(*_charge_events(order, before, after, actor=actor, now=now))
+        await tx.events.add(*_charge_events(order, before, after, refusal=refusal, actor=actor, now=now))
         await self._watch_expiry(tx, before, after, now=now)
         if gained:
             await tx.ledger.add(
@@ -238,6 +254,7 @@ async def _complete_if_paid(tx: Transaction, order: Order, *, actor: str, now: d
     if await captured_of(tx, order) < order.total:
         return
     completed = await tx.orders.save(order.completed(now=now))
+    await _give_up_others(tx, order, now=now)
     await tx.events.add(
         new_event(
             EventKind.ORDER_COMPLETED,
@@ -248,6 +265,31 @@ async def _complete_if_paid(tx: Transaction, order: Order, *, actor: str, now: d
             now=now,
         )
     )
+
+
+async def _give_up_others(tx: Transaction, order: Order, *, now: datetime) -> None:
+    """A charge that was given up has paid after all, while another waits: that one would be paid on top."""
+    for charge in await tx.charges.of_order(order.id):
+        if charge.is_live:
+            other = there(await tx.charges.get_for_update(charge.id), charge.id).given_up(now=now)
+            await tx.charges.save(other)
+            if other.expires_at:
+                await tx.jobs.schedule(JobKind.EXPIRE_CHARGE, other.id, after_seconds=0)
+
+
+def _is_held_in_vain(before: Charge, result: ChargeResult) -> bool:
+    """The provider shows an amount that it holds for a charge that has ended here, and will not be revived."""
+    return result.outcome is Outcome.AUTHORIZED and not before.is_live and before.state is not ChargeState.SUCCEEDED
+
+
+def _request_ended(operation: Operation, charge: Charge, *, now: datetime) -> Charge:
+    match operation.kind:
+        case OperationKind.CAPTURE:
+            return charge.capture_ended(now=now)
+        case OperationKind.VOID:
+            return charge.void_ended(now=now)
+        case _:
+            return charge
 
 
 async def captured_of(tx: Transaction, order: Order) -> Money:
@@ -261,7 +303,9 @@ async def kept_of(tx: Transaction, order: Order) -> Money:
     return Money.total((charge.captured - charge.refunded for charge in charges), currency=order.currency)
 
 
-def _charge_events(order: Order, before: Charge, after: Charge, *, actor: str, now: datetime) -> Sequence[Event]:
+def _charge_events(
+    order: Order, before: Charge, after: Charge, *, refusal: Refusal | None, actor: str, now: datetime
+) -> Sequence[Event]:
     subjects = (after.id, order.id, after.customer_id)
     events = []
     if after.state is not before.state and after.state in _CHARGE_EVENTS:
@@ -274,7 +318,11 @@ def _charge_events(order: Order, before: Charge, after: Charge, *, actor: str, n
         }
         events.append(_event(_CHARGE_EVENTS[after.state], subjects, data, actor, after.livemode, now))
     if before.capture_requested and not after.capture_requested:
-        data = {"amount": before.capture_requested.minor_units, "currency": after.amount.currency}
+        data = {
+            "amount": before.capture_requested.minor_units,
+            "currency": after.amount.currency,
+            "providerCode": refusal.provider_code if refusal else None,
+        }
         events.append(_event(EventKind.CHARGE_CAPTURE_FAILED, subjects, data, actor, after.livemode, now))
     if after.review and not before.review:
         events.append(_review_opened(after, after.review, actor=actor, now=now))

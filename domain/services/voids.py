@@ -2,11 +2,12 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
-from domain.charges import Charge, ChargeState
+from domain.charges import Charge, ChargeState, ReviewReason
 from domain.clock import Clock
 from domain.deployment import Deployment
-from domain.errors import ChargeInProgress, ProviderRefused, ProviderUnavailable
+from domain.errors import ChargeInProgress, ChargeNotVoidable, ProviderRefused, ProviderUnavailable
 from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
@@ -18,13 +19,16 @@ from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, there
 from domain.services.operations import write_down
 from domain.services.sending import Sending
-from domain.services.teller import Teller
+from domain.services.settlement import Settlement
+from domain.services.teller import NothingHeard, Teller
 from domain.store import Store, Transaction
 
 LOOK_AGAIN_SECONDS = 60.0
 """How soon an expiry is tried again that met a payment under way, or a provider that did not answer."""
 
-_WAITING = (ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED)
+LONGEST_WAIT_SECONDS = 3_600.0
+REVIEW_AFTER = timedelta(days=1)
+"""An amount that could not be released for a day: somebody should ask the provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +38,33 @@ class VoidCharge:
 
 
 class VoidService:
-    def __init__(self, *, store: Store, teller: Teller, sending: Sending, clock: Clock, deployment: Deployment) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        teller: Teller,
+        settlement: Settlement,
+        sending: Sending,
+        clock: Clock,
+        deployment: Deployment,
+    ) -> None:
         self._store = store
         self._teller = teller
+        self._settlement = settlement
         self._sending = sending
         self._clock = clock
         self._deployment = deployment
 
     async def void(self, principal: Principal, command: VoidCharge) -> Charged:
-        """Call a charge off. Where it was too late the money is booked, and the charge comes back SUCCEEDED.
+        """Call a charge off.
 
-        ProviderUnavailable when nothing was sent, ProviderRefused when the provider refused: the charge is as it was.
+        ChargeNotVoidable where it was too late, and the money is booked; ProviderUnavailable when nothing was sent,
+        ProviderRefused when the provider refused: the charge is as it was.
         """
         principal.require(Permission.CAPTURES_WRITE)
         begun = await self._store.run(lambda tx: self._begin(tx, principal, command))
         if isinstance(begun, Operation):
-            await self._sending.send(begun, actor=principal.actor)
+            await self._sending.send(begun, actor=f"provider:{begun.account}")
         return await self._answer(begun.id if isinstance(begun, Operation) else begun)
 
     async def _begin(self, tx: Transaction, principal: Principal, command: VoidCharge) -> Operation | str:
@@ -65,10 +80,8 @@ class VoidService:
         async with self._store.reading() as tx:
             operation = there(await tx.operations.get(operation_id), operation_id)
             charge = there(await tx.charges.get(operation.charge_id), operation.charge_id)
-        if operation.is_finished and charge.state in _WAITING:
-            if operation.outcome is Outcome.NOT_SENT:
-                raise ProviderUnavailable
-            raise ProviderRefused("The provider did not call it off.", path=("chargeId",))
+        if operation.is_finished and operation.outcome not in (Outcome.VOIDED, Outcome.EXPIRED):
+            _raise_refusal(operation, charge)
         return Charged(order_id=charge.order_id, charge_id=charge.id)
 
     async def end_waiting(
@@ -83,7 +96,7 @@ class VoidService:
             if not charge.is_live or (only_if_overdue and not charge.is_overdue(now=self._clock.now())):
                 return None
             operation = await self._write_down(tx, charge, purpose, actor=actor, path="orderId")
-        return await self._sending.send(operation, actor=actor)
+        return await self._sending.send(operation, actor=f"provider:{operation.account}")
 
     async def _write_down(
         self, tx: Transaction, charge: Charge, purpose: VoidPurpose, *, actor: str, path: str
@@ -102,6 +115,9 @@ class VoidService:
             now=now,
             void_purpose=purpose,
         )
+        await tx.charges.save(charge.void_started(now=now))
+        if purpose is VoidPurpose.EXPIRE:
+            return operation  # nobody has asked for it; that it expired is told when it has
         await tx.events.add(
             new_event(
                 EventKind.CHARGE_VOID_REQUESTED,
@@ -111,7 +127,6 @@ class VoidService:
                 actor=actor,
                 livemode=charge.livemode,
                 now=now,
-                data={"purpose": purpose},
             )
         )
         return operation
@@ -128,7 +143,43 @@ class VoidService:
             return waiting
         with suppress(ChargeInProgress):
             await self.end_waiting(charge_id, VoidPurpose.EXPIRE, only_if_overdue=True, actor="system:expiry")
-        return None if await self._seconds_to_wait(charge_id) is None else LOOK_AGAIN_SECONDS
+        if await self._seconds_to_wait(charge_id) is None:
+            return None
+        return await self._seconds_to_try_again(charge_id)
+
+    async def _seconds_to_try_again(self, charge_id: str) -> float:
+        """Half of how long it is overdue; after a day, somebody is told."""
+        async with self._store.transaction() as tx:
+            _, charge = await lock_charge(tx, system("voids"), charge_id)
+            overdue = self._clock.now() - (charge.expires_at or self._clock.now())
+            if overdue > REVIEW_AFTER:
+                await self._settlement.open_review(tx, charge, ReviewReason.UNRESOLVED, actor="system:expiry")
+        return min(max(overdue.total_seconds() / 2, LOOK_AGAIN_SECONDS), LONGEST_WAIT_SECONDS)
+
+    # --- what is held for a charge that has ended -------------------------------------------------------------------
+
+    async def release(self, charge_id: str) -> float | None:
+        """Release what the provider holds for a charge that has ended here, if a fresh look shows that it does.
+
+        Returns after how many seconds to look again, None when nothing is held.
+        """
+        async with self._store.reading() as tx:
+            charge = await tx.charges.get(charge_id)
+        if charge is None or charge.is_live or charge.charge_ref is None:
+            return None
+        picture = await self._teller.fetch_charge(charge.account, charge.charge_ref)
+        if picture.outcome is Outcome.UNKNOWN:
+            raise NothingHeard(charge.charge_ref)
+        if picture.outcome is not Outcome.AUTHORIZED:
+            async with self._store.transaction() as tx:
+                await self._settlement.settle_charge(tx, charge_id, picture, actor="system:release")
+            return None
+        with suppress(ChargeInProgress):
+            async with self._store.transaction() as tx:
+                _, charge = await lock_charge(tx, system("voids"), charge_id)
+                operation = await self._write_down(tx, charge, VoidPurpose.CANCEL, actor="system:release", path="id")
+            await self._sending.send(operation, actor=f"provider:{operation.account}")
+        return LOOK_AGAIN_SECONDS
 
     async def _seconds_to_wait(self, charge_id: str) -> float | None:
         async with self._store.reading() as tx:
@@ -136,3 +187,11 @@ class VoidService:
         if charge is None or charge.expires_at is None:
             return None
         return max((charge.expires_at - self._clock.now()).total_seconds(), 0)
+
+
+def _raise_refusal(operation: Operation, charge: Charge) -> None:
+    if operation.outcome is Outcome.NOT_SENT:
+        raise ProviderUnavailable
+    if charge.state is ChargeState.SUCCEEDED:
+        raise ChargeNotVoidable(charge.state)
+    raise ProviderRefused("The provider did not call it off.", path=("chargeId",))

@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
             field=fields.CharField(db_default="AUTOMATIC", max_length=40),
         ),
         ops.AddField(model_name="Charge", name="capture_requested", field=fields.BigIntField(null=True)),
+        ops.AddField(model_name="Charge", name="void_requested_at", field=fields.DatetimeField(null=True)),
         ops.AddField(model_name="Charge", name="capture_before", field=fields.DatetimeField(null=True)),
         ops.AddConstraint(
             model_name="Charge",
@@ -27,7 +28,10 @@ class Migration(migrations.Migration):
         ),
         ops.AddConstraint(
             model_name="Charge",
-            constraint=CheckConstraint(check="capture_requested > 0", name="charges_capture_requested_positive"),
+            constraint=CheckConstraint(
+                check="capture_requested > 0 AND capture_requested <= authorized",
+                name="charges_capture_requested_positive",
+            ),
         ),
         ops.RemoveConstraint(model_name="Operation", name="operations_kind_known"),
         ops.AddConstraint(

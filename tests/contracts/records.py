@@ -155,6 +155,7 @@ def a_charge(order: Order, method: PaymentMethod, *, state: ChargeState = Charge
         return_url="https://shop.example/return?a=1",
         next_action=RedirectAction(url="https://bank.example/3ds", expires_at=LATER),
         action_expires_at=LATER,
+        void_requested_at=LATER,
         capture_before=LATER,
         decline_code=DeclineCode.INSUFFICIENT_FUNDS,
         failure_code=FailureCode.NOT_APPLIED,

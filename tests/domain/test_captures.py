@@ -117,6 +117,39 @@ class TestCapturing:
         assert (seen.next_check_at, seen.capture_requested) == (MUCH_LATER, usd(30))
 
 
+@pytest.mark.parametrize("taken", [1, 100])
+def test_money_that_no_capture_asked_for_is_booked_and_looked_at(taken: int) -> None:
+    charge = held(100).after(told(Outcome.SUCCEEDED, captured=usd(taken)), now=LATER)
+    assert (charge.captured, charge.review) == (usd(taken), Review(LATER, ReviewReason.UNREQUESTED_CAPTURE))
+
+
+def test_of_what_is_held_beyond_the_amount_nothing_can_be_captured() -> None:
+    charge = new_charge(100).after(told(Outcome.AUTHORIZED, authorized=usd(125)), now=NOW)
+    assert charge.capturable == usd(100)
+    assert new_charge(100).after(told(Outcome.AUTHORIZED, authorized=usd(80)), now=NOW).capturable == usd(80)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.VOIDED, Outcome.EXPIRED, Outcome.DECLINED, Outcome.FAILED])
+def test_a_capture_of_a_hold_that_ended_came_to_nothing(outcome: Outcome) -> None:
+    charge = held(100).capture_started(usd(30), now=LATER).after(told(outcome), now=MUCH_LATER)
+    assert (charge.capture_requested, charge.captured) == (None, usd(0))
+
+
+def test_while_it_is_called_off_nothing_can_be_captured() -> None:
+    charge = held(100).void_started(now=LATER)
+    assert (charge.capturable, charge.void_requested_at) == (usd(0), LATER)
+    assert charge.void_ended(now=MUCH_LATER).capturable == usd(100)
+    assert charge.after(told(Outcome.VOIDED), now=MUCH_LATER).void_requested_at is None
+
+
+def test_what_nobody_needs_any_more_is_overdue_at_once() -> None:
+    assert held().given_up(now=LATER).is_overdue(now=LATER)
+    waiting = new_charge(state=ChargeState.REQUIRES_ACTION, action_expires_at=UNTIL)
+    assert waiting.given_up(now=LATER).is_overdue(now=LATER)
+    ended = new_charge(state=ChargeState.SUCCEEDED)
+    assert ended.given_up(now=LATER) is ended
+
+
 @pytest.mark.parametrize("state", ChargeState)
 def test_only_what_waits_can_be_called_off(state: ChargeState) -> None:
     charge = new_charge(state=state)

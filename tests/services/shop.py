@@ -149,7 +149,7 @@ class Shop:
         *,
         principal: Principal = SHOP,
         initiator: Initiator = Initiator.CUSTOMER,
-        capture: CaptureMode = CaptureMode.AUTOMATIC,
+        capture: CaptureMode | None = None,
         payment_method_id: str | None = None,
         version: int | None = None,
     ) -> Charged:
@@ -367,7 +367,9 @@ def open_shop(
         store=store, teller=teller, settlement=settlement, sending=sending, clock=clock, deployment=deployment
     )
     captures = CaptureService(store=store, teller=teller, sending=sending, clock=clock, deployment=deployment)
-    voids = VoidService(store=store, teller=teller, sending=sending, clock=clock, deployment=deployment)
+    voids = VoidService(
+        store=store, teller=teller, settlement=settlement, sending=sending, clock=clock, deployment=deployment
+    )
     orders = OrderService(store=store, voids=voids, clock=clock, deployment=deployment)
     refunds = RefundService(
         store=store, teller=teller, settlement=settlement, detached=detached, clock=clock, deployment=deployment

@@ -2,11 +2,13 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from adapters.fake.charges import expire_waiting
 from domain.charges import ChargeState, ReviewReason
 from domain.errors import (
     CaptureAmountTooHigh,
@@ -16,6 +18,8 @@ from domain.errors import (
     CurrencyMismatch,
     IdempotencyConflict,
     NotFound,
+    OrderAlreadyPaid,
+    OrderHeld,
     OrderNotCancelable,
     PermissionDenied,
     ProviderRefused,
@@ -319,21 +323,204 @@ async def test_an_order_whose_money_was_captured_meanwhile_is_not_cancelled(shop
     with pytest.raises(OrderNotCancelable):
         await shop.orders.cancel(SHOP, charge.order_id, version=None)
 
-    assert (await shop.charge(charge.id)).captured == usd(20_00)
+    taken = await shop.charge(charge.id)
+    assert taken.captured == usd(20_00)
+    assert taken.review is not None
+    assert taken.review.reason is ReviewReason.UNREQUESTED_CAPTURE
     assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
     await shop.check(settled=True)
 
 
-async def test_an_expired_order_releases_what_is_held(shop: Shop, clock: MovableClock) -> None:
+async def test_an_order_that_is_held_does_not_expire_before_the_hold(shop: Shop, clock: MovableClock) -> None:
+    """Its customer was in time; when the hold is over too, the order is."""
     order_id = await shop.order(expires_at=clock.now() + timedelta(days=1))
     charge = await shop.paid(order_id, capture=CaptureMode.MANUAL)
 
     clock.advance(days=2)
     await shop.run_jobs()
+    assert (await shop.charge(charge.id)).state is ChargeState.AUTHORIZED
+    assert (await shop.order_row(order_id)).state is OrderState.PLACED
+    await shop.check()
 
+    clock.advance(days=6)
+    await shop.run_jobs(rounds=2)
     assert (await shop.charge(charge.id)).state is ChargeState.EXPIRED
     assert (await shop.order_row(order_id)).state is OrderState.EXPIRED
+    await shop.check(settled=True)
+
+
+SUPPORT = staff("sue", StaffRole.SUPPORT)
+
+
+@pytest.mark.parametrize("who", ["its customer", "support"])
+async def test_who_may_not_capture_cannot_release_by_cancelling(shop: Shop, who: str) -> None:
+    """The goods may be on their way."""
+    charge = await shop.authorized(20_00)
+    principal = SUPPORT if who == "support" else customer("ada", charge.customer_id)
+
+    with pytest.raises(OrderHeld):
+        await shop.orders.cancel(principal, charge.order_id, version=None)
+
+    assert (await shop.capture(charge.id)).state is ChargeState.SUCCEEDED
+    await shop.check(settled=True)
+
+
+@pytest.mark.parametrize(("fault", "error"), [("refuse", ProviderUnavailable), ("lose_answer", ChargeInProgress)])
+async def test_a_cancelled_order_says_why_it_could_not_be(shop: Shop, fault: str, error: type[Exception]) -> None:
+    charge = await shop.authorized(20_00)
+    shop.misbehave(f"void#1={fault}")
+
+    with pytest.raises(error):
+        await shop.orders.cancel(SHOP, charge.order_id, version=None)
+
+    await shop.run_jobs()
+    if error is ProviderUnavailable:
+        await shop.void(charge.id)
+    assert (await shop.charge(charge.id)).state is ChargeState.VOIDED
+    await shop.check(settled=True)
+
+
+async def test_an_order_that_was_paid_otherwise_takes_nothing_more(shop: Shop, clock: MovableClock) -> None:
+    """I1: a charge that was given up has paid after all, while another held the same amount."""
+    order_id = await shop.order(20_00)
+    shop.provider.between["charge"] = _hear_nothing
+    shop.provider.between["find_charge"] = _find_nothing
+    first = await shop.paid(order_id)
+    clock.advance(hours=1)
+    await shop.run_jobs(rounds=4)
+    assert (await shop.charge(first.id)).state is ChargeState.FAILED
+    shop.provider.between.clear()
+    second = await shop.paid(order_id, capture=CaptureMode.MANUAL)
+    assert second.state is ChargeState.AUTHORIZED
+
+    late = await shop.provider.charge(shop.provider.asked("charge")[0])
+    assert late.outcome is Outcome.SUCCEEDED
+    await shop.deliver_webhooks()
+    for job in await shop.jobs(JobKind.APPLY_WEBHOOK):
+        await shop.webhooks.apply(job["subject_id"], tries=1)
+    assert (await shop.order_row(order_id)).state is OrderState.COMPLETED
+    with pytest.raises((ChargeNotCapturable, OrderAlreadyPaid)):
+        await shop.capture(second.id)
+    await shop.run_jobs()
+
+    assert (await shop.charge(second.id)).state is ChargeState.EXPIRED
+    assert shop.bank.truth().captured(second.id) == 0
+    assert [each.state for each in shop.bank.truth().charges_of(second.id)] == ["voided"]
+    await shop.check(settled=True)
+
+
+async def _hear_nothing(_asked: Any, _ask: Ask) -> ChargeResult:
+    return ChargeResult(outcome=Outcome.UNKNOWN)
+
+
+async def _find_nothing(_asked: Any, _ask: Ask) -> None:
+    return None
+
+
+@pytest.mark.parametrize("fault", ["", "void#1=lose_answer", "void#1=refuse", "fetch_charge#1=error"])
+async def test_a_hold_that_appears_after_it_was_given_up_is_released(
+    shop: Shop, clock: MovableClock, fault: str
+) -> None:
+    """Its customer was told that nothing was charged; nothing shall be held either."""
+    order_id = await shop.order(20_00)
+    shop.provider.between["find_charge"] = _find_nothing
+    shop.provider.between["charge"] = die_before
+    given_up = await shop.paid(order_id, capture=CaptureMode.MANUAL)
+    shop.provider.between["charge"] = _hear_nothing
+    clock.advance(hours=1)
+    await shop.run_jobs(rounds=4)
+    assert (await shop.charge(given_up.id)).state is ChargeState.FAILED
+    shop.provider.between.clear()
+    held = await shop.provider.charge(shop.provider.asked("charge")[0])
+    assert held.outcome is Outcome.AUTHORIZED
+    shop.misbehave(fault)
+
+    await shop.deliver_webhooks()
+    for _ in range(4):
+        clock.advance(minutes=2)
+        await shop.run_jobs()
+
     assert [each.state for each in shop.bank.truth().charges] == ["voided"]
+    assert await shop.jobs(JobKind.RELEASE_HOLD) == []
+    assert (await shop.charge(given_up.id)).state is ChargeState.VOIDED
+    await shop.check(settled=True)
+
+
+async def test_never_more_is_captured_than_was_asked_for(shop: Shop) -> None:
+    """A provider may hold more: for a tip, or by an estimate."""
+
+    async def hold_more(_asked: Any, ask: Ask) -> ChargeResult:
+        told: ChargeResult = await ask()
+        return replace(told, authorized=usd(25_00))
+
+    shop.provider.between["charge"] = hold_more
+    charge = await shop.authorized(20_00)
+
+    assert (charge.authorized, charge.capturable) == (usd(25_00), usd(20_00))
+    with pytest.raises(CaptureAmountTooHigh):
+        await shop.capture(charge.id, 20_01)
+    assert (await shop.capture(charge.id)).captured == usd(20_00)
+    await shop.check(settled=True)
+
+
+async def test_a_hold_that_cannot_be_released_is_looked_at_by_somebody(shop: Shop, clock: MovableClock) -> None:
+    charge = await shop.authorized(20_00)
+
+    async def refuse(_asked: Any, _ask: Ask) -> ChargeResult:
+        return ChargeResult(outcome=Outcome.DECLINED)
+
+    async def still_held(_asked: Any, _ask: Ask) -> ChargeResult:
+        return ChargeResult(outcome=Outcome.AUTHORIZED, charge_ref=charge.charge_ref, authorized=usd(20_00))
+
+    shop.provider.between |= {"void": refuse, "fetch_charge": still_held}
+    clock.advance(days=7, seconds=1)
+    waits: list[float] = []
+    for _ in range(14):
+        await shop.run_jobs()
+        waits.append(await shop.voids.expire(charge.id) or 0)
+        clock.advance(seconds=waits[-1])
+    assert waits[0] == 60
+    assert waits == sorted(waits)
+    assert max(waits) <= 3_600
+
+    clock.advance(days=1)
+    await shop.run_jobs()
+    stuck = await shop.charge(charge.id)
+    assert (stuck.state, stuck.review and stuck.review.reason) == (ChargeState.AUTHORIZED, ReviewReason.UNRESOLVED)
+    assert "CHARGE_VOID_REQUESTED" not in await shop.events(charge.id), "the story is not filled with tries"
+    shop.provider.between.clear()
+    clock.advance(hours=1)
+    await shop.run_jobs()
+    assert (await shop.charge(charge.id)).state is ChargeState.EXPIRED
+    await shop.check(settled=True)
+
+
+async def test_a_void_that_is_declined_leaves_the_charge_as_it_is(shop: Shop) -> None:
+    charge = await shop.authorized(20_00)
+
+    async def decline(_asked: Any, _ask: Ask) -> ChargeResult:
+        return ChargeResult(outcome=Outcome.DECLINED)
+
+    shop.provider.between["void"] = decline
+    with pytest.raises(ProviderRefused):
+        await shop.void(charge.id)
+
+    held = await shop.charge(charge.id)
+    assert (held.state, held.void_requested_at, held.capturable) == (ChargeState.AUTHORIZED, None, usd(20_00))
+
+
+async def test_a_deployment_may_hold_by_default_and_who_captures_decides_otherwise(new_shop: OpenShop) -> None:
+    shop = new_shop(capture=CaptureMode.MANUAL)
+    order_id = await shop.order()
+    buyer = customer("ada", (await shop.order_row(order_id)).customer_id)
+
+    with pytest.raises(PermissionDenied):
+        await shop.pay(order_id, principal=buyer, capture=CaptureMode.AUTOMATIC)
+    charge = await shop.paid(order_id, principal=buyer)
+
+    assert (charge.state, charge.capture_mode) == (ChargeState.AUTHORIZED, CaptureMode.MANUAL)
+    await shop.void(charge.id)
+    assert (await shop.paid(order_id, capture=CaptureMode.AUTOMATIC)).state is ChargeState.SUCCEEDED
     await shop.check(settled=True)
 
 
@@ -381,23 +568,18 @@ async def test_where_the_provider_names_no_deadline_we_release_at_ours(new_shop:
 
 async def test_the_banks_word_that_the_hold_is_over_is_heard(shop: Shop, clock: MovableClock) -> None:
     charge = await shop.authorized(20_00)
-    clock.advance(days=8)
+    clock.advance(days=7)
 
-    async def lapse(_asked: Any, ask: Ask) -> Any:
-        return await ask()
-
-    shop.provider.between["void"] = lapse
-    async with shop.store.transaction() as tx:
-        assert charge.charge_ref is not None
-        picture = await shop.provider.fetch_charge(charge_ref=charge.charge_ref)
-        await shop.settlement.settle_charge(tx, charge.id, picture, actor="webhook:test")
+    await shop.bank.run(expire_waiting)
+    await shop.deliver_webhooks()
+    await shop.run_jobs()
 
     assert (await shop.charge(charge.id)).state is ChargeState.EXPIRED
     assert await shop.jobs() == []
     await shop.check(settled=True)
 
 
-async def test_a_capture_just_before_the_end_wins_over_the_expiry(shop: Shop, clock: MovableClock) -> None:
+async def test_a_capture_that_reaches_the_bank_too_late_has_taken_nothing(shop: Shop, clock: MovableClock) -> None:
     charge = await shop.authorized(20_00)
     shop.provider.between["capture"] = die_before
     await shop.capture(charge.id)
@@ -407,7 +589,22 @@ async def test_a_capture_just_before_the_end_wins_over_the_expiry(shop: Shop, cl
     await shop.run_jobs(rounds=3)
 
     ended = await shop.charge(charge.id)
-    assert (ended.state, ended.captured) == (ChargeState.EXPIRED, usd(0)), "the request had never left, and now is late"
+    assert (ended.state, ended.captured, ended.capture_requested) == (ChargeState.EXPIRED, usd(0), None)
+    assert (await shop.events(charge.id))[-2:] == ["CHARGE_EXPIRED", "CHARGE_CAPTURE_FAILED"]
+    await shop.check(settled=True)
+
+
+async def test_a_capture_just_before_the_end_wins_over_the_expiry(shop: Shop, clock: MovableClock) -> None:
+    charge = await shop.authorized(20_00)
+    clock.advance(days=6, hours=23)
+    shop.provider.between["capture"] = die_after
+    await shop.capture(charge.id)
+    clock.advance(hours=2)
+
+    await shop.run_jobs(rounds=3)
+
+    assert (await shop.charge(charge.id)).captured == usd(20_00)
+    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
     await shop.check(settled=True)
 
 
@@ -490,7 +687,9 @@ async def test_a_provider_that_refuses_a_capture_still_holds(shop: Shop) -> None
     del shop.provider.between["capture"]
     await shop.check()
 
-    assert (await shop.capture(charge.id)).state is ChargeState.SUCCEEDED
+    assert (await shop.capture(charge.id, key="other")).state is ChargeState.SUCCEEDED
+    with pytest.raises(ProviderRefused):
+        await shop.capture(charge.id, key="k")  # what that request came to, whatever another has done since
     await shop.check(settled=True)
 
 
@@ -499,8 +698,11 @@ async def test_a_capture_of_what_the_bank_released_shows_what_became_of_it(shop:
     with shop.bank.open() as books:
         books.write("UPDATE charges SET state = 'voided'")
 
-    ended = await shop.capture(charge.id)
+    for _ in range(2):
+        with pytest.raises(ChargeNotCapturable, match="voided"):
+            await shop.capture(charge.id, key="k")
 
+    ended = await shop.charge(charge.id)
     assert (ended.state, ended.captured, ended.released) == (ChargeState.VOIDED, usd(0), usd(20_00))
     await shop.check(settled=True)
 
@@ -531,6 +733,7 @@ async def test_a_void_whose_answer_is_lost_is_finished_later(shop: Shop, fault: 
 
     waiting = await shop.void(charge.id, key="k")
     assert (waiting.state, waiting.next_check_at is not None) == (ChargeState.AUTHORIZED, True)
+    assert (waiting.void_requested_at is not None, waiting.capturable) == (True, usd(0))
     with pytest.raises(ChargeInProgress):
         await shop.capture(charge.id)
     await shop.run_jobs()
