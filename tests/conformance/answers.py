@@ -11,15 +11,18 @@ from graphql import (
     GraphQLOutputType,
     GraphQLSchema,
     InlineFragmentNode,
+    NameNode,
     OperationDefinitionNode,
     SelectionSetNode,
     TypeInfo,
     TypeInfoVisitor,
     Visitor,
+    get_named_type,
     is_abstract_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
+    is_required_argument,
     parse,
     print_ast,
     visit,
@@ -34,6 +37,41 @@ def with_typenames(text: str, schema: GraphQLSchema) -> str:
     """The document with `__typename` wherever a value may be of several types: an answer alone does not tell."""
     info = TypeInfo(schema)
     return print_ast(visit(parse(text), TypeInfoVisitor(info, _AddTypenames(info))))
+
+
+def with_more(text: str, schema: GraphQLSchema) -> str:
+    """The document with every plain field of each object that it asks for, and without pages and filters of lists.
+
+    What is made up at random asks for little, and seldom for a page that there is.
+    """
+    info = TypeInfo(schema)
+    return print_ast(visit(parse(text), TypeInfoVisitor(info, _AddMore(info))))
+
+
+class _AddMore(Visitor):
+    def __init__(self, info: TypeInfo) -> None:
+        super().__init__()
+        self._info = info
+
+    def leave_field(self, node: FieldNode, *_: Any) -> FieldNode | None:
+        field = self._info.get_field_def()
+        if field is None or "first" not in field.args:
+            return None
+        return FieldNode(alias=node.alias, name=node.name, directives=node.directives, selection_set=node.selection_set)
+
+    def leave_selection_set(self, node: SelectionSetNode, *_: Any) -> SelectionSetNode | None:
+        type_ = self._info.get_parent_type()
+        if not isinstance(type_, GraphQLObjectType) or type_.name in ("Query", "Mutation"):
+            return None
+        asked = {field.name.value for field in node.selections if isinstance(field, FieldNode)}
+        more = [
+            FieldNode(name=NameNode(value=name))
+            for name, field in type_.fields.items()
+            if name not in asked
+            and is_leaf_type(get_named_type(field.type))
+            and not any(map(is_required_argument, field.args.values()))
+        ]
+        return SelectionSetNode(selections=(*node.selections, *more))
 
 
 class _AddTypenames(Visitor):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from graphql import build_schema
 
-from tests.conformance.answers import has_no_value_at, misfits, with_typenames
+from tests.conformance.answers import has_no_value_at, misfits, with_more, with_typenames
 
 SCHEMA = build_schema("""
     interface Node { id: ID! }
@@ -60,6 +60,11 @@ def test_an_answer_that_fits(document: str, data: dict[str, Any]) -> None:
 )
 def test_an_answer_that_does_not_fit(document: str, data: dict[str, Any]) -> None:
     assert len(misfits(SCHEMA, with_typenames(document, SCHEMA), data)) == 1
+
+
+def test_more_is_asked_for_than_was_made_up() -> None:
+    more = with_more("{ boat { twin { id } } }", SCHEMA)
+    assert " ".join(more.split()) == "{ boat { twin { id name length mood } id name length mood } }"
 
 
 def test_an_error_stands_where_the_answer_is_null() -> None:
