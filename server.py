@@ -23,6 +23,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from types import FrameType
 from typing import Annotated, Any
 
@@ -45,13 +46,14 @@ from adapters.logs import configure_logs
 from adapters.settings import DocumentsOnly, Settings, SettingsWrong, load_settings
 from adapters.tokens import JwksVerifier, SecretVerifier, Verifier
 from adapters.worker import Worker
+from domain.audit import acting_as
 from domain.clock import SystemClock
 from domain.deployment import Providers
 from domain.detached import Detached
 from domain.errors import PaydeskError
-from domain.principals import Permission, Principal, StaffRole
+from domain.principals import Permission, Principal, StaffRole, operator
 from domain.services.accounts import ProviderAccountService, note_default_account
-from domain.services.api_keys import ApiKeyService
+from domain.services.api_keys import ApiKeyService, CreateApiKey, RotateApiKey
 from domain.services.auditing import AuditedStore
 from domain.services.background import Background
 from domain.services.captures import CaptureService
@@ -194,6 +196,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                 store=store,
                 services=Services(
                     accounts=accounts,
+                    api_keys=api_keys,
                     customers=customers,
                     products=ProductService(store=store, clock=clock, deployment=deployment),
                     payment_methods=payment_methods,
@@ -213,7 +216,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                     store=store,
                     api_keys=api_keys,
                     verifier=verifier,
-                    admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
+                    admin_keys=settings.admin_keys,
                     public_catalogue=settings.public_catalogue,
                 ),
                 verifier=verifier,
@@ -552,7 +555,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-keys = typer.Typer(help="Server keys: made, listed, revoked.", no_args_is_help=True)
+keys = typer.Typer(help="Server keys: made, listed, rotated, revoked.", no_args_is_help=True)
 cli.add_typer(keys, name="keys")
 
 
@@ -631,14 +634,20 @@ def keys_create_command(
     scope: Annotated[
         list[Permission] | None, typer.Option(help="What it may do; can be given more than once. All by default.")
     ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help="After how many days it ends; never if not given.")
+    ] = None,
 ) -> None:
     """Make a server key and print it: it can be seen this once."""
 
     async def create(settings: Settings) -> None:
         async with _api_keys(settings) as api_keys:
-            key, secret = await api_keys.create(name, frozenset(scope or Permission))
-        typer.echo(f"{key.id}  {key.name}", err=True)
-        typer.echo(secret)
+            expires_at = SystemClock().now() + timedelta(days=days) if days else None
+            wanted = CreateApiKey(name=name, permissions=frozenset(scope or Permission), expires_at=expires_at)
+            with acting_as(operator(), "keys create"):
+                issued = await api_keys.create(operator(), wanted)
+        typer.echo(f"{issued.key.id}  {issued.key.name}", err=True)
+        typer.echo(issued.secret)
 
     _run(create)
 
@@ -652,13 +661,34 @@ def keys_list_command() -> None:
             made = await api_keys.all()
             if not made:
                 typer.echo("There are no keys yet: paydesk keys create NAME makes one.")
+            now = SystemClock().now()
             for key in made:
-                state = "revoked" if key.revoked_at else "active"
+                state = "revoked" if key.revoked_at else "active" if key.is_active(now=now) else "expired"
                 used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
                 scopes = "all" if key.permissions == frozenset(Permission) else ", ".join(sorted(key.permissions))
-                typer.echo(f"{key.id}  {state:8}  {used:16}  {key.name}  ({scopes})")
+                typer.echo(f"{key.id}  {state:8}  {used:16}  …{key.last4 or '????'}  {key.name}  ({scopes})")
 
     _run(show)
+
+
+@keys.command("rotate")
+def keys_rotate_command(
+    key_id: Annotated[str, typer.Argument(help="`key_…`, as `keys list` shows it.")],
+    overlap: Annotated[int, typer.Option(min=0, max=168, help="For how many hours the old secret stays good.")] = 24,
+) -> None:
+    """Give a server key a new secret and print it: it can be seen this once. The old one ends after the overlap."""
+
+    async def rotate(settings: Settings) -> None:
+        async with _api_keys(settings) as api_keys:
+            with acting_as(operator(), "keys rotate"):
+                wanted = RotateApiKey(key_id=key_id, overlap=timedelta(hours=overlap))
+                issued = await api_keys.rotate(operator(), wanted)
+        ends = issued.key.previous_ends_at
+        until = f"until {ends:%Y-%m-%d %H:%M} UTC" if ends else "no more"
+        typer.echo(f"{issued.key.id}  {issued.key.name}: the old secret is good {until}.", err=True)
+        typer.echo(issued.secret)
+
+    _run(rotate)
 
 
 @keys.command("revoke")
@@ -667,7 +697,8 @@ def keys_revoke_command(key_id: Annotated[str, typer.Argument(help="`key_…`, a
 
     async def revoke(settings: Settings) -> None:
         async with _api_keys(settings) as api_keys:
-            key = await api_keys.revoke(key_id)
+            with acting_as(operator(), "keys revoke"):
+                key = await api_keys.revoke(operator(), key_id)
         typer.echo(f"{key.id} is revoked.")
 
     _run(revoke)
@@ -749,7 +780,8 @@ async def _api_keys(settings: Settings) -> AsyncIterator[ApiKeyService]:
             await migrate(database)
         if missing := await _migrations_to_run(database):
             raise SettingsWrong(missing)
-        yield ApiKeyService(store=TortoiseStore(database), clock=SystemClock())
+        clock = SystemClock()
+        yield ApiKeyService(store=AuditedStore(TortoiseStore(database), clock=clock), clock=clock)
 
 
 def _run(command: Callable[[Settings], Awaitable[None]]) -> None:

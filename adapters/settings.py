@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     admin_key: SecretStr | None = Field(
         None, description="While it is set, this key may do everything. At least 32 characters."
     )
+    admin_key_previous: SecretStr | None = Field(
+        None, description="The admin key before, good beside it while `PAYDESK_ADMIN_KEY` is being replaced."
+    )
     jwt_secret: SecretStr | None = Field(
         None, description="Tokens are signed with this secret (HS256). At least 32 characters. Not with a JWKS."
     )
@@ -182,7 +185,7 @@ class Settings(BaseSettings):
         field = cls.model_fields[info.field_name]
         return None if field.default is PydanticUndefined else field.default
 
-    @field_validator("admin_key", "jwt_secret", "fake_api_key")
+    @field_validator("admin_key", "admin_key_previous", "jwt_secret", "fake_api_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         shortest = _SHORTEST_FAKE_KEY if info.field_name == "fake_api_key" else _SHORTEST_SECRET
@@ -236,6 +239,8 @@ class Settings(BaseSettings):
         wrong = []
         if self.jwt_secret and self.jwks_url:
             wrong.append("PAYDESK_JWT_SECRET and PAYDESK_JWKS_URL exclude each other: set one of them.")
+        if self.admin_key_previous and not self.admin_key:
+            wrong.append("PAYDESK_ADMIN_KEY_PREVIOUS goes with PAYDESK_ADMIN_KEY: it is the one before.")
         if (self.jwt_secret or self.jwks_url) and not self.jwt_issuer:
             wrong.append("PAYDESK_JWT_ISSUER has to be set with PAYDESK_JWT_SECRET or PAYDESK_JWKS_URL.")
         if self.jwks_url and not self.is_development and not self.jwks_url.lower().startswith("https://"):
@@ -274,6 +279,10 @@ class Settings(BaseSettings):
         if self.is_development:
             return "fake"
         raise SettingsWrong(["PAYDESK_PROVIDER has to be set: who moves the money? Outside production, `fake` may."])
+
+    @property
+    def admin_keys(self) -> list[str]:
+        return [key.get_secret_value() for key in (self.admin_key, self.admin_key_previous) if key]
 
     @property
     def serves_graphiql(self) -> bool:

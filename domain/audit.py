@@ -89,7 +89,7 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
             "failure_code",
         }
     ),
-    ApiKey: frozenset({"name", "permissions", "last_used_at", "revoked_at"}),
+    ApiKey: frozenset({"name", "last4", "permissions", "expires_at", "previous_ends_at", "last_used_at", "revoked_at"}),
 }
 """The fields whose values are told; None for all, of what is no person's."""
 

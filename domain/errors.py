@@ -50,6 +50,8 @@ class ErrorCode(StrEnum):
     PAYMENT_METHOD_MISSING = "PAYMENT_METHOD_MISSING"
     PAYMENT_METHOD_NOT_USABLE = "PAYMENT_METHOD_NOT_USABLE"
     PAYMENT_METHOD_IN_USE = "PAYMENT_METHOD_IN_USE"
+    API_KEY_NOT_ACTIVE = "API_KEY_NOT_ACTIVE"
+    API_KEY_IN_USE = "API_KEY_IN_USE"
     UNSUPPORTED_BY_PROVIDER = "UNSUPPORTED_BY_PROVIDER"
     ACCOUNT_NOT_CONFIGURED = "ACCOUNT_NOT_CONFIGURED"
     PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
@@ -341,6 +343,20 @@ class PaymentMethodInUse(Conflict):
 
 
 # --- the provider ---------------------------------------------------------------------------------------------------
+
+
+class ApiKeyNotActive(Conflict):
+    code = ErrorCode.API_KEY_NOT_ACTIVE
+
+    def __init__(self) -> None:
+        super().__init__("The key is revoked or has expired; make another.", path=("apiKeyId",))
+
+
+class ApiKeyInUse(Conflict):
+    code = ErrorCode.API_KEY_IN_USE
+
+    def __init__(self) -> None:
+        super().__init__("A key does not revoke itself: use another one, or the command line.", path=("apiKeyId",))
 
 
 class UnsupportedByProvider(PaydeskError):

@@ -51,6 +51,9 @@ class Permission(StrEnum):
     CAPTURES_WRITE = "CAPTURES_WRITE"
     """Taking what a charge holds, or releasing it."""
     REFUNDS_WRITE = "REFUNDS_WRITE"
+    KEYS_READ = "KEYS_READ"
+    KEYS_WRITE = "KEYS_WRITE"
+    """Making, rotating and revoking server keys; nobody gives one a scope that they do not have."""
     AUDIT_READ = "AUDIT_READ"
     """What the staff changed, before and after."""
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
+from domain.api_keys import ApiKey
 from domain.audit import AuditEntry
 from domain.charges import Charge, ChargeState
 from domain.customers import Customer, ProviderAccount
@@ -137,6 +138,11 @@ class EventFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKeyFilter:
+    revoked: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
     actor: str | None = None
     action: str | None = None
@@ -190,7 +196,7 @@ def charge_sort_key(charge: Charge, sort: str) -> SortKey:
     return (charge.amount.minor_units, charge.id) if by_amount else (charge.id,)
 
 
-def id_sort_key(record: Customer | Price | PaymentMethod | Refund | Event | AuditEntry, _sort: str) -> SortKey:
+def id_sort_key(record: Customer | Price | PaymentMethod | Refund | Event | AuditEntry | ApiKey, _sort: str) -> SortKey:
     return (record.id,)
 
 
@@ -238,6 +244,8 @@ class Queries(Protocol):
     def refunds(self) -> Reads[Refund, RefundFilter]: ...
     @property
     def events(self) -> Reads[Event, EventFilter]: ...
+    @property
+    def api_keys(self) -> Reads[ApiKey, ApiKeyFilter]: ...
     @property
     def audit(self) -> Reads[AuditEntry, AuditFilter]: ...
 

@@ -10,6 +10,7 @@ from domain.deployment import Deployment, Providers
 from domain.principals import Permission, Principal
 from domain.queries import Queries, Viewer
 from domain.services.accounts import ProviderAccountService
+from domain.services.api_keys import ApiKeyService
 from domain.services.captures import CaptureService
 from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
@@ -27,6 +28,7 @@ class Services:
     """The use cases that the schema offers; `server.py` builds them."""
 
     accounts: ProviderAccountService
+    api_keys: ApiKeyService
     customers: CustomerService
     products: ProductService
     payment_methods: PaymentMethodService

@@ -43,6 +43,8 @@ UserErrorCode = described_enum(
         ErrorCode.PAYMENT_METHOD_MISSING: "No payment method was named and the customer has no default.",
         ErrorCode.PAYMENT_METHOD_NOT_USABLE: "The payment method is not active.",
         ErrorCode.PAYMENT_METHOD_IN_USE: "A payment with this payment method is under way.",
+        ErrorCode.API_KEY_NOT_ACTIVE: "The key is revoked or has expired.",
+        ErrorCode.API_KEY_IN_USE: "A key cannot revoke itself.",
         ErrorCode.UNSUPPORTED_BY_PROVIDER: "The deployment's payment provider cannot do this.",
         ErrorCode.ACCOUNT_NOT_CONFIGURED: "It was made with a provider account that this deployment no longer has.",
         ErrorCode.PROVIDER_UNAVAILABLE: "The provider cannot be reached. Nothing happened; try again.",

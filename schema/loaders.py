@@ -120,6 +120,7 @@ class Loaders:
         self.refunds = ById(queries.refunds, viewer)
         self.events = ById(queries.events, viewer)
         # Nobody's own: whoever may see one may see all, and is asked for that before.
+        self.api_keys = ById(queries.api_keys, Viewer(sees_all=True))
         self.audit = ById(queries.audit, Viewer(sees_all=True))
 
         self.orders_of_customer = PagesOf(queries.orders, Relation.CUSTOMER, viewer, budget)

@@ -21,6 +21,7 @@ MOST_IDS = 100
 _NEEDS = {
     IdPrefix.PRODUCT: Permission.CATALOGUE_READ,
     IdPrefix.PRICE: Permission.CATALOGUE_READ,
+    IdPrefix.API_KEY: Permission.KEYS_READ,
     IdPrefix.AUDIT_ENTRY: Permission.AUDIT_READ,
 }
 """Everything else is a record of somebody, and needs RECORDS_READ."""
@@ -93,5 +94,6 @@ def _loaders(info: Info) -> dict[IdPrefix, ById[Any]]:
         IdPrefix.CHARGE: loaders.charges,
         IdPrefix.REFUND: loaders.refunds,
         IdPrefix.EVENT: loaders.events,
+        IdPrefix.API_KEY: loaders.api_keys,
         IdPrefix.AUDIT_ENTRY: loaders.audit,
     }

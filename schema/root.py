@@ -6,6 +6,7 @@ import strawberry
 from graphql import get_named_type
 from strawberry.schema.config import StrawberryConfig
 
+from schema.api_keys import ApiKeyMutation, ApiKeyQuery
 from schema.audit import AuditQuery, audit_mutations
 from schema.charges import ChargeMutation, ChargeQuery
 from schema.customers import CustomerMutation, CustomerQuery
@@ -24,7 +25,9 @@ from schema.timeline import Event
     description="Reading. Lists are connections, newest first. What is not yours reads as missing, and a field that "
     "fails is null beside an error."
 )
-class Query(NodeQuery, CustomerQuery, ProductQuery, OrderQuery, ChargeQuery, RefundQuery, ProviderQuery, AuditQuery):
+class Query(
+    NodeQuery, CustomerQuery, ProductQuery, OrderQuery, ChargeQuery, RefundQuery, ProviderQuery, ApiKeyQuery, AuditQuery
+):
     pass
 
 
@@ -39,6 +42,7 @@ class Mutation(
     OrderMutation,
     ChargeMutation,
     RefundMutation,
+    ApiKeyMutation,
     NodeMutation,
 ):
     pass

@@ -1,16 +1,43 @@
-"""Server keys: made, listed, revoked, and recognized."""
+"""Server keys: made, rotated, revoked, and recognized."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from domain.api_keys import KEY_PREFIX, ApiKey, hash_of, new_api_key
+from domain.api_keys import DEFAULT_OVERLAP, KEY_PREFIX, LONGEST_OVERLAP, ApiKey, hash_of, new_api_key, new_secret
 from domain.clock import Clock
-from domain.errors import NotFound
+from domain.errors import ApiKeyInUse, InvalidInput, NotFound, PermissionDenied
+from domain.idempotency import KeyedRequest
 from domain.principals import Permission, Principal, server
-from domain.store import Store
+from domain.services.keyed import claim
+from domain.services.locking import there
+from domain.store import Store, Transaction
 from domain.texts import clean_text
 
 LAST_USED_EVERY_SECONDS = 60
 """How often the moment of the last use is written: to the minute tells an operator enough, and saves a write a call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateApiKey:
+    name: str
+    permissions: frozenset[Permission]
+    expires_at: datetime | None = None
+    request: KeyedRequest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotateApiKey:
+    key_id: str
+    overlap: timedelta = DEFAULT_OVERLAP
+    request: KeyedRequest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    key: ApiKey
+    secret: str | None
+    """Seen this once; None in the answer to a repeat."""
 
 
 class ApiKeyService:
@@ -18,36 +45,64 @@ class ApiKeyService:
         self._store = store
         self._clock = clock
 
-    async def create(self, name: str, permissions: frozenset[Permission]) -> tuple[ApiKey, str]:
-        """The key and its secret, which can be seen this once."""
-        key, secret = new_api_key(clean_text(name, "name"), permissions, now=self._clock.now())
+    async def create(self, principal: Principal, command: CreateApiKey) -> Issued:
+        principal.require(Permission.KEYS_WRITE)
+        _check_may_give(principal, command.permissions)
+        if not command.permissions:
+            raise InvalidInput("A key needs a scope at least.", path=("scopes",))
+        name = clean_text(command.name, "name")
+        now = self._clock.now()
+        if command.expires_at and command.expires_at <= now:
+            raise InvalidInput("This moment has passed already.", path=("expiresAt",))
+        key, secret = new_api_key(name, command.permissions, expires_at=command.expires_at, now=now)
         async with self._store.transaction() as tx:
+            if made := await claim(tx, command.request, key.id, now=now):
+                return Issued(key=there(await tx.api_keys.get(made), made), secret=None)
             await tx.api_keys.insert(key)
-        return key, secret
+        return Issued(key=key, secret=secret)
+
+    async def rotate(self, principal: Principal, command: RotateApiKey) -> Issued:
+        """Give it a new secret. The old one ends by itself, at once when there is no overlap."""
+        principal.require(Permission.KEYS_WRITE)
+        if not timedelta() <= command.overlap <= LONGEST_OVERLAP:
+            raise InvalidInput("Two secrets can be good for 168 hours at most.", path=("overlapHours",))
+        now = self._clock.now()
+        secret = new_secret()
+        async with self._store.transaction() as tx:
+            if made := await claim(tx, command.request, command.key_id, now=now):
+                return Issued(key=there(await tx.api_keys.get(made), made), secret=None)
+            key = await _lock(tx, command.key_id)
+            # Whoever holds the new secret may do what the key may.
+            _check_may_give(principal, key.permissions)
+            rotated = key.rotated(secret, overlap=command.overlap, now=now)
+            await tx.api_keys.save(rotated)
+        return Issued(key=rotated, secret=secret)
+
+    async def revoke(self, principal: Principal, key_id: str) -> ApiKey:
+        """At once, whatever it may do: taking trust away needs less than giving it."""
+        principal.require(Permission.KEYS_WRITE)
+        if principal.name == server(key_id, frozenset()).name:
+            raise ApiKeyInUse
+        async with self._store.transaction() as tx:
+            revoked = (await _lock(tx, key_id)).revoked(now=self._clock.now())
+            await tx.api_keys.save(revoked)
+        return revoked
 
     async def all(self) -> Sequence[ApiKey]:
         async with self._store.reading() as tx:
             return await tx.api_keys.all()
 
-    async def revoke(self, key_id: str) -> ApiKey:
-        async with self._store.transaction() as tx:
-            key = await tx.api_keys.get(key_id)
-            if key is None:
-                raise NotFound("key")
-            revoked = key.revoked(now=self._clock.now())
-            await tx.api_keys.save(revoked)
-        return revoked
-
     async def principal_of(self, secret: str) -> Principal | None:
-        """Who bears this key; None for a key that is unknown or revoked."""
+        """Who bears this key; None for a key that is unknown, revoked or over."""
         if not secret.startswith(KEY_PREFIX):
             return None
+        secret_hash = hash_of(secret)
         async with self._store.reading() as tx:
-            key = await tx.api_keys.find_by_hash(hash_of(secret))
-        if key is None or key.revoked_at:
+            key = await tx.api_keys.find_by_hash(secret_hash)
+        if key is None or not key.opens(secret_hash, now=self._clock.now()):
             return None
         await self._touch(key)
-        return server(key.id, key.permissions)
+        return replace(server(key.id, key.permissions), expires_at=key.ends_at(secret_hash))
 
     async def _touch(self, key: ApiKey) -> None:
         now = self._clock.now()
@@ -55,3 +110,15 @@ class ApiKeyService:
             return
         async with self._store.transaction() as tx:
             await tx.api_keys.mark_used(key.id, now=now)
+
+
+def _check_may_give(principal: Principal, permissions: frozenset[Permission]) -> None:
+    if not permissions <= principal.permissions:
+        raise PermissionDenied("A key can have no scope that you do not have yourself.", path=("scopes",))
+
+
+async def _lock(tx: Transaction, key_id: str) -> ApiKey:
+    key = await tx.api_keys.get_for_update(key_id)
+    if key is None:
+        raise NotFound("key", path=("apiKeyId",))
+    return key

@@ -13,10 +13,14 @@ class ApiKeys:
         self._session = session
 
     async def find_by_hash(self, secret_hash: str) -> ApiKey | None:
-        return optional(api_key_from_row, await self._session.row(models.ApiKey, "secret_hash = $1", secret_hash))
+        condition = "secret_hash = $1 OR previous_secret_hash = $1"
+        return optional(api_key_from_row, await self._session.row(models.ApiKey, condition, secret_hash))
 
     async def get(self, key_id: str) -> ApiKey | None:
         return optional(api_key_from_row, await self._session.row(models.ApiKey, "id = $1", key_id))
+
+    async def get_for_update(self, key_id: str) -> ApiKey | None:
+        return optional(api_key_from_row, await self._session.locked_row(models.ApiKey, "id = $1", key_id))
 
     async def all(self) -> Sequence[ApiKey]:
         """Oldest first; revoked ones too."""

@@ -9,6 +9,7 @@ from typing import Final
 from domain.customers import ProviderAccount
 from domain.orders import OrderLine
 from persistence.database import Database
+from persistence.queries.api_keys import api_keys
 from persistence.queries.audit import audit_entries
 from persistence.queries.charges import charges
 from persistence.queries.customers import accounts_of_customers, customers
@@ -34,6 +35,7 @@ class TortoiseQueries:
         self.charges: Final = charges(database)
         self.refunds: Final = refunds(database)
         self.events: Final = events(database)
+        self.api_keys: Final = api_keys(database)
         self.audit: Final = audit_entries(database)
 
     async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]:

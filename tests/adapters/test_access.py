@@ -16,10 +16,12 @@ from domain.principals import (
     Permission,
     PrincipalKind,
     StaffRole,
+    operator,
 )
 from domain.services.api_keys import LAST_USED_EVERY_SECONDS, ApiKeyService
 from persistence.database import Database
 from persistence.store import TortoiseStore
+from tests.keys import make_key
 
 ADMIN_KEY = "the-admin-key-of-these-tests-0123456789"
 VERIFIER = SecretVerifier(secret="s" * 40, issuer="https://id.test/")
@@ -60,7 +62,7 @@ def access_with(store: TortoiseStore, api_keys: ApiKeyService) -> MakeAccess:
             store=store,
             api_keys=api_keys,
             verifier=verifier,
-            admin_key=admin_key,
+            admin_keys=[key for key in (admin_key, "the-admin-key-before-that-one-0123456789") if admin_key and key],
             public_catalogue=public_catalogue,
         )
 
@@ -139,7 +141,7 @@ async def test_the_subject_of_a_token_is_never_our_own_id(access: Access, store:
 
 
 async def test_a_key_has_its_scopes_and_no_more(access: Access, api_keys: ApiKeyService) -> None:
-    key, secret = await api_keys.create("reports", frozenset({Permission.RECORDS_READ}))
+    key, secret = await make_key(api_keys, "reports", frozenset({Permission.RECORDS_READ}))
 
     principal = await access.principal_of(f"Bearer {secret}")
 
@@ -209,10 +211,10 @@ async def test_without_an_admin_key_nothing_is_one(access_with: MakeAccess) -> N
 
 
 async def test_a_revoked_key_is_good_for_nothing_at_once(access: Access, api_keys: ApiKeyService) -> None:
-    key, secret = await api_keys.create("shop backend", ALL_PERMISSIONS)
+    key, secret = await make_key(api_keys, "shop backend", ALL_PERMISSIONS)
     await access.principal_of(f"Bearer {secret}")
 
-    await api_keys.revoke(key.id)
+    await api_keys.revoke(operator(), key.id)
 
     with pytest.raises(CredentialsRejected):
         await access.principal_of(f"Bearer {secret}")
@@ -229,7 +231,7 @@ async def test_why_credentials_were_refused_is_told_to_nobody(access: Access) ->
 
 
 async def test_a_secret_is_kept_nowhere(api_keys: ApiKeyService) -> None:
-    _, secret = await api_keys.create("shop backend", ALL_PERMISSIONS)
+    _, secret = await make_key(api_keys, "shop backend", ALL_PERMISSIONS)
 
     [kept] = await api_keys.all()
 
@@ -241,7 +243,7 @@ async def test_a_secret_is_kept_nowhere(api_keys: ApiKeyService) -> None:
 async def test_the_last_use_of_a_key_is_known_to_the_minute(
     access: Access, api_keys: ApiKeyService, clock: Clock
 ) -> None:
-    _, secret = await api_keys.create("shop backend", ALL_PERMISSIONS)
+    _, secret = await make_key(api_keys, "shop backend", ALL_PERMISSIONS)
     first = clock.now()
 
     await access.principal_of(f"Bearer {secret}")
@@ -257,8 +259,8 @@ async def test_the_last_use_of_a_key_is_known_to_the_minute(
 
 
 async def test_a_key_that_was_refused_was_not_used(access: Access, api_keys: ApiKeyService) -> None:
-    key, secret = await api_keys.create("shop backend", ALL_PERMISSIONS)
-    await api_keys.revoke(key.id)
+    key, secret = await make_key(api_keys, "shop backend", ALL_PERMISSIONS)
+    await api_keys.revoke(operator(), key.id)
 
     with pytest.raises(CredentialsRejected):
         await access.principal_of(f"Bearer {secret}")

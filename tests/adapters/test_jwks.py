@@ -268,7 +268,6 @@ async def test_what_cannot_be_checked_makes_nobody(database: Database, provider:
         store=store,
         api_keys=ApiKeyService(store=store, clock=None),  # type: ignore[arg-type]
         verifier=JwksVerifier(url=provider.url, issuer=ISSUER),
-        admin_key=None,
         public_catalogue=True,
     )
 

@@ -194,6 +194,10 @@ def test_a_misspelt_name_is_found_in_the_file_too(given: Given, folder: Path) ->
             "PAYDESK_JWT_ISSUER has to be set with PAYDESK_JWT_SECRET or PAYDESK_JWKS_URL.",
         ),
         (
+            {"admin_key_previous": SECRET},
+            "PAYDESK_ADMIN_KEY_PREVIOUS goes with PAYDESK_ADMIN_KEY: it is the one before.",
+        ),
+        (
             {"jwks_url": "http://id.example/jwks", "jwt_issuer": "x"},
             "PAYDESK_JWKS_URL has to be an https address outside development: it decides who is let in.",
         ),

@@ -453,7 +453,12 @@ async def test_a_taken_value_is_named_by_its_constraint(store: Store) -> None:
         "operations_one_unfinished_a_charge": lambda tx: tx.operations.insert(an_operation(charge)),
         "operations_one_unfinished_a_refund": lambda tx: tx.operations.insert(an_operation(charge, refund=refund)),
         "ledger_entries_cause": lambda tx: tx.ledger.add([replace(entry, id=new_id(IdPrefix.LEDGER_ENTRY))]),
-        "api_keys_secret_hash": lambda tx: tx.api_keys.insert(replace(key, id=new_id(IdPrefix.API_KEY))),
+        "api_keys_secret_hash": lambda tx: tx.api_keys.insert(
+            replace(key, id=new_id(IdPrefix.API_KEY), previous_secret_hash=None)
+        ),
+        "api_keys_previous_secret_hash": lambda tx: tx.api_keys.insert(
+            replace(key, id=new_id(IdPrefix.API_KEY), secret_hash="0" * 64)
+        ),
     }
     for constraint, insert in inserts.items():
         with pytest.raises(UniqueTaken) as taken:

@@ -33,6 +33,8 @@ REMEDIES: dict[ErrorCode, str] = {
     ErrorCode.PAYMENT_METHOD_MISSING: "Name one, or attach a card with `makeDefault`.",
     ErrorCode.PAYMENT_METHOD_NOT_USABLE: "Ask for another card.",
     ErrorCode.PAYMENT_METHOD_IN_USE: "Wait for the payment to end.",
+    ErrorCode.API_KEY_NOT_ACTIVE: "Make another key.",
+    ErrorCode.API_KEY_IN_USE: "Revoke it with another key, as an admin, or on the command line.",
     ErrorCode.UNSUPPORTED_BY_PROVIDER: "Ask `paymentProvider` what it can do.",
     ErrorCode.ACCOUNT_NOT_CONFIGURED: "Configure the account that the record names.",
     ErrorCode.PROVIDER_UNAVAILABLE: "Send the same again, with the same key, in a moment.",

@@ -70,6 +70,8 @@ def test_who_may_do_what(who: str, permission: Permission) -> None:
         Permission.ORDERS_BY_HAND,
         Permission.CHARGES_OFF_SESSION,
         Permission.AUDIT_READ,
+        Permission.KEYS_READ,
+        Permission.KEYS_WRITE,
     ],
 )
 def test_a_customer_never_has_money_back_or_an_amount_of_their_own(forbidden: Permission) -> None:

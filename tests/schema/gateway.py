@@ -26,6 +26,7 @@ from domain.principals import Permission
 from schema.http.negotiation import GRAPHQL_RESPONSE
 from schema.root import build_schema
 from server import Gateway, application, gateway
+from tests.keys import make_key
 from tests.schema.refusals import saw
 
 ADMIN = "Bearer " + "a" * 40
@@ -77,7 +78,7 @@ class Shop:
         return "Bearer " + self.running.verifier.sign(subject, role=role, lifetime_seconds=600)
 
     async def server(self, *permissions: Permission) -> str:
-        _, secret = await self.running.api_keys.create("test", frozenset(permissions))
+        _, secret = await make_key(self.running.api_keys, "test", frozenset(permissions))
         return f"Bearer {secret}"
 
     # --- asking -----------------------------------------------------------------------------------------------------
@@ -138,12 +139,15 @@ class Shop:
 
     async def contents(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every table, read past the gateway."""
-        address = self.running.settings.database_url
-        tables = await _postgres(address) if address.startswith("postgres") else _sqlite(address)
+        tables = await self._tables()
         return {table: rows for table, rows in tables.items() if table not in _NOT_COMPARED}
 
+    async def _tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        address = self.running.settings.database_url
+        return await _postgres(address) if address.startswith("postgres") else _sqlite(address)
+
     async def count(self, table: str) -> int:
-        return len((await self.contents())[table])
+        return len((await self._tables())[table])
 
     @property
     def bank(self) -> Truth:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.principals import Permission
+from tests.keys import make_key
 from tests.schema.gateway import CHALLENGED, Json, Shop, by_hand, money, new_key
 
 YES, OWN, DENIED, MISSING, EMPTY, SIGN_IN = "yes", "own", "denied", "missing", "empty", "sign in"
@@ -48,6 +49,9 @@ class World:
 
     async def charge(self) -> str:
         return (await self.shop.paid(self.ada))[1]
+
+    async def api_key(self) -> str:
+        return (await make_key(self.shop.running.api_keys, "till", frozenset({P.KEYS_WRITE})))[0].id
 
     async def waiting(self) -> str:
         card = await self.shop.card(self.ada, CHALLENGED)
@@ -151,6 +155,7 @@ QUERIES: Mapping[str, Row] = {
     "charges": Row((P.RECORDS_READ,), _MANY, _nothing),
     "refund": Row((P.RECORDS_READ,), _ONE, _with(id=World.refund)),
     "refunds": Row((P.RECORDS_READ,), _MANY, _nothing),
+    "apiKeys": Row((P.KEYS_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 5, YES, YES), _nothing),
     "auditEntries": Row((P.AUDIT_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 5, YES, YES), _nothing),
     "paymentProvider": Row((P.CATALOGUE_READ,), _CATALOGUE, _nothing, "name and capabilities"),
 }
@@ -250,6 +255,14 @@ MUTATIONS: Mapping[str, Row] = {
     "chargeRefund": Row(
         (P.REFUNDS_WRITE,), (*_TRUSTED, YES, YES, YES, YES), _with(chargeId=World.charge, idempotencyKey=_key)
     ),
+    "apiKeyCreate": Row(
+        (P.KEYS_WRITE,),
+        (*_TRUSTED, DENIED, DENIED, YES, YES),
+        _with(name="till", scopes=[P.KEYS_WRITE]),
+        "with scopes that they have",
+    ),
+    "apiKeyRotate": Row((P.KEYS_WRITE,), (*_TRUSTED, DENIED, DENIED, YES, YES), _with(apiKeyId=World.api_key)),
+    "apiKeyRevoke": Row((P.KEYS_WRITE,), (*_TRUSTED, DENIED, DENIED, YES, YES), _with(apiKeyId=World.api_key)),
     "recordDelete": Row(
         (P.RECORDS_READ,),
         (*_CUSTOMERS, YES, YES, YES, YES),

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 
-from domain.principals import ALL_PERMISSIONS
+from domain.principals import ALL_PERMISSIONS, operator
 from persistence.sql import Dialect
 from tests.databases import NewDatabaseUrl
+from tests.keys import make_key
 from tests.schema.gateway import (
     ADMIN,
     GRAPHQL_SCHEMA,
@@ -76,7 +77,10 @@ def query_of(field: str) -> str:
     return f"query Q({variables}) {{ {field}({arguments}) {{ {select} }} }}".replace("()", "")
 
 
-LISTS = {name: name for name in ("customers", "orders", "charges", "refunds")} | {"auditEntries": "audit_entries"}
+LISTS = {name: name for name in ("customers", "orders", "charges", "refunds")} | {
+    "auditEntries": "audit_entries",
+    "apiKeys": "api_keys",
+}
 """And the tables that they are read from."""
 
 
@@ -254,17 +258,24 @@ async def test_credentials_that_are_not_good_are_refused_for_everything(shop: Sh
 
 
 async def test_a_revoked_key_is_not_good(shop: Shop) -> None:
-    key, secret = await shop.running.api_keys.create("till", ALL_PERMISSIONS)
+    key, secret = await make_key(shop.running.api_keys, "till", ALL_PERMISSIONS)
     assert await shop.execute("{ me { id } }", as_=f"Bearer {secret}") == {"me": None}
 
-    await shop.running.api_keys.revoke(key.id)
+    await shop.running.api_keys.revoke(operator(), key.id)
 
     assert (await shop.send("{ me { id } }", as_=f"Bearer {secret}")).status_code == 401
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
-SCALARS: dict[str, Any] = {"quantity": 2, "token": "tok_visa", "amount": money(1), "idempotencyKey": "", "name": "Tea"}
+SCALARS: dict[str, Any] = {
+    "scopes": ["CATALOGUE_READ"],
+    "quantity": 2,
+    "token": "tok_visa",
+    "amount": money(1),
+    "idempotencyKey": "",
+    "name": "Tea",
+}
 
 
 def inputs() -> dict[str, GraphQLInputObjectType]:
@@ -294,6 +305,7 @@ async def records_of(shop: Shop, owner: str, world: World) -> dict[str, Any]:
         "paymentMethodId": await shop.card(owner),
         "chargeId": charge_id,
         "refundId": await shop.refund(charge_id, 1),
+        "apiKeyId": await world.api_key(),
         "productId": world.product,
         "priceId": world.price,
         "id": order_id,

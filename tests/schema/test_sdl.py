@@ -40,8 +40,8 @@ IDS_WITHOUT_OBJECT = {
 """Fields that end in Id, and why there is no object to refer to."""
 
 
-NO_STORY = ("Event", "AuditEntry")
-"""Types whose records are parts of a story themselves."""
+NO_STORY = ("Event", "AuditEntry", "ApiKey")
+"""Parts of a story themselves, and what the audit tells of."""
 
 
 OTHER_TIMES = {
@@ -219,7 +219,7 @@ class TestMutations:
 
     @pytest.mark.parametrize("name", FIELDS)
     def test_each_is_named_noun_first(self, name: str) -> None:
-        nouns = "customer|order|charge|product|price|paymentMethod|clientSession|record"
+        nouns = "customer|order|charge|product|price|paymentMethod|clientSession|apiKey|record"
         assert re.fullmatch(rf"({nouns})[A-Z][A-Za-z]+", name)
 
     @pytest.mark.parametrize("name", FIELDS)
@@ -247,6 +247,8 @@ class TestMutations:
             "chargeCapture",
             "chargeVoid",
             "chargeRefund",
+            "apiKeyCreate",
+            "apiKeyRotate",
         }
 
     def input(self, name: str) -> GraphQLInputObjectType:

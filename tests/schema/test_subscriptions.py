@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from adapters.tokens import SecretVerifier
-from domain.principals import ALL_PERMISSIONS, Permission
+from domain.principals import ALL_PERMISSIONS, Permission, operator
 from persistence.sql import Dialect
 from schema.http.live import LiveLimits
 from server import application
 from tests.databases import NewDatabaseUrl
+from tests.keys import make_key
 from tests.schema.gateway import Json, Shop, open_shop, settings_for
 from tests.schema.live import PATIENCE_SECONDS, SILENCE_SECONDS, SocketClient, connected, serving, streaming
 from tests.schema.permissions import DENIED, EMPTY, OWN, SUBSCRIPTIONS, WHO, YES, Row, new_world
@@ -270,12 +271,12 @@ async def test_a_person_without_a_record_follows_nothing(followed: Followed) -> 
 async def test_a_key_that_is_revoked_follows_no_further(followed: Followed) -> None:
     shop = followed.shop
     order_id = await shop.order(await shop.buyer())
-    key, secret = await shop.running.api_keys.create("test", ALL_PERMISSIONS)
+    key, secret = await make_key(shop.running.api_keys, "test", ALL_PERMISSIONS)
     async with connected(followed.address, f"Bearer {secret}") as client:
         await client.subscribe("1", ORDER, id=order_id)
         await client.subscribe("2", EVENTS)
         assert {(await client.receive())["type"] for _ in range(2)} == {"next"}
-        await shop.running.api_keys.revoke(key.id)
+        await shop.running.api_keys.revoke(operator(), key.id)
         await shop.charge(order_id)
         ended = [await client.receive() for _ in range(2)]
         assert {message["id"] for message in ended} == {"1", "2"}

@@ -115,6 +115,29 @@ def line_of(listed: str, name: str) -> str:
     return line
 
 
+async def test_a_key_is_rotated_while_it_is_in_use(sandbox: Process, tmp_path: Path) -> None:
+    def keys(*arguments: str) -> str:
+        done = run_paydesk("keys", *arguments, settings=sandbox.settings, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    old = keys("create", "till in the hall", "--days", "30")
+    key_id = line_of(keys("list"), "till in the hall").split()[0]
+    new = keys("rotate", key_id, "--overlap", "1")
+    async with Api(sandbox.address, old) as before, Api(sandbox.address, new) as after:
+        assert [(await each.post(CUSTOMERS)).status_code for each in (before, after)] == [200, 200]
+        newest = keys("rotate", key_id, "--overlap", "0")
+        assert [(await each.post(CUSTOMERS)).status_code for each in (before, after)] == [401, 401]
+    async with Api(sandbox.address, newest) as api:
+        filter_ = f'filter: {{ subjectId: "{key_id}" }}'
+        entries = await api.query(f"{{ auditEntries({filter_}) {{ nodes {{ actor actorKind action subjectIds }} }} }}")
+    assert newest[-4:] in line_of(keys("list"), "till in the hall")
+    assert entries["auditEntries"]["nodes"] == [
+        {"actor": "cli", "actorKind": "OPERATOR", "action": action, "subjectIds": [key_id]}
+        for action in ("keys rotate", "keys rotate", "keys create")
+    ]
+
+
 async def test_a_token_is_for_staff_or_for_a_customer(sandbox: Process, tmp_path: Path) -> None:
     def token(*arguments: str) -> str:
         done = run_paydesk("token", *arguments, settings=sandbox.settings, folder=tmp_path)

@@ -1,10 +1,15 @@
 """Server keys: seen once, recognized by their hash, and dead the moment they are revoked."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from domain.api_keys import KEY_PREFIX
-from domain.errors import NotFound
-from domain.principals import Permission, PrincipalKind
+from domain.errors import ApiKeyInUse, ApiKeyNotActive, NotFound, PermissionDenied
+from domain.principals import ALL_PERMISSIONS, Permission, PrincipalKind, operator, server
+from domain.services.api_keys import CreateApiKey, RotateApiKey
+from tests.keys import make_key
 from tests.services.conftest import OpenShop
 from tests.services.shop import MovableClock, Shop, at_once
 
@@ -12,7 +17,7 @@ from tests.services.shop import MovableClock, Shop, at_once
 async def test_a_secret_names_its_key_and_is_not_kept(shop: Shop) -> None:
     permissions = frozenset({Permission.ORDERS_WRITE, Permission.CHARGES_WRITE})
 
-    key, secret = await shop.api_keys.create("shop", permissions)
+    key, secret = await make_key(shop.api_keys, "shop", permissions)
 
     principal = await shop.api_keys.principal_of(secret)
     assert principal is not None
@@ -25,39 +30,41 @@ async def test_a_secret_names_its_key_and_is_not_kept(shop: Shop) -> None:
 
 @pytest.mark.parametrize("secret", ["", "pdk_", "pdk_nobody", "Bearer pdk_x", "\0", "pdk_\ud800"])
 async def test_an_unknown_secret_is_nobody(shop: Shop, secret: str) -> None:
-    await shop.api_keys.create("shop", frozenset())
+    await make_key(shop.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
 
     assert await shop.api_keys.principal_of(secret) is None
 
 
 async def test_a_revoked_key_is_nobody_from_then_on(shop: Shop, clock: MovableClock) -> None:
-    key, secret = await shop.api_keys.create("shop", frozenset())
-    other, other_secret = await shop.api_keys.create("other", frozenset())
+    key, secret = await make_key(shop.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
+    other, other_secret = await make_key(shop.api_keys, "other", frozenset({Permission.CATALOGUE_READ}))
 
-    revoked = await shop.api_keys.revoke(key.id)
+    revoked = await shop.api_keys.revoke(operator(), key.id)
     clock.advance(hours=1)
-    again = await shop.api_keys.revoke(key.id)
+    again = await shop.api_keys.revoke(operator(), key.id)
 
     assert revoked.revoked_at == again.revoked_at
     assert await shop.api_keys.principal_of(secret) is None
     assert await shop.api_keys.principal_of(other_secret) is not None
     assert [known.id for known in await shop.api_keys.all()] == [key.id, other.id]
     with pytest.raises(NotFound):
-        await shop.api_keys.revoke("key_00000000000000000000000000")
+        await shop.api_keys.revoke(operator(), "key_00000000000000000000000000")
 
 
 async def test_a_use_at_the_same_time_does_not_undo_a_revocation(new_shop: OpenShop) -> None:
     one, other = new_shop(), new_shop()
     for _ in range(5):
-        key, secret = await one.api_keys.create("shop", frozenset())
+        key, secret = await make_key(one.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
         await at_once(
-            other.api_keys.principal_of(secret), one.api_keys.revoke(key.id), one.api_keys.principal_of(secret)
+            other.api_keys.principal_of(secret),
+            one.api_keys.revoke(operator(), key.id),
+            one.api_keys.principal_of(secret),
         )
         assert await one.api_keys.principal_of(secret) is None
 
 
 async def test_the_last_use_is_written_to_the_minute(shop: Shop, clock: MovableClock) -> None:
-    key, secret = await shop.api_keys.create("shop", frozenset())
+    key, secret = await make_key(shop.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
 
     async def last_used() -> object:
         return next(known.last_used_at for known in await shop.api_keys.all() if known.id == key.id)
@@ -70,3 +77,112 @@ async def test_the_last_use_is_written_to_the_minute(shop: Shop, clock: MovableC
     clock.advance(seconds=1)
     await shop.api_keys.principal_of(secret)
     assert await last_used() == clock.now()
+
+
+# --- rotation ---------------------------------------------------------------------------------------------------------
+
+
+async def bearers(shop: Shop, *secrets: str) -> list[bool]:
+    """Of each secret, whether it is good now."""
+    return [await shop.api_keys.principal_of(secret) is not None for secret in secrets]
+
+
+async def rotated(shop: Shop, key_id: str, **how: Any) -> str:
+    issued = await shop.api_keys.rotate(operator(), RotateApiKey(key_id=key_id, **how))
+    assert issued.secret is not None
+    return issued.secret
+
+
+async def test_two_secrets_are_good_while_a_key_is_rotated(shop: Shop, clock: MovableClock) -> None:
+    key, old = await make_key(shop.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
+
+    new = await rotated(shop, key.id, overlap=timedelta(hours=2))
+
+    assert await bearers(shop, old, new) == [True, True]
+    principals = [await shop.api_keys.principal_of(secret) for secret in (old, new)]
+    assert principals[0] == principals[1], "idempotency keys belong to a principal: they outlive a rotation"
+    ends = [principal.expires_at for principal in principals if principal]
+    assert ends == [clock.now() + timedelta(hours=2), None], "what is subscribed to ends with the secret"
+    clock.advance(hours=2)
+    assert await bearers(shop, old, new) == [False, True]
+
+
+async def test_a_secret_that_leaked_ends_at_once(shop: Shop) -> None:
+    key, old = await make_key(shop.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
+
+    new = await rotated(shop, key.id, overlap=timedelta())
+
+    assert await bearers(shop, old, new) == [False, True]
+
+
+async def test_a_key_has_two_secrets_at_most(shop: Shop) -> None:
+    key, first = await make_key(shop.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
+
+    second, third = await rotated(shop, key.id), await rotated(shop, key.id)
+
+    assert await bearers(shop, first, second, third) == [False, True, True]
+
+
+async def test_a_revocation_ends_both_secrets(shop: Shop) -> None:
+    key, old = await make_key(shop.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
+    new = await rotated(shop, key.id)
+
+    await shop.api_keys.revoke(operator(), key.id)
+
+    assert await bearers(shop, old, new) == [False, False]
+    with pytest.raises(ApiKeyNotActive):
+        await rotated(shop, key.id)
+
+
+async def test_rotations_and_a_revocation_at_once_leave_nothing_good(new_shop: OpenShop) -> None:
+    one, other = new_shop(), new_shop()
+    for _ in range(5):
+        key, secret = await make_key(one.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
+
+        done = await at_once(rotated(other, key.id), one.api_keys.revoke(operator(), key.id), rotated(one, key.id))
+
+        secrets = [each for each in done if isinstance(each, str)]
+        assert not any(await bearers(one, secret, *secrets))
+
+
+async def test_a_key_ends_when_it_was_said_to(shop: Shop, clock: MovableClock) -> None:
+    wanted = CreateApiKey(
+        name="contractor",
+        permissions=frozenset({Permission.CATALOGUE_READ}),
+        expires_at=clock.now() + timedelta(days=30),
+    )
+    issued = await shop.api_keys.create(operator(), wanted)
+    assert issued.secret
+
+    clock.advance(days=30, seconds=-1)
+    new = await rotated(shop, issued.key.id)
+    assert await bearers(shop, issued.secret, new) == [True, True]
+    clock.advance(seconds=1)
+
+    assert await bearers(shop, issued.secret, new) == [False, False], "a new secret does not live longer than its key"
+
+
+# --- who may give what ------------------------------------------------------------------------------------------------
+
+
+async def test_nobody_gives_what_they_do_not_have(shop: Shop) -> None:
+    limited = server("key_1", frozenset({Permission.KEYS_WRITE, Permission.CATALOGUE_READ}))
+    strong, _ = await make_key(shop.api_keys, "strong", ALL_PERMISSIONS)
+
+    with pytest.raises(PermissionDenied):
+        await shop.api_keys.create(limited, CreateApiKey(name="x", permissions=frozenset({Permission.REFUNDS_WRITE})))
+    with pytest.raises(PermissionDenied):
+        await shop.api_keys.rotate(limited, RotateApiKey(key_id=strong.id))
+    issued = await shop.api_keys.create(limited, CreateApiKey(name="x", permissions=limited.permissions))
+
+    assert issued.key.permissions == limited.permissions
+    assert (await shop.api_keys.revoke(limited, strong.id)).revoked_at, "taking trust away needs less"
+
+
+async def test_a_key_does_not_revoke_itself(shop: Shop) -> None:
+    key, secret = await make_key(shop.api_keys, "shop", ALL_PERMISSIONS)
+
+    with pytest.raises(ApiKeyInUse):
+        await shop.api_keys.revoke(server(key.id, ALL_PERMISSIONS), key.id)
+
+    assert await bearers(shop, secret) == [True]
