@@ -63,6 +63,7 @@ from domain.services.feed import Feed
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.products import ProductService
+from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundService
 from domain.services.resolver import Resolver
 from domain.services.sending import Sending
@@ -177,11 +178,15 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             payment_methods=payment_methods,
             clock=clock,
         )
+        redactions = RedactionService(
+            store=store, providers=providers, teller=teller, payment_methods=payment_methods, clock=clock
+        )
         background = Background(
             store=store,
             charges=charges,
             orders=orders,
             payment_methods=payment_methods,
+            redactions=redactions,
             resolver=Resolver(store=store, teller=teller, settlement=settlement, clock=clock, deployment=deployment),
             voids=voids,
             webhooks=webhooks,
@@ -205,6 +210,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                     captures=captures,
                     voids=voids,
                     refunds=refunds,
+                    redactions=redactions,
                     queries=TortoiseQueries(database),
                     feed=feed,
                     providers=providers,

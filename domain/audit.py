@@ -37,7 +37,7 @@ _NOT_TOLD: Final = frozenset({"id", "livemode", "version", "updated_at"})
 """They change with everything else, or never."""
 
 _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
-    Customer: frozenset({"default_payment_method_id"}),
+    Customer: frozenset({"default_payment_method_id", "redacted_at"}),
     Product: None,
     Price: None,
     PaymentMethod: frozenset({"customer_id", "account", "state", "make_default", "decline_code"}),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypedDict
 
-from domain.errors import InvalidInput
+from domain.errors import CustomerRedacted, InvalidInput
 from domain.texts import clean_optional, clean_text
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -57,9 +57,27 @@ class Customer:
     shipping_address: Address | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     default_payment_method_id: str | None = None
+    redacted_at: datetime | None = None
+    """Since when nothing is known of the person. Their orders and payments stay."""
     livemode: bool
     created_at: datetime
     updated_at: datetime
+
+    def check_not_redacted(self) -> None:
+        if self.redacted_at is not None:
+            raise CustomerRedacted
+
+    def redacted(self, *, now: datetime) -> "Customer":
+        return Customer(
+            id=self.id,
+            external_id=None,
+            email=None,
+            name=None,
+            redacted_at=now,
+            livemode=self.livemode,
+            created_at=self.created_at,
+            updated_at=now,
+        )
 
     def changed(self, changes: CustomerChanges, *, now: datetime) -> "Customer":
         return replace(self, **changes, updated_at=now)

@@ -95,10 +95,12 @@ class Providers:
 
     def require_support(self, account: str, action: ProviderAction) -> None:
         """Before anything is written down: UnsupportedByProvider for what the account has declared it cannot do."""
-        provider = self.require(account)
-        supports = {capability.action: capability.support for capability in provider.capabilities}
-        if supports.get(action, Support.UNSUPPORTED) is Support.UNSUPPORTED:
-            raise UnsupportedByProvider(action.lower().replace("_", " "), provider.name)
+        if not self.supports(account, action):
+            raise UnsupportedByProvider(action.lower().replace("_", " "), self.require(account).name)
+
+    def supports(self, account: str, action: ProviderAction) -> bool:
+        supports = {capability.action: capability.support for capability in self.require(account).capabilities}
+        return supports.get(action, Support.UNSUPPORTED) is not Support.UNSUPPORTED
 
     async def close(self) -> None:
         results = await asyncio.gather(

@@ -50,6 +50,9 @@ class ErrorCode(StrEnum):
     PAYMENT_METHOD_MISSING = "PAYMENT_METHOD_MISSING"
     PAYMENT_METHOD_NOT_USABLE = "PAYMENT_METHOD_NOT_USABLE"
     PAYMENT_METHOD_IN_USE = "PAYMENT_METHOD_IN_USE"
+    CUSTOMER_REDACTED = "CUSTOMER_REDACTED"
+    CUSTOMER_HAS_OPEN_PAYMENTS = "CUSTOMER_HAS_OPEN_PAYMENTS"
+    CUSTOMER_HAS_OPEN_ORDERS = "CUSTOMER_HAS_OPEN_ORDERS"
     API_KEY_NOT_ACTIVE = "API_KEY_NOT_ACTIVE"
     API_KEY_IN_USE = "API_KEY_IN_USE"
     UNSUPPORTED_BY_PROVIDER = "UNSUPPORTED_BY_PROVIDER"
@@ -343,6 +346,27 @@ class PaymentMethodInUse(Conflict):
 
 
 # --- the provider ---------------------------------------------------------------------------------------------------
+
+
+class CustomerRedacted(Conflict):
+    code = ErrorCode.CUSTOMER_REDACTED
+
+    def __init__(self) -> None:
+        super().__init__("The customer's data was erased; make a new customer.", path=("customerId",))
+
+
+class CustomerHasOpenPayments(Conflict):
+    code = ErrorCode.CUSTOMER_HAS_OPEN_PAYMENTS
+
+    def __init__(self) -> None:
+        super().__init__("A payment, a refund or a card of this customer is still under way.", path=("customerId",))
+
+
+class CustomerHasOpenOrders(Conflict):
+    code = ErrorCode.CUSTOMER_HAS_OPEN_ORDERS
+
+    def __init__(self) -> None:
+        super().__init__("The customer has an open or unpaid order; cancel it first.", path=("customerId",))
 
 
 class ApiKeyNotActive(Conflict):

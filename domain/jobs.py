@@ -15,6 +15,7 @@ class JobKind(StrEnum):
     EXPIRE_ORDER = "EXPIRE_ORDER"
     APPLY_WEBHOOK = "APPLY_WEBHOOK"
     FORGET_PAYMENT_METHOD = "FORGET_PAYMENT_METHOD"
+    FORGET_CUSTOMER = "FORGET_CUSTOMER"
     WATCH_CHARGE = "WATCH_CHARGE"
     """A charge that the provider is still deciding on, and that no request of ours is waiting for."""
     RELEASE_HOLD = "RELEASE_HOLD"
@@ -32,6 +33,8 @@ class JobKind(StrEnum):
             JobKind.WATCH_CHARGE,
             JobKind.RELEASE_HOLD,
             JobKind.FORGET_PAYMENT_METHOD,
+            # Not money, but a promise by law.
+            JobKind.FORGET_CUSTOMER,
         )
 
 

@@ -58,6 +58,11 @@ class PaymentMethod:
             return True
         return self.state is PaymentMethodState.DETACHED and self.token is not None
 
+    @property
+    def is_detachable(self) -> bool:
+        """Whether the provider keeps it for us."""
+        return self.state in (PaymentMethodState.ACTIVE, PaymentMethodState.REQUIRES_ACTION)
+
     def check_usable(self) -> None:
         if self.state is not PaymentMethodState.ACTIVE:
             raise PaymentMethodNotUsable(self.state)

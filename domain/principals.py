@@ -51,6 +51,8 @@ class Permission(StrEnum):
     CAPTURES_WRITE = "CAPTURES_WRITE"
     """Taking what a charge holds, or releasing it."""
     REFUNDS_WRITE = "REFUNDS_WRITE"
+    CUSTOMERS_REDACT = "CUSTOMERS_REDACT"
+    """Erasing what is known of a customer as a person. It cannot be undone."""
     KEYS_READ = "KEYS_READ"
     KEYS_WRITE = "KEYS_WRITE"
     """Making, rotating and revoking server keys; nobody gives one a scope that they do not have."""

@@ -49,6 +49,7 @@ class ProviderAction(StrEnum):
     CLIENT_SESSION = "CLIENT_SESSION"
     ATTACH_PAYMENT_METHOD = "ATTACH_PAYMENT_METHOD"
     DETACH_PAYMENT_METHOD = "DETACH_PAYMENT_METHOD"
+    FORGET_CUSTOMER = "FORGET_CUSTOMER"
     CHARGE = "CHARGE"
     CUSTOMER_ACTION = "CUSTOMER_ACTION"
     AUTHORIZE = "AUTHORIZE"
@@ -344,6 +345,13 @@ class PaymentProvider(Protocol):
     async def client_session(self, *, customer_ref: str) -> ClientSession | Refusal: ...
 
     async def ensure_customer(self, request: CustomerRequest) -> CustomerResult: ...
+
+    async def forget_customer(self, *, customer_ref: str) -> CustomerResult:
+        """Erase what the provider keeps of the person, their cards included; what they paid stays refundable.
+
+        SUCCEEDED also when it no longer knows the customer, so it may be asked as often as needed.
+        """
+        ...
 
     async def attach_payment_method(self, request: AttachRequest) -> PaymentMethodResult: ...
 

@@ -41,3 +41,7 @@ class WebhookDelivery:
 
     def ended(self, state: DeliveryState, *, now: datetime) -> "WebhookDelivery":
         return replace(self, state=state, ended_at=now)
+
+    def emptied(self) -> "WebhookDelivery":
+        """Without what it said: it is about somebody whose data was erased."""
+        return replace(self, payload={})

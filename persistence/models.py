@@ -48,6 +48,7 @@ class Customer(Model):
     shipping_address = json(null=True)
     metadata = json()
     default_payment_method = belongs_to("PaymentMethod", null=True)
+    redacted_at = DatetimeField(null=True)
     livemode = BooleanField()
     created_at = DatetimeField()
     updated_at = DatetimeField()

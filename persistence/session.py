@@ -62,6 +62,13 @@ class Session:
         with self._statement():
             return await self._connection.fetch_all(_select(model, condition), *parameters)
 
+    async def any(self, statement: str, *parameters: object) -> bool:
+        """Whether a hand-written question finds a row."""
+        if not all(map(_is_storable, parameters)):
+            return False
+        with self._statement():
+            return await self._connection.fetch_one(statement, *parameters) is not None
+
     # --- writes -----------------------------------------------------------------------------------------------------
 
     async def insert(self, model: type[Model], columns: Columns) -> None:

@@ -11,6 +11,7 @@ from persistence.nouns.api_keys import ApiKeys
 from persistence.nouns.audit import AuditEntries
 from persistence.nouns.charges import Charges
 from persistence.nouns.customers import Customers, ProviderAccounts
+from persistence.nouns.erasure import Erasure
 from persistence.nouns.events import Events
 from persistence.nouns.facts import Facts
 from persistence.nouns.idempotency import Keys
@@ -45,6 +46,7 @@ class TortoiseTransaction:
         self.jobs = Jobs(session)
         self.webhooks = Webhooks(session)
         self.api_keys = ApiKeys(session)
+        self.erasure = Erasure(session)
         self.audit = AuditEntries(session)
         self.facts = Facts(session)
 

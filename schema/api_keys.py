@@ -28,13 +28,14 @@ described_enum(
         Permission.RECORDS_READ: "Reading customers, orders, charges, refunds, payment methods and timelines.",
         Permission.CUSTOMERS_WRITE: "Adding and changing customers.",
         Permission.IDENTITIES_WRITE: "Saying whose tokens open an account: whoever may can become anybody.",
-        Permission.ORDERS_WRITE: "Making, changing, placing and cancelling orders.",
+        Permission.ORDERS_WRITE: "Making and changing orders, placing and cancelling them; all but paying.",
         Permission.ORDERS_BY_HAND: "Lines with a name and an amount of one's own, and orders from elsewhere.",
         Permission.PAYMENT_METHODS_WRITE: "Attaching and detaching cards.",
-        Permission.CHARGES_WRITE: "Charging orders.",
+        Permission.CHARGES_WRITE: "Charging orders, and going on after 3D Secure.",
         Permission.CHARGES_OFF_SESSION: "Charging a stored card while the customer is away.",
         Permission.CAPTURES_WRITE: "Taking what a charge holds, or releasing it.",
         Permission.REFUNDS_WRITE: "Giving money back.",
+        Permission.CUSTOMERS_REDACT: "Erasing the personal data of customers, for ever.",
         Permission.KEYS_READ: "Listing server keys, never their secrets.",
         Permission.KEYS_WRITE: "Making, rotating and revoking server keys.",
         Permission.AUDIT_READ: "Reading what the staff changed.",
@@ -49,12 +50,14 @@ _SEEN_ONCE = (
 
 @strawberry.type(description="A server key. Its secret is kept nowhere.")
 class ApiKey(Node):
-    id: strawberry.ID = strawberry.field(description="Global id.")
+    id: strawberry.ID = strawberry.field(description="Global id, `key_…`.")
     name: str = strawberry.field(description="What it is for.")
     created_at: datetime = strawberry.field(description="When it was made.")
-    last_used_at: datetime | None = strawberry.field(description="When it was last used, to the minute.")
+    last_used_at: datetime | None = strawberry.field(description="When it was last used, to the minute; null if never.")
     expires_at: datetime | None = strawberry.field(description="When it ends by itself; null for never.")
-    revoked_at: datetime | None = strawberry.field(description="Since when it is good for nothing.")
+    revoked_at: datetime | None = strawberry.field(
+        description="Since when it is good for nothing; null if it was not revoked."
+    )
 
     @classmethod
     def is_type_of(cls, obj: object, _info: object) -> bool:
@@ -68,7 +71,7 @@ class ApiKey(Node):
     def last4(root: strawberry.Parent[DomainApiKey]) -> str | None:
         return root.last4
 
-    @strawberry.field(description="Until when the secret before the last rotation is good, too.")
+    @strawberry.field(description="Until when the secret before the last rotation is good, too; null if there is none.")
     def previous_secret_ends_at(root: strawberry.Parent[DomainApiKey]) -> datetime | None:
         return root.previous_ends_at
 

@@ -18,6 +18,7 @@ from domain.services.feed import Feed
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.products import ProductService
+from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundService
 from domain.services.voids import VoidService
 from schema.loaders import Loaders
@@ -37,6 +38,7 @@ class Services:
     captures: CaptureService
     voids: VoidService
     refunds: RefundService
+    redactions: RedactionService
     queries: Queries
     feed: Feed
     providers: Providers

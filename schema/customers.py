@@ -59,6 +59,9 @@ class Customer(HasTimeline):
     name: str | None = strawberry.field(description="Name, as they write it; null if it is not known.")
     billing_address: Address | None = strawberry.field(description="Where invoices go; null if it is not known.")
     shipping_address: Address | None = strawberry.field(description="Where goods go; null if it is not known.")
+    redacted_at: datetime | None = strawberry.field(
+        description="When their personal data was erased; null if it was not. Nothing new can be done for them since."
+    )
     created_at: datetime = strawberry.field(description="When the record was made.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
 
@@ -236,6 +239,11 @@ class CustomerUpdateInput(CustomerFields):
     customer_id: strawberry.ID = strawberry.field(description="Id of the customer, `cus_…`.")
 
 
+@strawberry.input(description="A customer who is to be forgotten. It cannot be undone.")
+class CustomerRedactInput:
+    customer_id: strawberry.ID = strawberry.field(description="Id of the customer, `cus_…`.")
+
+
 @strawberry.type(description="The customer, or why it was refused.")
 class CustomerPayload:
     customer: Customer | None = strawberry.field(default=None, description="The customer as they now are.")
@@ -272,6 +280,18 @@ class CustomerMutation:
             customer_id = await info.context.services.customers.update(
                 info.context.principal, input.customer_id, input.to_domain()
             )
+        except PaydeskError as error:
+            return CustomerPayload(user_errors=[user_error(error)])
+        return await _payload(info, customer_id)
+
+    @strawberry.mutation(
+        description="Erase a customer's personal data, here and at the payment provider, for ever; their orders and "
+        "payments stay. Refused while anything of theirs is open. For admins, and servers with the scope "
+        "`CUSTOMERS_REDACT`."
+    )
+    async def customer_redact(self, info: Info, input: CustomerRedactInput) -> CustomerPayload | None:
+        try:
+            customer_id = await info.context.services.redactions.redact(info.context.principal, input.customer_id)
         except PaydeskError as error:
             return CustomerPayload(user_errors=[user_error(error)])
         return await _payload(info, customer_id)

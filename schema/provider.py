@@ -17,6 +17,7 @@ described_enum(
         ProviderAction.CLIENT_SESSION: "Opens its own card form on web, iOS and Android.",
         ProviderAction.ATTACH_PAYMENT_METHOD: "Stores a card for later.",
         ProviderAction.DETACH_PAYMENT_METHOD: "Forgets a stored card.",
+        ProviderAction.FORGET_CUSTOMER: "Erases what it keeps of a customer as a person.",
         ProviderAction.CHARGE: "Takes money from a card.",
         ProviderAction.CUSTOMER_ACTION: "Lets the customer confirm a charge (3D Secure).",
         ProviderAction.AUTHORIZE: "Holds money on the card, to be taken by a capture.",

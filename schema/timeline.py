@@ -22,6 +22,7 @@ from schema.scalars import Metadata
 _SENTENCES: dict[EventKind, str] = {
     EventKind.CUSTOMER_CREATED: "The customer was created.",
     EventKind.CUSTOMER_UPDATED: "The customer was changed.",
+    EventKind.CUSTOMER_REDACTED: "The customer's personal data was erased.",
     EventKind.PRODUCT_CREATED: "The product was created.",
     EventKind.PRODUCT_UPDATED: "The product was changed.",
     EventKind.PRODUCT_ARCHIVED: "The product was archived.",

@@ -64,6 +64,7 @@ class _Slow:
 RULES: dict[str, Callable[[OpenBooks, Fields], Answer]] = {
     "client_session": customers.client_session,
     "ensure_customer": customers.ensure_customer,
+    "forget_customer": customers.forget_customer,
     "attach_payment_method": customers.attach_payment_method,
     "detach_payment_method": customers.detach_payment_method,
     "fetch_payment_method": customers.fetch_payment_method,

@@ -12,6 +12,7 @@ CALLS = frozenset(
     {
         "client_session",
         "ensure_customer",
+        "forget_customer",
         "attach_payment_method",
         "detach_payment_method",
         "fetch_payment_method",

@@ -45,6 +45,18 @@ def ensure_customer(books: OpenBooks, asked: Fields) -> Answer:
     return Answer(200, {"customer": {"ref": row["ref"], "customer_id": customer_id}})
 
 
+def forget_customer(books: OpenBooks, asked: Fields) -> Answer:
+    """The person goes, with all that was told of them; the accounts of the money stay."""
+    customer = customer_row(books, asked.text("customer_ref"))
+    ref = customer["ref"]
+    books.write("UPDATE customers SET email = NULL, name = NULL WHERE ref = ?", ref)
+    books.write(
+        "UPDATE payment_methods SET detached_at = coalesce(detached_at, ?) WHERE customer_ref = ?", books.moment, ref
+    )
+    books.write("UPDATE charges SET return_url = NULL, metadata = '{}' WHERE customer_ref = ?", ref)
+    return Answer(200, {"customer": {"ref": ref, "customer_id": customer["customer_id"]}})
+
+
 def attach_payment_method(books: OpenBooks, asked: Fields) -> Answer:
     """The gateway's id of the method is the key: asked again it is the same method, with another token a mistake."""
     payment_method_id, token = asked.text("payment_method_id"), asked.text("token")

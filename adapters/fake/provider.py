@@ -114,6 +114,14 @@ class FakeProvider:
             return CustomerResult(outcome=told.outcome, refusal=told.refusal)
         return told
 
+    async def forget_customer(self, *, customer_ref: str) -> CustomerResult:
+        told = await self._ask("forget_customer", {"customer_ref": customer_ref}, reading.customer)
+        if not isinstance(told, Verdict):
+            return told
+        if _code(told.refusal) == "customer_missing":
+            return CustomerResult(outcome=Outcome.SUCCEEDED, customer_ref=customer_ref)
+        return CustomerResult(outcome=told.outcome, refusal=told.refusal)
+
     async def attach_payment_method(self, request: AttachRequest) -> PaymentMethodResult:
         body = {
             "payment_method_id": request.payment_method_id,

@@ -5,6 +5,7 @@ from domain.customers import Customer, ProviderAccount
 from domain.deployment import Deployment, Providers
 from domain.errors import NotFound, ProviderRefused, ProviderUnavailable
 from domain.events import EventKind, new_event
+from domain.jobs import JobKind
 from domain.principals import Permission, Principal
 from domain.provider import ClientSession, CustomerRequest, Outcome, ProviderAction, Refusal
 from domain.services.teller import Teller
@@ -66,6 +67,10 @@ class ProviderAccountService:
         )
         async with self._store.transaction() as tx:
             await tx.accounts.insert_if_new(made)
+            current = await tx.customers.get(customer.id)
+            if current is not None and current.redacted_at is not None:
+                # Erased while the provider was being asked: now there is something to forget there.
+                await tx.jobs.schedule(JobKind.FORGET_CUSTOMER, customer.id, after_seconds=0)
         return result.customer_ref
 
     async def client_session(self, principal: Principal, customer_id: str | None) -> ClientSession:
@@ -76,6 +81,7 @@ class ProviderAccountService:
             customer = await tx.customers.get(wanted) if wanted else None
         if customer is None or not principal.sees(customer.id):
             raise NotFound("customer", path=("customerId",))
+        customer.check_not_redacted()
         account = self._providers.default_account
         self._teller.require_support(account, ProviderAction.CLIENT_SESSION)
         customer_ref = await self.ref_of(customer, account)

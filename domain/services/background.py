@@ -8,6 +8,7 @@ from domain.jobs import Again, Job, JobKind
 from domain.services.charges import ChargeService
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
+from domain.services.redactions import RedactionService
 from domain.services.resolver import Resolver
 from domain.services.voids import VoidService
 from domain.services.webhooks import WebhookService
@@ -26,6 +27,7 @@ class Background:
         charges: ChargeService,
         orders: OrderService,
         payment_methods: PaymentMethodService,
+        redactions: RedactionService,
         resolver: Resolver,
         voids: VoidService,
         webhooks: WebhookService,
@@ -36,6 +38,7 @@ class Background:
         self._charges = charges
         self._orders = orders
         self._payment_methods = payment_methods
+        self._redactions = redactions
         self._resolver = resolver
         self._voids = voids
         self._webhooks = webhooks
@@ -46,6 +49,7 @@ class Background:
             JobKind.EXPIRE_ORDER: self._expire_order,
             JobKind.APPLY_WEBHOOK: self._apply_webhook,
             JobKind.FORGET_PAYMENT_METHOD: self._forget_payment_method,
+            JobKind.FORGET_CUSTOMER: self._forget_customer,
             JobKind.WATCH_CHARGE: self._watch_charge,
             JobKind.RELEASE_HOLD: self._release_hold,
             JobKind.FORGET_KEYS: self._forget_keys,
@@ -84,6 +88,9 @@ class Background:
 
     async def _forget_payment_method(self, job: Job) -> None:
         await self._payment_methods.forget(job.subject_id)
+
+    async def _forget_customer(self, job: Job) -> None:
+        await self._redactions.forget(job.subject_id)
 
     async def _watch_charge(self, job: Job) -> None:
         await self._wait(job, await self._charges.watch(job.subject_id))

@@ -66,6 +66,7 @@ class CustomerService:
                 customer = await tx.customers.get_for_update(customer_id)
                 if customer is None or not principal.sees(customer.id):
                     raise NotFound("customer", path=("customerId",))
+                customer.check_not_redacted()
                 changed = customer.changed(changes, now=now)
                 await tx.customers.save(changed)
                 await tx.events.add(

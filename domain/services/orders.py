@@ -108,9 +108,11 @@ class OrderService:
             async with self._store.transaction() as tx:
                 if made := await claim(tx, command.request, order_id, now=now):
                     return made
-                customer = await tx.customers.get(customer_id)
+                # Locked, so that nothing is sold to somebody who is just being erased.
+                customer = await tx.customers.get_for_update(customer_id)
                 if customer is None:
                     raise NotFound("customer", path=("customerId",))
+                customer.check_not_redacted()
                 lines = []
                 for place_, wanted in enumerate(command.lines):
                     with _told_of("lines", str(place_)):

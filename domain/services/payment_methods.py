@@ -102,9 +102,11 @@ class PaymentMethodService:
         customer_id = command.customer_id or principal.customer_id
         now = self._clock.now()
         async with self._store.transaction() as tx:
-            customer = await tx.customers.get(customer_id) if customer_id else None
+            # Locked, so that nothing is stored for somebody who is just being erased.
+            customer = await tx.customers.get_for_update(customer_id) if customer_id else None
             if customer is None or not principal.sees(customer.id):
                 raise NotFound("customer", path=("customerId",))
+            customer.check_not_redacted()
             method = self._new(customer, token, command.return_url, make_default=command.make_default, now=now)
             if made := await claim(tx, command.request, method.id, now=now):
                 return Attached(customer_id=customer.id, payment_method_id=made)
@@ -164,13 +166,13 @@ class PaymentMethodService:
                 self._teller.require_support(method.account, ProviderAction.DETACH_PAYMENT_METHOD)
                 if await tx.charges.live_with_payment_method(method.id):
                     raise PaymentMethodInUse
-                await self._detach(tx, customer, method, actor=principal.actor)
+                await self.detach_in(tx, customer, method, actor=principal.actor)
         if method.state is not PaymentMethodState.DETACHED and method.payment_method_ref is not None:
             task = self._detached.spawn(self._forget_now(method.id), name=f"forget {method.id}")
             await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds)
         return Attached(customer_id=method.customer_id, payment_method_id=method.id)
 
-    async def _detach(self, tx: Transaction, customer: Customer, method: PaymentMethod, *, actor: str) -> None:
+    async def detach_in(self, tx: Transaction, customer: Customer, method: PaymentMethod, *, actor: str) -> None:
         now = self._clock.now()
         await tx.payment_methods.save(method.detached(now=now))
         if method.payment_method_ref is not None:
@@ -298,7 +300,7 @@ class PaymentMethodService:
             if before.state is PaymentMethodState.DETACHED:
                 return await self._book_too_late(tx, before, result)
             if result.gone and before.payment_method_ref is not None:
-                await self._detach(tx, customer, before, actor=actor)
+                await self.detach_in(tx, customer, before, actor=actor)
                 return before
             now = self._clock.now()
             after = before.attached(result, now=now)
@@ -344,7 +346,6 @@ class PaymentMethodService:
     async def _event(
         self, tx: Transaction, kind: EventKind, method: PaymentMethod, *, actor: str, now: datetime
     ) -> None:
-        data = {"brand": method.card.brand, "last4": method.card.last4} if method.card else {}
         await tx.events.add(
             new_event(
                 kind,
@@ -353,7 +354,6 @@ class PaymentMethodService:
                 actor=actor,
                 livemode=method.livemode,
                 now=now,
-                data=data,
             )
         )
 

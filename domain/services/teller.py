@@ -88,6 +88,10 @@ class Teller:
         asked = self.provider(account).ensure_customer(request)
         return await self._bounded(asked, else_=_CUSTOMER_UNKNOWN, about=request.customer_id)
 
+    async def forget_customer(self, account: str, customer_ref: str) -> CustomerResult:
+        asked = self.provider(account).forget_customer(customer_ref=customer_ref)
+        return await self._bounded(asked, else_=_CUSTOMER_UNKNOWN, about=customer_ref)
+
     async def client_session(self, account: str, customer_ref: str) -> ClientSession | Refusal:
         asked = self.provider(account).client_session(customer_ref=customer_ref)
         return await self._bounded(asked, else_=_NO_ANSWER, about=customer_ref)

@@ -81,7 +81,10 @@ class WebhookService:
         async with self._store.transaction() as tx:
             current = await tx.webhooks.get_for_update(delivery.id)
             if current is not None and current.state is DeliveryState.STORED:
-                await tx.webhooks.save(current.ended(state, now=self._clock.now()))
+                ended = current.ended(state, now=self._clock.now())
+                if ended.subject_ref and await tx.erasure.concerns_redacted(ended.account, ended.subject_ref):
+                    ended = ended.emptied()
+                await tx.webhooks.save(ended)
         return None
 
     async def _state_after(self, delivery: WebhookDelivery, *, tries: int) -> DeliveryState | Again:

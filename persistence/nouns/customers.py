@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 from domain.customers import Customer, ProviderAccount
 from persistence import models
 from persistence.columns import optional
@@ -37,6 +39,10 @@ class ProviderAccounts:
     async def find(self, customer_id: str, account: str) -> ProviderAccount | None:
         row = await self._session.row(models.ProviderAccount, "customer_id = $1 AND account = $2", customer_id, account)
         return optional(provider_account_from_row, row)
+
+    async def of_customer(self, customer_id: str) -> Sequence[ProviderAccount]:
+        rows = await self._session.rows(models.ProviderAccount, "customer_id = $1 ORDER BY account", customer_id)
+        return [provider_account_from_row(row) for row in rows]
 
     async def insert_if_new(self, account: ProviderAccount) -> None:
         """Two requests of a new customer may both have asked the provider, who knows one account for both."""

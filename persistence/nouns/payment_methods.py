@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Final
 
 from domain.payment_methods import PaymentMethod
@@ -24,6 +25,10 @@ class PaymentMethods:
     async def get_for_update(self, payment_method_id: str) -> PaymentMethod | None:
         row = await self._session.locked_row(models.PaymentMethod, "id = $1", payment_method_id)
         return optional(payment_method_from_row, row)
+
+    async def of_customer(self, customer_id: str) -> Sequence[PaymentMethod]:
+        rows = await self._session.rows(models.PaymentMethod, "customer_id = $1 ORDER BY id", customer_id)
+        return [payment_method_from_row(row) for row in rows]
 
     async def first_of_customer(self, customer_id: str) -> PaymentMethod | None:
         row = await self._session.row(models.PaymentMethod, "customer_id = $1 ORDER BY id LIMIT 1", customer_id)

@@ -13,7 +13,7 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, get_args
@@ -32,6 +32,7 @@ from domain.money import Money
 from domain.operations import Operation, OperationKind
 from domain.provider import ChargeResult, Initiator, Outcome, RefundResult
 from domain.refunds import Refund, RefundState
+from persistence.erasure import DECISIONS, DELETED, OF_NO_CUSTOMER, Decision, Erased, Kept
 from schema.http.live import LiveLimits
 from schema.limits import Limits
 from schema.root import build_schema
@@ -363,6 +364,29 @@ def _default(parameter: Any) -> str:
     return told
 
 
+# --- erasure ----------------------------------------------------------------------------------------------------------
+
+
+def _erasure() -> str:
+    decided = [(table, _emptied(columns), _kept(columns)) for table, columns in DECISIONS.items()]
+    gone = [(f"`{table}`", "the rows", why) for table, why in DELETED.items()]
+    rest = [(f"`{table}`", "", why) for table, why in OF_NO_CUSTOMER.items()]
+    rows = [(f"`{table}`", emptied, kept) for table, emptied, kept in decided]
+    return _table(("Table", "Emptied", "Kept, and why"), [*rows, *gone, *rest])
+
+
+def _emptied(columns: Mapping[str, Decision]) -> str:
+    return ", ".join(f"`{column}`" for column, decision in columns.items() if isinstance(decision, Erased))
+
+
+def _kept(columns: Mapping[str, Decision]) -> str:
+    whys: dict[str, list[str]] = {}
+    for column, decision in columns.items():
+        if isinstance(decision, Kept):
+            whys.setdefault(decision.why, []).append(f"`{column}`")
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in whys.items())
+
+
 _PARTS: dict[str, Callable[[], str]] = {
     "settings": _settings,
     "user-error-codes": _user_errors,
@@ -379,6 +403,7 @@ _PARTS: dict[str, Callable[[], str]] = {
     "limits": lambda: _limits(Limits),
     "live limits": lambda: _limits(LiveLimits),
     "commands": _commands,
+    "erasure": _erasure,
 }
 
 

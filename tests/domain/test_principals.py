@@ -70,6 +70,7 @@ def test_who_may_do_what(who: str, permission: Permission) -> None:
         Permission.ORDERS_BY_HAND,
         Permission.CHARGES_OFF_SESSION,
         Permission.AUDIT_READ,
+        Permission.CUSTOMERS_REDACT,
         Permission.KEYS_READ,
         Permission.KEYS_WRITE,
     ],

@@ -50,6 +50,10 @@ class World:
     async def charge(self) -> str:
         return (await self.shop.paid(self.ada))[1]
 
+    async def empty(self) -> str:
+        """A customer who has nothing open."""
+        return await self.shop.customer()
+
     async def api_key(self) -> str:
         return (await make_key(self.shop.running.api_keys, "till", frozenset({P.KEYS_WRITE})))[0].id
 
@@ -181,6 +185,7 @@ MUTATIONS: Mapping[str, Row] = {
     "customerCreate, externalId": Row(
         (P.CUSTOMERS_WRITE, P.IDENTITIES_WRITE), (*_TRUSTED, DENIED, DENIED, YES, YES), _with(externalId=_key)
     ),
+    "customerRedact": Row((P.CUSTOMERS_REDACT,), (*_TRUSTED, DENIED, DENIED, YES, YES), _with(customerId=World.empty)),
     "customerCreateWithPaymentMethod": Row(
         (P.CUSTOMERS_WRITE, P.PAYMENT_METHODS_WRITE), (*_TRUSTED, YES, DENIED, YES, YES), _with(token="tok_visa")
     ),

@@ -34,6 +34,7 @@ from domain.services.keyed import keyed
 from domain.services.orders import CreateOrder, NewLine, OrderService
 from domain.services.payment_methods import AttachPaymentMethod, PaymentMethodService
 from domain.services.products import ProductService
+from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundCharge, Refunded, RefundService
 from domain.services.resolver import Resolver
 from domain.services.sending import Sending
@@ -103,6 +104,7 @@ class Shop:
     refunds: RefundService
     webhooks: WebhookService
     api_keys: ApiKeyService
+    redactions: RedactionService
     resolver: Resolver
     background: Background
     worker: Worker
@@ -383,11 +385,15 @@ def open_shop(
         clock=clock,
     )
     resolver = Resolver(store=store, teller=teller, settlement=settlement, clock=clock, deployment=deployment)
+    redactions = RedactionService(
+        store=store, providers=providers, teller=teller, payment_methods=payment_methods, clock=clock
+    )
     background = Background(
         store=store,
         charges=charges,
         orders=orders,
         payment_methods=payment_methods,
+        redactions=redactions,
         resolver=resolver,
         voids=voids,
         webhooks=webhooks,
@@ -413,6 +419,7 @@ def open_shop(
         refunds=refunds,
         webhooks=webhooks,
         api_keys=ApiKeyService(store=store, clock=clock),
+        redactions=redactions,
         resolver=resolver,
         background=background,
         worker=Worker(TortoiseJobQueue(database), background.run, longest_job_seconds=deployment.longest_job_seconds),

@@ -88,6 +88,12 @@ class WatchedProvider:
         told = await self._pass("ensure_customer", request, lambda: self._inner.ensure_customer(request))
         return cast("CustomerResult", told)
 
+    async def forget_customer(self, *, customer_ref: str) -> CustomerResult:
+        told = await self._pass(
+            "forget_customer", customer_ref, lambda: self._inner.forget_customer(customer_ref=customer_ref)
+        )
+        return cast("CustomerResult", told)
+
     async def attach_payment_method(self, request: AttachRequest) -> PaymentMethodResult:
         told = await self._pass("attach_payment_method", request, lambda: self._inner.attach_payment_method(request))
         return cast("PaymentMethodResult", told)

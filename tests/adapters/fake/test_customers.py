@@ -21,6 +21,26 @@ async def test_a_customer_has_one_account_however_often_it_is_asked_for(shop: Sh
     assert [customer.customer_id for customer in shop.bank.truth().customers] == ["cus_1"]
 
 
+async def test_a_forgotten_customer_is_nobody_and_what_they_paid_can_go_back(shop: Shop) -> None:
+    attached = await shop.attach("tok_visa")
+    charged = await shop.charge()
+
+    for _ in range(2):
+        forgotten = await shop.provider.forget_customer(customer_ref=shop.customer_ref)
+        assert forgotten.outcome is Outcome.SUCCEEDED
+
+    assert "example.org" not in str(shop.bank.truth())
+    assert [customer.payment_method_ids for customer in shop.bank.truth().customers] == [()]
+    assert attached.payment_method_ref is not None
+    assert (await shop.provider.fetch_payment_method(payment_method_ref=attached.payment_method_ref)).gone
+    assert charged.captured is not None
+    assert (await shop.refund(charged, charged.captured)).outcome is Outcome.SUCCEEDED
+
+
+async def test_a_customer_whom_the_bank_does_not_know_is_forgotten_already(shop: Shop) -> None:
+    assert (await shop.provider.forget_customer(customer_ref="fcu_gone")).outcome is Outcome.SUCCEEDED
+
+
 async def test_a_card_form_is_told_where_test_cards_become_tokens(shop: Shop) -> None:
     session = await shop.provider.client_session(customer_ref=shop.customer_ref)
 

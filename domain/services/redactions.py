@@ -1,0 +1,85 @@
+"""Redaction: what is known of a customer as a person is erased, here and at the provider; the money's rows stay."""
+
+from dataclasses import replace
+
+from domain.clock import Clock
+from domain.customers import Customer
+from domain.deployment import Providers
+from domain.errors import CustomerHasOpenOrders, CustomerHasOpenPayments, NotFound
+from domain.events import EventKind, new_event
+from domain.jobs import JobKind
+from domain.principals import Permission, Principal
+from domain.principals import customer as as_customer
+from domain.provider import Outcome, ProviderAction
+from domain.services.payment_methods import PaymentMethodService
+from domain.services.teller import NothingHeard, Teller
+from domain.store import Store, Transaction
+
+
+class RedactionService:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        providers: Providers,
+        teller: Teller,
+        payment_methods: PaymentMethodService,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._providers = providers
+        self._teller = teller
+        self._payment_methods = payment_methods
+        self._clock = clock
+
+    async def redact(self, principal: Principal, customer_id: str) -> str:
+        """Erase, in one commit; that the provider forgets them too is seen to afterwards. Again, it changes nothing.
+
+        Refused while anything of theirs is open: money under way could neither be matched nor given back.
+        """
+        principal.require(Permission.CUSTOMERS_REDACT)
+        async with self._store.transaction() as tx:
+            customer = await tx.customers.get_for_update(customer_id)
+            if customer is None or not principal.sees(customer.id):
+                raise NotFound("customer", path=("customerId",))
+            if customer.redacted_at is None:
+                await self._redact(tx, customer, actor=principal.actor)
+        return customer_id
+
+    async def _redact(self, tx: Transaction, customer: Customer, *, actor: str) -> None:
+        if await tx.erasure.open_payments(customer.id):
+            raise CustomerHasOpenPayments
+        if await tx.erasure.open_orders(customer.id):
+            raise CustomerHasOpenOrders
+        now = self._clock.now()
+        for method in await tx.payment_methods.of_customer(customer.id):
+            if method.is_detachable:
+                await self._payment_methods.detach_in(tx, customer, method, actor=actor)
+                customer = replace(customer, default_payment_method_id=None)
+        await tx.customers.save(customer.redacted(now=now))
+        await self._erase(tx, customer)
+        await tx.jobs.schedule(JobKind.FORGET_CUSTOMER, customer.id, after_seconds=0)
+        await tx.events.add(
+            new_event(EventKind.CUSTOMER_REDACTED, customer.id, actor=actor, livemode=customer.livemode, now=now)
+        )
+
+    async def _erase(self, tx: Transaction, customer: Customer) -> None:
+        principal = as_customer(customer.external_id, customer.id).name if customer.external_id else None
+        await tx.erasure.erase(customer.id, principal=principal)
+
+    async def forget(self, customer_id: str) -> None:
+        """Have every provider that knows them forget a redacted customer; NothingHeard when one did not say so."""
+        async with self._store.reading() as tx:
+            customer = await tx.customers.get(customer_id)
+            accounts = await tx.accounts.of_customer(customer_id)
+        if customer is None or customer.redacted_at is None:
+            return
+        for known in accounts:
+            if not self._providers.supports(known.account, ProviderAction.FORGET_CUSTOMER):
+                continue
+            result = await self._teller.forget_customer(known.account, known.customer_ref)
+            if result.outcome is not Outcome.SUCCEEDED:
+                raise NothingHeard(customer_id)
+        # What a provider told us between the commit and now, in its own words.
+        async with self._store.transaction() as tx:
+            await self._erase(tx, customer)

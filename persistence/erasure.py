@@ -1,0 +1,335 @@
+# ruff: noqa: S608 - every name in the SQL is ours, and values are parameters
+"""What is erased of a customer, column by column, and what stays; a test holds that no column is forgotten.
+
+Rows of the money stay: whoever did business has to keep them for years (GDPR art. 17 (3) b). What goes is all that says
+who it was: names, addresses, cards, free texts, and whatever a provider told us in its own words. What stays of the
+person is our own id, which leads nowhere any more, and the ids that a provider needs to give money back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from domain.charges import LIVE_STATES
+from domain.refunds import WAITING_STATES
+from persistence.fields import one_of
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """The column is emptied."""
+
+    to: str = "NULL"
+    """SQL that both databases read alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The column stays, for this reason."""
+
+    why: str
+
+
+Decision = Erased | Kept
+
+EMPTY_DOCUMENT: Final = Erased("'{}'")
+_ID: Final = Kept("our own id")
+_TIME: Final = Kept("when it happened")
+_MONEY: Final = Kept("what was owed and paid")
+_STATE: Final = Kept("what became of it")
+_WORD: Final = Kept("a word of ours, the same for everybody")
+_REF: Final = Kept("the provider's id: a refund needs it, and the provider forgets whom it meant")
+_NUMBER: Final = Kept("a number of the table's own")
+_CODE: Final = Kept("why a payment failed, in codes")
+_NOT_OF_A_PERSON: Final = Kept("the deployment's own, of no customer")
+
+DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
+    "customers": {
+        "id": _ID,
+        "external_id": Erased(),
+        "email": Erased(),
+        "name": Erased(),
+        "billing_address": Erased(),
+        "shipping_address": Erased(),
+        "metadata": EMPTY_DOCUMENT,
+        "default_payment_method_id": Erased(),
+        "livemode": _WORD,
+        "redacted_at": _TIME,
+        "created_at": _TIME,
+        "updated_at": _TIME,
+    },
+    "provider_accounts": {
+        "id": _NUMBER,
+        "customer_id": _ID,
+        "account": _WORD,
+        "customer_ref": _REF,
+        "created_at": _TIME,
+    },
+    "payment_methods": {
+        "id": _ID,
+        "customer_id": _ID,
+        "account": _WORD,
+        "state": _STATE,
+        "token": Erased(),
+        "payment_method_ref": _REF,
+        "card_brand": Erased(),
+        "card_last4": Erased(),
+        "card_expiry_month": Erased(),
+        "card_expiry_year": Erased(),
+        "next_action": Erased(),
+        "decline_code": _CODE,
+        "failure_message": Erased(),
+        "return_url": Erased(),
+        "make_default": _WORD,
+        "livemode": _WORD,
+        "created_at": _TIME,
+        "updated_at": _TIME,
+    },
+    "orders": {
+        "id": _ID,
+        "customer_id": _ID,
+        "state": _STATE,
+        "currency": _MONEY,
+        "total": _MONEY,
+        "version": _NUMBER,
+        "external_id": Kept("the number of the order in your books"),
+        "external_version": _NUMBER,
+        "metadata": EMPTY_DOCUMENT,
+        "expires_at": _TIME,
+        "placed_at": _TIME,
+        "completed_at": _TIME,
+        "canceled_at": _TIME,
+        "livemode": _WORD,
+        "created_at": _TIME,
+        "updated_at": _TIME,
+    },
+    "order_lines": {
+        "id": _ID,
+        "order_id": _ID,
+        "position": _NUMBER,
+        "product_id": _ID,
+        "price_id": _ID,
+        "name": Kept("what was sold: books have to say it, so it must not name a person"),
+        "unit_amount": _MONEY,
+        "currency": _MONEY,
+        "quantity": _MONEY,
+    },
+    "charges": {
+        "id": _ID,
+        "order_id": _ID,
+        "customer_id": _ID,
+        "payment_method_id": _ID,
+        "account": _WORD,
+        "charge_ref": _REF,
+        "state": _STATE,
+        "initiator": _WORD,
+        "capture_mode": _WORD,
+        "capture_requested": _MONEY,
+        "capture_before": _TIME,
+        "currency": _MONEY,
+        "amount": _MONEY,
+        "authorized": _MONEY,
+        "captured": _MONEY,
+        "refunded": _MONEY,
+        "refund_reserved": _MONEY,
+        "return_url": Erased(),
+        "next_action": Erased(),
+        "action_expires_at": _TIME,
+        "decline_code": _CODE,
+        "failure_code": _CODE,
+        "issuer_code": _CODE,
+        "provider_code": _CODE,
+        "provider_message": Erased(),
+        "next_check_at": _TIME,
+        "review_since": _TIME,
+        "review_reason": _WORD,
+        "livemode": _WORD,
+        "created_at": _TIME,
+        "updated_at": _TIME,
+    },
+    "refunds": {
+        "id": _ID,
+        "charge_id": _ID,
+        "order_id": _ID,
+        "customer_id": _ID,
+        "account": _WORD,
+        "refund_ref": _REF,
+        "state": _STATE,
+        "executed_as": _WORD,
+        "amount": _MONEY,
+        "currency": _MONEY,
+        "reason": _WORD,
+        "note": Erased(),
+        "failure_code": _CODE,
+        "provider_code": _CODE,
+        "provider_message": Erased(),
+        "next_check_at": _TIME,
+        "livemode": _WORD,
+        "created_at": _TIME,
+        "updated_at": _TIME,
+    },
+    "operations": {
+        "id": _ID,
+        "kind": _WORD,
+        "charge_id": _ID,
+        "refund_id": _ID,
+        "account": _WORD,
+        "request": EMPTY_DOCUMENT,
+        "on_session": _WORD,
+        "void_purpose": _WORD,
+        "first_sent_at": _TIME,
+        "tries": _NUMBER,
+        "sends": _NUMBER,
+        "empty_looks": _NUMBER,
+        "outcome": _STATE,
+        "answer": EMPTY_DOCUMENT,
+        "finished_at": _TIME,
+        "created_at": _TIME,
+    },
+    "webhook_deliveries": {
+        "id": _ID,
+        "account": _WORD,
+        "event_key": _REF,
+        "kind": _WORD,
+        "subject": _WORD,
+        "subject_ref": _REF,
+        "operation_id": _ID,
+        "livemode": _WORD,
+        "payload": EMPTY_DOCUMENT,
+        "state": _STATE,
+        "occurred_at": _TIME,
+        "received_at": _TIME,
+        "ended_at": _TIME,
+    },
+    "ledger_entries": {
+        "id": _ID,
+        "cause": _ID,
+        "account": _WORD,
+        "amount": _MONEY,
+        "currency": _MONEY,
+        "charge_id": _ID,
+        "refund_id": _ID,
+        "livemode": _WORD,
+        "created_at": _TIME,
+    },
+    "events": {
+        "position": _NUMBER,
+        "id": _ID,
+        "kind": _WORD,
+        "subject_ids": _ID,
+        "actor": Kept("a customer is named by our id"),
+        "data": Kept("events carry no personal data"),
+        "livemode": _WORD,
+        "created_at": _TIME,
+    },
+    "event_feed": {"position": _NUMBER, "sequence": _NUMBER},
+    "event_subjects": {"id": _NUMBER, "event_id": _ID, "subject_id": _ID},
+    "audit_entries": {
+        "id": _ID,
+        "actor": Kept("a member of the staff: who did it is what the entry is for"),
+        "actor_kind": _WORD,
+        "role": _WORD,
+        "action": _WORD,
+        "changes": Kept("entries carry no personal data of customers"),
+        "request_id": Kept("leads to a line of the log, and to no person"),
+        "created_at": _TIME,
+    },
+    "audit_subjects": {"id": _NUMBER, "entry_id": _ID, "subject_id": _ID},
+    "jobs": {
+        "id": _ID,
+        "kind": _WORD,
+        "subject_id": _ID,
+        "run_at": _TIME,
+        "tries": _NUMBER,
+        "claim": _NUMBER,
+        "dead_at": _TIME,
+        "last_error": Kept("errors carry no data of rows"),
+        "created_at": _TIME,
+    },
+}
+"""Tables that hold something of customers."""
+
+DELETED: Final[Mapping[str, str]] = {
+    "idempotency_keys": "names a customer by their externalId and has digests of what was sent; three days old at most",
+}
+"""Tables whose rows go."""
+
+OF_NO_CUSTOMER: Final[Mapping[str, str]] = {
+    "products": "the catalogue",
+    "prices": "the catalogue",
+    "api_keys": "of programs",
+    "facts": "of the deployment",
+    "tortoise_migrations": "of the database",
+}
+"""Tables without anything of a customer."""
+
+_OF_THE_CUSTOMER: Final = "customer_id = $1"
+_CHARGES: Final = "SELECT id FROM charges WHERE customer_id = $1"
+_ROWS: Final[Mapping[str, str]] = {
+    "customers": "id = $1",
+    "payment_methods": _OF_THE_CUSTOMER,
+    "orders": _OF_THE_CUSTOMER,
+    "charges": _OF_THE_CUSTOMER,
+    "refunds": _OF_THE_CUSTOMER,
+    "operations": f"charge_id IN ({_CHARGES})",
+    "webhook_deliveries": " OR ".join(
+        f"EXISTS (SELECT 1 FROM {table} AS known WHERE known.customer_id = $1"
+        f" AND known.account = webhook_deliveries.account AND known.{ref} = webhook_deliveries.subject_ref)"
+        for table, ref in (
+            ("charges", "charge_ref"),
+            ("refunds", "refund_ref"),
+            ("payment_methods", "payment_method_ref"),
+            ("provider_accounts", "customer_ref"),
+        )
+    ),
+}
+"""Which rows of a table are of customer $1."""
+
+
+def statements() -> list[str]:
+    """Everything that is erased, table by table; each takes the customer's id."""
+    return [f"UPDATE {table} SET {_assignments(table)} WHERE {rows}" for table, rows in _ROWS.items()]
+
+
+KEYS_DELETED: Final = (
+    "DELETE FROM idempotency_keys WHERE principal = $2 OR object_id = $1"
+    " OR object_id IN (SELECT id FROM payment_methods WHERE customer_id = $1)"
+    " OR object_id IN (SELECT id FROM orders WHERE customer_id = $1)"
+    f" OR object_id IN ({_CHARGES})"
+    " OR object_id IN (SELECT id FROM refunds WHERE customer_id = $1)"
+)
+
+OPEN_PAYMENTS: Final = " UNION ALL ".join(
+    (
+        f"SELECT 1 AS found FROM charges WHERE customer_id = $1 AND {one_of('state', sorted(LIVE_STATES))}",
+        f"SELECT 1 FROM operations WHERE finished_at IS NULL AND charge_id IN ({_CHARGES})",
+        f"SELECT 1 FROM refunds WHERE customer_id = $1 AND {one_of('state', sorted(WAITING_STATES))}",
+        # A card whose answer is missing: the provider may be storing it just now.
+        (
+            "SELECT 1 FROM payment_methods WHERE customer_id = $1"
+            " AND (state = 'PENDING' OR (state = 'DETACHED' AND token IS NOT NULL))"
+        ),
+    )
+)
+
+OPEN_ORDERS: Final = "SELECT 1 AS found FROM orders WHERE customer_id = $1 AND state IN ('OPEN', 'PLACED')"
+
+CONCERNS_REDACTED: Final = (
+    "SELECT 1 AS found FROM customers WHERE customers.redacted_at IS NOT NULL AND customers.id IN ("
+    + " UNION ALL ".join(
+        f"SELECT customer_id FROM {table} WHERE account = $1 AND {ref} = $2"
+        for table, ref in (
+            ("charges", "charge_ref"),
+            ("refunds", "refund_ref"),
+            ("payment_methods", "payment_method_ref"),
+            ("provider_accounts", "customer_ref"),
+        )
+    )
+    + ")"
+)
+
+
+def _assignments(table: str) -> str:
+    return ", ".join(
+        f"{column} = {decision.to}" for column, decision in DECISIONS[table].items() if isinstance(decision, Erased)
+    )
