@@ -141,7 +141,7 @@ $(NODE_MODULES) $(WEB)/node_modules/.package-lock.json: %/node_modules/.package-
 	@cd $* && $(WITH_NODE) npm ci --no-progress --loglevel=error
 	@touch $@
 
-$(VENV)/.docs: docs/requirements.lock.txt $(VENV)/.runtime
+$(VENV)/.docs: docs/requirements.lock.txt $(VENV)/.development
 	@echo 'Installing what builds the documentation into $(VENV) ...'
 	@$(PIP) install --require-hashes -r docs/requirements.lock.txt
 	@touch $@

@@ -67,7 +67,7 @@ def test_the_documentation_is_written_anew_and_then_built_without_a_warning(empt
     (empty_machine / "docs/requirements.lock.txt").touch()
     for tool in ("python", "sphinx-build"):
         _command(empty_machine / ".venv/bin" / tool, f'echo {tool} "$@"')
-    for stamp in (".venv/.runtime", ".venv/.docs"):
+    for stamp in (".venv/.runtime", ".venv/.development", ".venv/.docs"):
         (empty_machine / stamp).touch()
 
     written, built = _make(empty_machine, "docs").stdout.splitlines()
