@@ -126,6 +126,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "capture_mode": _WORD,
         "capture_requested": _MONEY,
         "capture_before": _TIME,
+        "void_requested_at": _TIME,
         "currency": _MONEY,
         "amount": _MONEY,
         "authorized": _MONEY,
