@@ -60,10 +60,15 @@ class Gateway:
 
 
 @contextmanager
-def started_gateway(folder: Path) -> Iterator[Gateway]:
-    """With an empty database in that folder; its catalogue is public."""
+def started_gateway(folder: Path, **more: str) -> Iterator[Gateway]:
+    """With an empty database in that folder; its catalogue is public. `more` are settings without their prefix."""
     chosen = settings(
-        f"sqlite://{folder}/paydesk.sqlite3", folder, jwt_secret=JWT_SECRET, jwt_issuer=ISSUER, public_catalogue="true"
+        f"sqlite://{folder}/paydesk.sqlite3",
+        folder,
+        jwt_secret=JWT_SECRET,
+        jwt_issuer=ISSUER,
+        public_catalogue="true",
+        **more,
     )
     migrated = run_paydesk("migrate", settings=chosen, folder=folder)
     assert migrated.returncode == 0, migrated.stderr

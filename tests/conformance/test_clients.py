@@ -1,14 +1,15 @@
-"""Each client that people use tells its story: it reads, turns pages, changes, pays, and meets every kind of error.
+"""Each client that people use tells its story: it reads, turns pages, pays, follows, and meets every kind of error.
 
 The stories are written as a developer of that client would write them; the documentation shows parts of them.
 """
 
 import asyncio
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.conformance.running import HERE, Gateway, run_client, run_node, run_python
+from tests.conformance.running import HERE, Gateway, run_client, run_node, run_python, started_gateway
 from tests.databases import ROOT
 from tests.server.api import Api
 
@@ -36,11 +37,23 @@ def test_a_customer_shops_in_an_app_that_relay_has_compiled(gateway: Gateway, ca
     )
 
 
-def test_a_server_is_typed_by_graphql_codegen(gateway: Gateway, catalogue: None) -> None:
+@pytest.mark.parametrize("client", ["graphql-ws", "graphql-sse"])
+def test_a_server_is_told_what_happens_by(client: str, gateway: Gateway, catalogue: None) -> None:
+    run_node(f"{client}/story.js", gateway=gateway)
+
+
+def test_a_server_is_typed_by_graphql_codegen_and_asks_by_text_or_by_id(
+    gateway: Gateway, catalogue: None, tmp_path: Path
+) -> None:
+    program = "codegen/__generated__/js/story.js"
     run_client("node_modules/.bin/graphql-codegen", "--config", "codegen/codegen.ts", environment={})
     run_client("node_modules/.bin/tsc", "--project", "codegen", environment={})
+    run_node(program, gateway=gateway)
 
-    run_node("codegen/__generated__/js/story.js", gateway=gateway)
+    documents = HERE / "codegen/__generated__/persisted-documents.json"
+    with started_gateway(tmp_path, documents=str(documents), documents_only="customers") as strict:
+        asyncio.run(_fill(strict))
+        run_node(program, "--by-id", gateway=strict)
 
 
 def test_a_script_asks_with_gql(gateway: Gateway, catalogue: None) -> None:

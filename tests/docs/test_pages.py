@@ -4,6 +4,7 @@ import ast
 import re
 from itertools import pairwise
 from pathlib import Path
+from textwrap import indent
 from urllib.parse import unquote
 
 import pytest
@@ -91,6 +92,17 @@ def test_the_codes_of_errors_are_those_of_the_source() -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_what_a_page_shows_of_a_program_is_in_it(name: str) -> None:
+    shown = [
+        (block, ROOT / block.remark.removeprefix("from: "))
+        for block in blocks(ALL[name].read_text(encoding="utf-8"))
+        if block.remark.startswith("from: ")
+    ]
+
+    assert [f"line {block.line}: {file.name}" for block, file in shown if not _is_part(block.text, file)] == []
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_headings_go_down_one_level_at_a_time(name: str) -> None:
     text = prose(ALL[name].read_text(encoding="utf-8"))
     levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
@@ -137,6 +149,12 @@ def _is_there(file: Path, part: str) -> bool:
             return False
         scope = getattr(found, "body", [])
     return True
+
+
+def _is_part(text: str, file: Path) -> bool:
+    """However far to the right it stands in the file."""
+    source = file.read_text(encoding="utf-8")
+    return any(indent(text, " " * depth) in source for depth in range(0, 24, 2))
 
 
 def _names(node: ast.stmt) -> list[str]:

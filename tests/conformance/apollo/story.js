@@ -2,13 +2,16 @@
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
 
-import { ApolloClient, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from "@apollo/client";
+import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from "@apollo/client";
+import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { relayStylePagination } from "@apollo/client/utilities";
-import { isAbstractType } from "graphql";
-import { filter, firstValueFrom, map } from "rxjs";
+import { OperationTypeNode, isAbstractType } from "graphql";
+import { createClient } from "graphql-ws";
+import { filter, firstValueFrom, map, takeWhile, tap, toArray } from "rxjs";
+import WebSocket from "ws";
 
 import { schema } from "../schema.js";
-import { customerToken, newKey, url } from "../story.js";
+import { customerToken, newKey, url, wsUrl } from "../story.js";
 
 // --- the client ---
 
@@ -27,11 +30,19 @@ const newCache = () =>
         },
     });
 
-const newClient = (token) =>
-    new ApolloClient({
-        cache: newCache(),
-        link: new HttpLink({ uri: url, headers: { Authorization: `Bearer ${token}` } }),
-    });
+const newClient = (token) => {
+    const Authorization = `Bearer ${token}`;
+    const http = new HttpLink({ uri: url, headers: { Authorization } });
+    const socket = new GraphQLWsLink(
+        createClient({
+            url: wsUrl,
+            webSocketImpl: WebSocket, // browsers have one of their own
+            connectionParams: { Authorization },
+        }),
+    );
+    const isLive = ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION;
+    return new ApolloClient({ cache: newCache(), link: ApolloLink.split(isLive, socket, http) });
+};
 
 const client = newClient(customerToken);
 after(() => client.stop());
@@ -109,6 +120,17 @@ const ATTACH_CARD = gql`
     }
 `;
 
+const ORDER_UPDATED = gql`
+    subscription OrderUpdated($id: ID!, $after: String) {
+        orderUpdated(id: $id, after: $after) {
+            order { ...OrderParts }
+            event { id kind }
+            cursor
+        }
+    }
+    ${ORDER_PARTS}
+`;
+
 // --- the story ---
 
 let priceId;
@@ -171,6 +193,24 @@ test("a payment changes the order wherever the app shows it", async () => {
         cached.me.orders.edges.map(({ node }) => node.paymentState),
         ["PAID", "UNPAID", "UNPAID", "UNPAID", "UNPAID"],
     );
+});
+
+test("a payment from elsewhere arrives by itself, and changes what the app shows", async () => {
+    const [, , orderId] = orderIds;
+    const elsewhere = newClient(customerToken);
+    const updates = client.subscribe({ query: ORDER_UPDATED, variables: { id: orderId } }).pipe(
+        map(({ data }) => data.orderUpdated),
+        tap(({ event }) => event ?? pay(orderId, null, elsewhere)), // the first message says how things are
+        takeWhile(({ order }) => order.state !== "COMPLETED", true),
+    );
+
+    const [first, ...rest] = await firstValueFrom(updates.pipe(toArray()));
+
+    assert.deepEqual([first.event, first.order.state], [null, "OPEN"]);
+    assert.equal(rest.at(-1).order.paymentState, "PAID");
+    const cached = client.readQuery({ query: MY_ORDERS, variables: { first: 2 } });
+    assert.equal(cached.me.orders.edges.find(({ node }) => node.id === orderId).node.paymentState, "PAID");
+    elsewhere.stop();
 });
 
 test("what the customer can mend is data: a user error", async () => {
@@ -242,9 +282,9 @@ test("a token that is not good is an error that the app can tell from others", a
 
 const shownOrders = ({ data }) => data?.me.orders ?? { edges: [] };
 
-function pay(orderId, paymentMethodId) {
+function pay(orderId, paymentMethodId, by = client) {
     const input = { orderId, paymentMethodId, idempotencyKey: newKey() };
-    return client.mutate({ mutation: PAY, variables: { input } });
+    return by.mutate({ mutation: PAY, variables: { input } });
 }
 
 async function card(token) {

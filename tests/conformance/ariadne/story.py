@@ -14,6 +14,7 @@ from paydesk_client import (
     ChargeState,
     CustomerCreateWithPaymentMethodInput,
     DeclineCode,
+    EventKind,
     GraphQLClientGraphQLMultiError,
     GraphQLClientHttpError,
     OrderChargeInput,
@@ -30,6 +31,7 @@ from paydesk_client import (
 )
 
 URL = os.environ["PAYDESK_URL"]
+WS_URL = os.environ["PAYDESK_WS_URL"]
 KEY = os.environ["PAYDESK_ADMIN_KEY"]
 
 
@@ -39,7 +41,8 @@ async def paydesk(key: str = KEY) -> AsyncIterator[Paydesk]:
     headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
     # A payment may take 15 seconds, a client of httpx waits for 5. What is generated types it as something narrower.
     http: Any = httpx.AsyncClient(headers=headers, timeout=30)
-    async with Paydesk(URL, http_client=http) as client:
+    sign_in = {"Authorization": f"Bearer {key}"}
+    async with Paydesk(URL, http_client=http, ws_url=WS_URL, ws_connection_init_payload=sign_in) as client:
         yield client
 
 
@@ -109,6 +112,29 @@ class Story:
         assert _charge_of(paid).state is ChargeState.SUCCEEDED
         assert paid.order
         assert (paid.order.state, paid.order.payment_state) == (OrderState.COMPLETED, PaymentState.PAID)
+
+    async def an_order_is_followed_until_it_is_paid(self) -> None:
+        order_id = self.order_ids[2]
+        kinds: list[EventKind] = []
+        async for message in self.client.order_updated(id=order_id):
+            update = message.order_updated
+            assert update
+            assert update.order
+            if update.event is None:
+                assert update.order.state is OrderState.OPEN
+                await self._pay(order_id)
+                continue
+            kinds.append(update.event.kind)
+            if update.event.kind is EventKind.ORDER_COMPLETED:
+                assert update.order.payment_state is PaymentState.PAID
+                break
+
+        assert kinds == [
+            EventKind.ORDER_PLACED,
+            EventKind.CHARGE_CREATED,
+            EventKind.CHARGE_SUCCEEDED,
+            EventKind.ORDER_COMPLETED,
+        ]
 
     async def what_a_user_can_mend_is_data(self) -> None:
         refused = await self._pay(self.order_ids[0])

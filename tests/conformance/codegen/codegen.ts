@@ -6,6 +6,7 @@ const config: CodegenConfig = {
     generates: {
         "codegen/__generated__/": {
             preset: "client",
+            presetConfig: { persistedDocuments: { hashAlgorithm: "sha256" } },
             config: {
                 documentMode: "string",
                 strictScalars: true,

@@ -8,7 +8,8 @@ import type { OrderCreateInput, PayMutation } from "./__generated__/graphql.js";
 import { Client, GraphQLRequestError } from "./client.js";
 
 const url = process.env["PAYDESK_URL"] ?? "";
-const client = new Client(url, process.env["PAYDESK_ADMIN_KEY"] ?? "");
+const asksById = process.argv.includes("--by-id");
+const client = new Client(url, process.env["PAYDESK_ADMIN_KEY"] ?? "", asksById);
 
 // --- what the server asks ---
 
@@ -80,6 +81,16 @@ const attachCard = graphql(`
         paymentMethodAttach(input: $input) {
             paymentMethod { id }
             userErrors { code message }
+        }
+    }
+`);
+
+const orderUpdated = graphql(`
+    subscription OrderUpdated($id: ID!, $after: String) {
+        orderUpdated(id: $id, after: $after) {
+            order { state paymentState }
+            event { kind summary }
+            cursor
         }
     }
 `);
@@ -173,6 +184,27 @@ test("an order is paid", async () => {
     assert.deepEqual([order?.state, order?.paymentState], ["COMPLETED", "PAID"]);
 });
 
+test("an order is followed until it is paid", async () => {
+    const [, , orderId = ""] = orderIds;
+    const seen: string[] = [];
+
+    for await (const { orderUpdated: update } of client.follow(orderUpdated, { id: orderId })) {
+        if (!update?.event) {
+            assert.equal(update?.order?.state, "OPEN");
+            await paid(orderId);
+            continue;
+        }
+        seen.push(update.event.summary);
+        if (update.event.kind === "ORDER_COMPLETED") {
+            assert.equal(update.order?.paymentState, "PAID");
+            break;
+        }
+    }
+
+    assert.equal(seen.length, 4);
+    assert.equal(seen.at(-1), "The order is complete.");
+});
+
 test("what a user can mend is data: a user error", async () => {
     const { charge, userErrors } = await paid(orderIds[0]);
 
@@ -209,7 +241,8 @@ test("an error of the request is thrown, with its code", async () => {
 });
 
 test("a variable that does not fit is refused before anything runs", async () => {
-    await assert.rejects(client.ask(productsQuery, JSON.parse('{"first": "two"}')), (error) => {
+    // @ts-expect-error: the compiler refuses it first
+    await assert.rejects(client.ask(productsQuery, { first: "two" }), (error) => {
         assert.ok(error instanceof GraphQLRequestError);
         assert.equal(error.status, 422);
         assert.equal(error.errors[0]?.extensions?.code, "BAD_USER_INPUT");
@@ -218,7 +251,7 @@ test("a variable that does not fit is refused before anything runs", async () =>
 });
 
 test("a key that is not good is an error that the server can tell from others", async () => {
-    await assert.rejects(new Client(url, "not a key").ask(productsQuery, { first: 1 }), (error) => {
+    await assert.rejects(new Client(url, "not a key", asksById).ask(productsQuery, { first: 1 }), (error) => {
         assert.ok(error instanceof GraphQLRequestError);
         assert.equal(error.status, 401);
         assert.equal(error.errors[0]?.extensions?.code, "UNAUTHENTICATED");

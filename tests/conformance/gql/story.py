@@ -11,9 +11,11 @@ from gql.client import AsyncClientSession
 from gql.dsl import DSLInlineFragment, DSLMutation, DSLQuery, DSLSchema, dsl_gql
 from gql.transport.exceptions import TransportQueryError
 from gql.transport.httpx import HTTPXAsyncTransport
+from gql.transport.websockets import WebsocketsTransport
 from graphql import GraphQLError
 
 URL = os.environ["PAYDESK_URL"]
+WS_URL = os.environ["PAYDESK_WS_URL"]
 KEY = os.environ["PAYDESK_ADMIN_KEY"]
 
 
@@ -21,6 +23,11 @@ def paydesk(key: str = KEY, *, fetch_schema: bool = True) -> Client:
     """`fetch_schema` asks for the schema first: the DSL needs it, and documents are checked before they are sent."""
     transport = HTTPXAsyncTransport(url=URL, headers={"Authorization": f"Bearer {key}"}, timeout=30)
     return Client(transport=transport, fetch_schema_from_transport=fetch_schema)
+
+
+def paydesk_live(key: str = KEY) -> Client:
+    """Over a WebSocket, whose first message says who it is."""
+    return Client(transport=WebsocketsTransport(url=WS_URL, init_payload={"Authorization": f"Bearer {key}"}))
 
 
 ORDERS_OF_CUSTOMER = gql("""
@@ -56,6 +63,17 @@ CREATE_ORDER = gql("""
 ATTACH_CARD = gql("""
     mutation AttachCard($input: PaymentMethodAttachInput!) {
         paymentMethodAttach(input: $input) { paymentMethod { id } userErrors { code message } }
+    }
+""")
+
+
+ORDER_UPDATED = gql("""
+    subscription OrderUpdated($id: ID!, $after: String) {
+        orderUpdated(id: $id, after: $after) {
+            order { state paymentState }
+            event { kind summary }
+            cursor
+        }
     }
 """)
 
@@ -131,6 +149,40 @@ class Story:
         assert paid["userErrors"] == []
         assert paid["charge"]["state"] == "SUCCEEDED"
         assert paid["order"] == {"state": "COMPLETED", "paymentState": "PAID"}
+
+    async def an_order_is_followed_until_it_is_paid(self) -> None:
+        order_id = self.order_ids[2]
+        kinds: list[str] = []
+        ORDER_UPDATED.variable_values = {"id": order_id}
+        async with paydesk_live() as live:
+            async for message in live.subscribe(ORDER_UPDATED):
+                update = message["orderUpdated"]
+                if update["event"] is None:
+                    assert update["order"] == {"state": "OPEN", "paymentState": "UNPAID"}
+                    await self._pay(order_id)
+                    continue
+                kinds.append(update["event"]["kind"])
+                if update["order"]["state"] == "COMPLETED" and kinds[-1] == "ORDER_COMPLETED":
+                    break
+
+        assert kinds == ["ORDER_PLACED", "CHARGE_CREATED", "CHARGE_SUCCEEDED", "ORDER_COMPLETED"]
+
+    async def and_whoever_comes_back_with_a_cursor_misses_nothing(self) -> None:
+        order_id = self.order_ids[3]
+        ORDER_UPDATED.variable_values = {"id": order_id}
+        async with paydesk_live() as live:
+            first = await anext(live.subscribe(ORDER_UPDATED))
+
+        await self._pay(order_id)
+
+        kinds: list[str] = []
+        ORDER_UPDATED.variable_values = {"id": order_id, "after": first["orderUpdated"]["cursor"]}
+        async with paydesk_live() as live:
+            async for message in live.subscribe(ORDER_UPDATED):
+                kinds.append(message["orderUpdated"]["event"]["kind"])
+                if kinds[-1] == "ORDER_COMPLETED":
+                    break
+        assert kinds == ["ORDER_PLACED", "CHARGE_CREATED", "CHARGE_SUCCEEDED", "ORDER_COMPLETED"]
 
     async def what_a_user_can_mend_is_data(self) -> None:
         refused = await self._pay(self.order_ids[0])

@@ -6,7 +6,7 @@ import { Window } from "happy-dom";
 import { Suspense, act } from "react";
 import { createRoot } from "react-dom/client";
 import { RelayEnvironmentProvider, graphql, useLazyLoadQuery, usePaginationFragment } from "react-relay";
-import { ConnectionHandler, commitMutation, createOperationDescriptor, fetchQuery, getRequest } from "relay-runtime";
+import { ConnectionHandler, commitMutation, createOperationDescriptor, fetchQuery, getRequest, requestSubscription } from "relay-runtime";
 
 import { customerToken, newKey, url } from "../story.js";
 import { newEnvironment } from "./environment.js";
@@ -103,6 +103,16 @@ const attachCardMutation = graphql`
         paymentMethodAttach(input: $input) {
             paymentMethod { id }
             userErrors { code message }
+        }
+    }
+`;
+
+const orderUpdatedSubscription = graphql`
+    subscription storyOrderUpdatedSubscription($id: ID!, $after: String) {
+        orderUpdated(id: $id, after: $after) {
+            order { id state paymentState }
+            event { id kind }
+            cursor
         }
     }
 `;
@@ -207,6 +217,25 @@ test("a payment changes the order wherever the app shows it", async () => {
     );
 });
 
+test("a payment from elsewhere arrives by itself, and changes what the app shows", async () => {
+    const [, , orderId] = orderIds;
+    const updates = [];
+    const { dispose } = requestSubscription(environment, {
+        subscription: orderUpdatedSubscription,
+        variables: { id: orderId },
+        onNext: ({ orderUpdated }) => updates.push(orderUpdated),
+        onError: (error) => assert.fail(error),
+    });
+    await until(() => updates.length === 1);
+    assert.deepEqual([updates[0].event, updates[0].order.state], [null, "OPEN"]);
+
+    await pay(orderId, null, newEnvironment(customerToken));
+
+    await until(() => updates.at(-1).order.state === "COMPLETED");
+    await until(() => document.getElementById(orderId).textContent === "PAID");
+    dispose();
+});
+
 test("a record is read again by its id", async () => {
     const { node, order } = await ask(orderByIdQuery, { id: orderIds[0] });
 
@@ -291,9 +320,9 @@ async function until(isSo) {
     assert.ok(isSo(), document.body.textContent);
 }
 
-const commit = (mutation, variables) =>
+const commit = (mutation, variables, by = environment) =>
     new Promise((onCompleted, onError) => {
-        commitMutation(environment, { mutation, variables, onCompleted, onError });
+        commitMutation(by, { mutation, variables, onCompleted, onError });
     });
 
 async function createOrder(quantity, connections = []) {
@@ -301,9 +330,9 @@ async function createOrder(quantity, connections = []) {
     return (await commit(createOrderMutation, { input, connections })).orderCreate;
 }
 
-async function pay(orderId, paymentMethodId) {
+async function pay(orderId, paymentMethodId, by = environment) {
     const input = { orderId, paymentMethodId, idempotencyKey: newKey() };
-    return (await commit(payMutation, { input })).orderCharge;
+    return (await commit(payMutation, { input }, by)).orderCharge;
 }
 
 async function card(token) {

@@ -2,34 +2,60 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Client, fetchExchange, gql } from "@urql/core";
+import { Client, fetchExchange, gql, subscriptionExchange } from "@urql/core";
 import { cacheExchange } from "@urql/exchange-graphcache";
 import { relayPagination } from "@urql/exchange-graphcache/extras";
 import { introspectionFromSchema, isObjectType } from "graphql";
+import { createClient } from "graphql-ws";
+import WebSocket from "ws";
 
 import { schema } from "../schema.js";
-import { customerToken, newKey, url } from "../story.js";
+import { customerToken, newKey, until, url, wsUrl } from "../story.js";
 
 // --- the client ---
 
 const withoutId = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type) && !type.getFields().id);
 
+const newCache = () =>
+    cacheExchange({
+        schema: introspectionFromSchema(schema), // which types `NextAction` and `Node` may turn out to be
+        keys: Object.fromEntries(withoutId.map((type) => [type.name, () => null])), // Money and its like
+        resolvers: {
+            Customer: { orders: relayPagination() },
+            Query: { products: relayPagination() },
+        },
+    });
+
+/** Subscriptions are event streams, which urql reads without any library. */
 const newClient = (token) =>
     new Client({
         url,
         fetchOptions: { headers: { Authorization: `Bearer ${token}` } },
+        fetchSubscriptions: true,
+        exchanges: [newCache(), fetchExchange],
+    });
+
+/** Or they share one WebSocket. */
+const newClientWithSocket = (token) => {
+    const socket = createClient({
+        url: wsUrl,
+        webSocketImpl: WebSocket, // browsers have one of their own
+        connectionParams: { Authorization: `Bearer ${token}` },
+    });
+    return new Client({
+        url,
+        fetchOptions: { headers: { Authorization: `Bearer ${token}` } },
         exchanges: [
-            cacheExchange({
-                schema: introspectionFromSchema(schema), // which types `NextAction` and `Node` may turn out to be
-                keys: Object.fromEntries(withoutId.map((type) => [type.name, () => null])), // Money and its like
-                resolvers: {
-                    Customer: { orders: relayPagination() },
-                    Query: { products: relayPagination() },
-                },
-            }),
+            newCache(),
             fetchExchange,
+            subscriptionExchange({
+                forwardSubscription: ({ query, variables }) => ({
+                    subscribe: (sink) => ({ unsubscribe: socket.subscribe({ query, variables }, sink) }),
+                }),
+            }),
         ],
     });
+};
 
 const client = newClient(customerToken);
 
@@ -104,6 +130,17 @@ const ATTACH_CARD = gql`
     }
 `;
 
+const ORDER_UPDATED = gql`
+    subscription OrderUpdated($id: ID!, $after: String) {
+        orderUpdated(id: $id, after: $after) {
+            order { ...OrderParts }
+            event { id kind }
+            cursor
+        }
+    }
+    ${ORDER_PARTS}
+`;
+
 // --- the story ---
 
 let priceId;
@@ -162,6 +199,17 @@ test("a payment changes the order wherever the app shows it", async () => {
         cached.me.orders.nodes.map(({ paymentState }) => paymentState),
         ["PAID", "UNPAID", "UNPAID", "UNPAID", "UNPAID"],
     );
+});
+
+test("a payment from elsewhere arrives by itself, and changes what the app shows", async () => {
+    await follow(orderIds[2], client);
+
+    const { data: cached } = client.readQuery(MY_ORDERS, { first: 2 });
+    assert.equal(cached.me.orders.nodes.find(({ id }) => id === orderIds[2]).paymentState, "PAID");
+});
+
+test("it arrives over a WebSocket too", async () => {
+    await follow(orderIds[3], newClientWithSocket(customerToken));
 });
 
 test("what the customer can mend is data: a user error", async () => {
@@ -225,8 +273,25 @@ async function myOrders(after) {
     return data.me.orders;
 }
 
-function pay(orderId, paymentMethodId) {
-    return client.mutation(PAY, { input: { orderId, paymentMethodId, idempotencyKey: newKey() } });
+/** Follows an order while somebody pays it elsewhere. */
+async function follow(orderId, follower) {
+    const updates = [];
+    const { unsubscribe } = follower.subscription(ORDER_UPDATED, { id: orderId }).subscribe(({ data, error }) => {
+        assert.equal(error, undefined);
+        updates.push(data.orderUpdated);
+    });
+    await until(() => updates.length === 1);
+    assert.deepEqual([updates[0].event, updates[0].order.state], [null, "OPEN"]);
+
+    await pay(orderId, null, newClient(customerToken));
+
+    await until(() => updates.at(-1).event?.kind === "ORDER_COMPLETED");
+    assert.equal(updates.at(-1).order.paymentState, "PAID");
+    unsubscribe(); // not from within `subscribe`: an event stream would then end with an AbortError that nobody catches
+}
+
+function pay(orderId, paymentMethodId, by = client) {
+    return by.mutation(PAY, { input: { orderId, paymentMethodId, idempotencyKey: newKey() } });
 }
 
 async function card(token) {
