@@ -11,9 +11,10 @@ from domain.errors import OrderNotCancelable
 from domain.idempotency import KeyedRequest, fingerprint
 from domain.money import Money
 from domain.principals import system
-from domain.products import Interval, IntervalUnit, ProductChanges
+from domain.products import Interval, IntervalUnit, ProductChanges, ProductImage
 from domain.provider import Initiator
 from domain.refunds import RefundReason
+from domain.search import words_of
 from domain.services.charges import ChargeOrder, ChargeService
 from domain.services.orders import CreateOrder, NewLine, OrderService
 from domain.services.payment_methods import CreateCustomerWithPaymentMethod, PaymentMethodService
@@ -37,7 +38,7 @@ class Services(Protocol):
 
 
 _PRODUCTS: dict[str, tuple[str, tuple[Money, ...]]] = {
-    "Filter coffee, 500 g": ("Washed Ethiopian, roasted for filter.", (Money(14_50, "USD"), Money(13_90, "EUR"))),
+    "Filter coffee, 500 g": ("Washed Ethiopian, roasted for the filter.", (Money(14_50, "USD"), Money(13_90, "EUR"))),
     "Hand grinder": ("Steel burrs, 30 g, folds into its handle.", (Money(89_00, "USD"), Money(12_800, "JPY"))),
     "Brewing class": ("Two hours, six people, three methods.", (Money(45_00, "USD"), Money(12_500, "KWD"))),
 }
@@ -83,7 +84,9 @@ async def _catalogue(services: Services) -> dict[tuple[str, str], str]:
 
 
 async def _product(services: Services, name: str, description: str) -> str:
-    fields = ProductChanges(name=name, description=description)
+    picture = f"https://shop.example/{'-'.join(words_of(name))}.webp"
+    images = (ProductImage(picture, f"{name}, photographed from above."),)
+    fields = ProductChanges(name=name, description=description, images=images)
     return await services.products.create(_DEMO, CreateProduct(fields=fields, request=_once("product", name)))
 
 

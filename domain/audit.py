@@ -27,7 +27,7 @@ from domain.operations import Operation
 from domain.orders import Order, OrderLine
 from domain.payment_methods import PaymentMethod
 from domain.principals import Principal, PrincipalKind, StaffRole
-from domain.products import Interval, Price, Product
+from domain.products import Interval, Price, Product, ProductImage
 from domain.refunds import Refund
 
 _AUDITED_OF_ALL: Final = frozenset({"apiKeyCreate", "apiKeyRotate", "apiKeyRevoke", "customerRedact"})
@@ -239,6 +239,8 @@ def _plain(value: Any) -> Any:
             return f"{value.minor_units} {value.currency}"
         case Interval():
             return f"{value.count} {value.unit}"
+        case ProductImage():
+            return {"url": value.url, "alternativeText": value.alternative_text}
         case OrderLine():
             # Not the name: a line by hand may name a person.
             told = {"productId": value.product_id, "priceId": value.price_id}

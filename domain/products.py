@@ -43,9 +43,23 @@ class Interval:
     count: int
 
 
+MOST_IMAGES = 8
+"""Of a product: as many as Stripe's products have, so that a catalogue can be told there as it is here."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductImage:
+    """A picture that lies elsewhere; the gateway never fetches it."""
+
+    url: str
+    alternative_text: str | None = None
+    """What it shows, for those who do not see it."""
+
+
 class ProductChanges(TypedDict, total=False):
     name: str
     description: str | None
+    images: tuple[ProductImage, ...]
     metadata: Mapping[str, str]
 
 
@@ -54,6 +68,7 @@ class Product:
     id: str
     name: str
     description: str | None = None
+    images: tuple[ProductImage, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     archived_at: datetime | None = None
     created_at: datetime

@@ -22,6 +22,7 @@ from domain.payment_methods import PaymentMethod, PaymentMethodState
 from domain.principals import Permission, Principal
 from domain.products import Price, PriceType, Product
 from domain.refunds import Refund, RefundState
+from domain.search import Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +88,20 @@ class CustomerFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProductFilter:
-    archived: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PriceFilter:
     product_id: str | None = None
     type: PriceType | None = None
     currency: str | None = None
+    archived: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductFilter:
+    search: Search | None = None
+    price: PriceFilter | None = None
+    """One price at least that fits."""
+    available: bool | None = None
+    """Sold now: neither is it archived, nor are all its prices."""
     archived: bool | None = None
 
 
@@ -166,6 +172,8 @@ class OrderSort(StrEnum):
 
 
 class ProductSort(StrEnum):
+    RELEVANCE = "RELEVANCE"
+    """What fits the search best, then the newest first. Without a search all fit equally."""
     NEWEST = "NEWEST"
     OLDEST = "OLDEST"
     NAME = "NAME"
@@ -187,7 +195,19 @@ def order_sort_key(order: OrderView, sort: str) -> SortKey:
     return (order.total.minor_units, order.id) if by_total else (order.id,)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundProduct(Product):
+    """A product as a search gives it, by relevance or by age."""
+
+    rank: int
+    """How well it fits: 0 is best. Always 0 in a list by age."""
+    number: int
+    """Rises with every product that is added."""
+
+
 def product_sort_key(product: Product, sort: str) -> SortKey:
+    if isinstance(product, FoundProduct):
+        return (product.rank, product.number)
     return (product.name, product.id) if sort == ProductSort.NAME else (product.id,)
 
 

@@ -6,6 +6,7 @@ reach neither a row nor a log.
 
 import re
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from domain.card_numbers import has_card_number as has_card_number  # noqa: PLC0414 - stays part of this module
 from domain.errors import CardNumberRefused, InvalidInput
@@ -56,6 +57,27 @@ def clean_email(value: str | None, *path: str) -> str | None:
     if text is not None and not _EMAIL.fullmatch(text):
         raise InvalidInput("This is not an email address.", path=path)
     return text
+
+
+def clean_web_address(value: str, *path: str) -> str:
+    """An address of the encrypted web that says where it leads; refused when anything in it could hide that."""
+    text = clean_text(value, *path, longest=URL_LENGTH)
+    if not is_plain_address(text) or urlsplit(text).scheme != "https" or not urlsplit(text).hostname:
+        raise InvalidInput("This is not a plain https address.", path=path)
+    return text
+
+
+def is_plain_address(url: str) -> bool:
+    """Whether a browser reads it as we do: they drop control characters, white space and the turn of a slash, and
+    credentials can look like the host."""
+    if len(url) > URL_LENGTH or not url.isprintable() or " " in url or "\\" in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it is what finds a wrong one
+    except ValueError:  # half an IPv6 address, a port beyond all, or a host that turns into another one when normalised
+        return False
+    return "@" not in parts.netloc
 
 
 def clean_metadata(value: Mapping[str, str] | None, *path: str) -> dict[str, str]:

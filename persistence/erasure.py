@@ -257,6 +257,13 @@ DELETED: Final[Mapping[str, str]] = {
 
 OF_NO_CUSTOMER: Final[Mapping[str, str]] = {
     "products": "the catalogue",
+    "product_search": "the words of the catalogue",
+    "product_spellings": "the words of the catalogue",
+    # What SQLite's FTS5 keeps of them.
+    **dict.fromkeys(
+        ("product_words", "product_words_config", "product_words_data", "product_words_idx"),
+        "the words of the catalogue",
+    ),
     "prices": "the catalogue",
     "api_keys": "of programs",
     "facts": "of the deployment",

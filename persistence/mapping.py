@@ -14,7 +14,7 @@ from domain.declines import DeclineCode
 from domain.events import Event, EventKind
 from domain.orders import Order, OrderLine, OrderState
 from domain.payment_methods import PaymentMethod, PaymentMethodState
-from domain.products import Interval, IntervalUnit, Price, Product
+from domain.products import Interval, IntervalUnit, Price, Product, ProductImage
 from domain.provider import CaptureMode, Card, CardBrand, ExecutedAs, Initiator
 from domain.refunds import Refund, RefundReason, RefundState
 from persistence.columns import (
@@ -95,6 +95,7 @@ def product_from_row(row: Row) -> Product:
         id=row["id"],
         name=row["name"],
         description=row["description"],
+        images=tuple(ProductImage(**image) for image in document(row["images"])),
         metadata=document(row["metadata"]),
         archived_at=optional_instant(row["archived_at"]),
         created_at=instant(row["created_at"]),
@@ -107,6 +108,7 @@ def product_to_row(product: Product) -> Columns:
         "id": product.id,
         "name": product.name,
         "description": product.description,
+        "images": [asdict(image) for image in product.images],
         "metadata": dict(product.metadata),
         "archived_at": product.archived_at,
         "created_at": product.created_at,

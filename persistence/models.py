@@ -19,6 +19,7 @@ from domain.principals import PrincipalKind
 from domain.products import IntervalUnit
 from domain.provider import CaptureMode, ExecutedAs
 from domain.refunds import RefundState
+from domain.search import FINGERPRINT_LENGTH
 from domain.texts import EXTERNAL_ID_LENGTH, NAME_LENGTH
 from domain.webhooks import DeliveryState
 from persistence.fields import (
@@ -78,6 +79,7 @@ class Product(Model):
     id = an_id()
     name = CharField(max_length=NAME_LENGTH)
     description = TextField(null=True)
+    images = json(db_default="[]")
     metadata = json()
     archived_at = DatetimeField(null=True)
     created_at = DatetimeField()
@@ -86,6 +88,19 @@ class Product(Model):
     class Meta:
         table = "products"
         indexes = (index("products", "name", "id"),)
+
+
+# `search` has what a model cannot say: the full-text index over these words.
+class ProductSearch(Model):
+    number = BigIntField(primary_key=True)
+    product = belongs_to("Product")
+    title = CharField(max_length=FINGERPRINT_LENGTH)
+    name = TextField()
+    description = TextField()
+
+    class Meta:
+        table = "product_search"
+        constraints = (unique("product_search_product", "product_id"),)
 
 
 class Price(Model):

@@ -14,6 +14,7 @@ from strawberry.types import Info as StrawberryInfo
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
+from domain.errors import InvalidInput
 from domain.pages import PageRequest, Slice
 from domain.queries import (
     ChargeSort,
@@ -26,8 +27,9 @@ from domain.queries import (
     order_sort_key,
     product_sort_key,
 )
+from domain.search import Search
 from schema.described import described_enum
-from schema.pagination import After, Before, Connection, First, Last, connection_of, given, page_arguments
+from schema.pagination import After, Before, Connection, First, Last, connection_of, given, page_arguments, refused
 
 Row = TypeVar("Row")
 
@@ -51,6 +53,10 @@ described_enum(
     ProductSort,
     description="How a list of products is sorted.",
     values={
+        ProductSort.RELEVANCE: (
+            "What fits the search best first, and of what fits equally well the latest made. Without a search, the "
+            "latest made first."
+        ),
         ProductSort.NEWEST: "The latest made first.",
         ProductSort.OLDEST: "The earliest made first.",
         ProductSort.NAME: "By name, in the order of Unicode.",
@@ -69,6 +75,16 @@ described_enum(
 
 
 @dataclass(frozen=True, slots=True)
+class Ordering:
+    """In what order one request reads a list."""
+
+    sort: str
+    mark: str
+    """What cursors of this order bear, so that no other order takes them."""
+    key_types: tuple[type[str] | type[int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Shape(Generic[Row]):
     """How the rows of a list are placed: the key of a row, and what a cursor of each sorting holds."""
 
@@ -76,13 +92,33 @@ class Shape(Generic[Row]):
     two_keys: Mapping[str, type[str] | type[int]]
     """Sortings by a value first, and that value's type; all others sort by id alone."""
 
-    def key_types(self, sort: str) -> tuple[type[str] | type[int], ...]:
-        return (self.two_keys[sort], str) if sort in self.two_keys else (str,)
+    def order(self, *, sort: str = Sort.NEWEST, **_others: Any) -> Ordering:
+        """Of a request with these arguments."""
+        return Ordering(sort, sort, (self.two_keys[sort], str) if sort in self.two_keys else (str,))
+
+
+class SearchableShape(Shape[Row]):
+    """A list with an argument `search`. By relevance and by age, what was found has places of its own."""
+
+    def order(self, *, sort: str = ProductSort.RELEVANCE, search: str | None = None, **_others: Any) -> Ordering:
+        found = searched(search)
+        if found is None:
+            return Shape.order(self, sort=ProductSort.NEWEST if sort == ProductSort.RELEVANCE else sort)
+        key_types = (str, str) if sort == ProductSort.NAME else (int, int)
+        return Ordering(sort, f"{sort}:{found.fingerprint}", key_types)
+
+
+def searched(text: str | None) -> Search | None:
+    """None when nothing was typed."""
+    try:
+        return Search.of(given(text) or "")
+    except InvalidInput as error:
+        raise refused("search", error.message) from error
 
 
 BY_ID: Shape[Any] = Shape(id_sort_key, {})
 ORDERS = Shape(order_sort_key, {OrderSort.TOTAL_HIGHEST: int, OrderSort.TOTAL_LOWEST: int})
-PRODUCTS = Shape(product_sort_key, {ProductSort.NAME: str})
+PRODUCTS = SearchableShape(product_sort_key, {ProductSort.NAME: str})
 CHARGES = Shape(charge_sort_key, {ChargeSort.AMOUNT_HIGHEST: int, ChargeSort.AMOUNT_LOWEST: int})
 
 
@@ -122,17 +158,27 @@ class Paging(FieldExtension):
         after: str | None = None,
         last: int | None = None,
         before: str | None = None,
-        sort: str = Sort.NEWEST,
         **others: Any,
     ) -> Connection[Any]:
         """Rows of the domain are handed out as they are: the types of the schema read their fields."""
-        load = cast("Callable[[PageRequest], Awaitable[Slice[Any]]]", await next_(source, info, sort=sort, **others))
-        shape = self._shape
+        load = cast("Callable[[PageRequest], Awaitable[Slice[Any]]]", await next_(source, info, **others))
+        order = self._shape.order(**others)
         request = page_arguments(
-            first=first, after=after, last=last, before=before, sort=sort, key_types=shape.key_types(sort)
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            sort=order.sort,
+            mark=order.mark,
+            key_types=order.key_types,
         )
         page = await load(request)
-        return connection_of(page, sort=sort, key=lambda row: shape.key(row, sort), node=lambda row: cast("Any", row))
+        return connection_of(
+            page,
+            sort=order.mark,
+            key=lambda row: self._shape.key(row, order.sort),
+            node=lambda row: cast("Any", row),
+        )
 
 
 @strawberry.input(description="A span of time: from the one moment on, before the other.")

@@ -97,9 +97,10 @@ def page_arguments(
     last: int | None = None,
     before: str | None = None,
     sort: str,
+    mark: str | None = None,
     key_types: tuple[type[str] | type[int], ...] = (str,),
 ) -> PageRequest:
-    """What a connection field was asked for; `sort` and `key_types` say what its cursors look like.
+    """What a connection field was asked for; `mark` (else the sort) and `key_types` say what its cursors look like.
 
     Raises `ExposedError` with `BAD_USER_INPUT`. Nothing is clamped: a client that asks for 1,000 items and
     gets 100 believes to have them all. `UNSET`, the default that prints as no default, counts as None.
@@ -120,7 +121,7 @@ def page_arguments(
     if not 0 < limit <= LARGEST_PAGE_SIZE:
         raise refused(name, f"“{name}” has to be 1 to {LARGEST_PAGE_SIZE}.")
     name, text = ("before", before) if backward else ("after", after)
-    cursor = None if text is None else decode_cursor(text, argument=name, sort=sort, key_types=key_types)
+    cursor = None if text is None else decode_cursor(text, argument=name, sort=mark or sort, key_types=key_types)
     return PageRequest(limit=limit, sort=sort, backward=backward, cursor=cursor)
 
 
@@ -164,7 +165,7 @@ def decode_cursor(
         case _:
             raise refused(argument, f"“{argument}” is not a cursor of this list.")
     if written_for != sort:
-        raise refused(argument, f"“{argument}” is a cursor of another sorting of this list.")
+        raise refused(argument, f"“{argument}” is a cursor of another sorting or search of this list.")
     if not fits(key, key_types):
         raise refused(argument, f"“{argument}” is not a cursor of this list.")
     return tuple(key)

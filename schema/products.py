@@ -1,5 +1,6 @@
 """Products and their prices."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, cast
 
@@ -15,10 +16,10 @@ from schema.context import Info
 from schema.described import described_enum
 from schema.errors import UserError, user_error
 from schema.inputs import KEY_OPTIONAL, request_of, sent_fields
-from schema.listing import BY_ID, PRODUCTS, SortArgument, listed, paged
+from schema.listing import BY_ID, PRODUCTS, SortArgument, listed, paged, searched
 from schema.money import Money, MoneyInput
 from schema.pagination import Connection, given
-from schema.scalars import Currency, Metadata
+from schema.scalars import URL, Currency, Metadata
 from schema.timeline import HasTimeline
 
 described_enum(
@@ -40,6 +41,11 @@ described_enum(
     },
 )
 
+_SEARCH = (
+    "Words of the name or the description in any order, up to 200 characters. The last one may be unfinished, and any "
+    "may have a typo; case, accents and plurals do not count. What has all words in its name comes first, then what "
+    "has them anywhere, then what is only alike. An empty text is no search."
+)
 _PRICE = "What a product costs. Amount, currency and interval never change: archive it and make another."
 
 
@@ -86,11 +92,24 @@ class PriceFilterInput:
         return PriceFilter(type=given(self.type), currency=given(self.currency), archived=given(self.archived))
 
 
+@strawberry.type(description="A picture of a product. It lies where you put it: the gateway keeps its address alone.")
+class ProductImage:
+    url: URL = strawberry.field(description="An https address.")
+    alternative_text: str | None = strawberry.field(
+        description="What it shows, for those who do not see it; null if nobody said so."
+    )
+
+    @classmethod
+    def is_type_of(cls, obj: object, _info: object) -> bool:
+        return isinstance(obj, domain.ProductImage)
+
+
 @strawberry.type(description="Something that is sold.")
 class Product(HasTimeline):
     id: strawberry.ID = strawberry.field(description="Global id, `prod_…`.")
     name: str = strawberry.field(description="Copied onto the lines of orders.")
     description: str | None = strawberry.field(description="What customers may read about it; null if nothing.")
+    images: list[ProductImage] = strawberry.field(description="The first one first; eight at most.")
     metadata: Metadata = strawberry.field(
         description="Your own keys and values, readable by everybody who may read the catalogue."
     )
@@ -117,10 +136,26 @@ class Product(HasTimeline):
 
 @strawberry.input(description="Which products to list; what is left out does not narrow.")
 class ProductFilterInput:
+    type: PriceType | None = strawberry.field(
+        default=strawberry.UNSET, description="With a price of this type that is not archived."
+    )
+    currency: Currency | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="With a price in this currency that is not archived; with `type`, it is one price that is both.",
+    )
+    available: bool | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Those that are sold now, or the others. Sold is what is not archived and has a price that is not.",
+    )
     archived: bool | None = strawberry.field(default=strawberry.UNSET, description="Archived ones, or the others.")
 
     def to_domain(self) -> ProductFilter:
-        return ProductFilter(archived=given(self.archived))
+        type, currency = given(self.type), given(self.currency)
+        return ProductFilter(
+            price=PriceFilter(type=type, currency=currency, archived=False) if type or currency else None,
+            available=given(self.available),
+            archived=given(self.archived),
+        )
 
 
 @strawberry.type
@@ -136,13 +171,16 @@ class ProductQuery:
     def products(
         self,
         info: Info,
+        search: Annotated[str | None, strawberry.argument(description=_SEARCH)] = strawberry.UNSET,
         filter: Annotated[
             ProductFilterInput | None, strawberry.argument(description="Which products; all by default.")
         ] = strawberry.UNSET,
-        sort: Annotated[ProductSort, strawberry.argument(description="How the list is sorted.")] = ProductSort.NEWEST,
+        sort: Annotated[ProductSort, strawberry.argument(description="How the list is sorted.")] = (
+            ProductSort.RELEVANCE
+        ),
     ) -> Connection[Product] | None:
         info.context.require(Permission.CATALOGUE_READ)
-        where = filter.to_domain() if filter else ProductFilter()
+        where = replace(filter.to_domain() if filter else ProductFilter(), search=searched(search))
         queries, viewer = info.context.services.queries, info.context.viewer
         return paged(lambda request: queries.products.page(request, where, viewer=viewer))
 
@@ -157,10 +195,22 @@ class ProductQuery:
 # --- mutations ------------------------------------------------------------------------------------------------------
 
 
+@strawberry.input(description="A picture of a product.")
+class ProductImageInput:
+    url: URL = strawberry.field(description="An https address. It is neither fetched nor checked.")
+    alternative_text: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="What it shows, for those who do not see it, up to 200 characters.",
+    )
+
+
 @strawberry.input(description="A new product.")
 class ProductCreateInput:
     name: str = strawberry.field(description="What customers see, up to 200 characters.")
     description: str | None = strawberry.field(default=strawberry.UNSET, description="Up to 5,000 characters.")
+    images: list[ProductImageInput] | None = strawberry.field(
+        default=strawberry.UNSET, description="Eight at most; the first one first."
+    )
     metadata: Metadata | None = strawberry.field(default=strawberry.UNSET, description="Your own keys and values.")
     idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
 
@@ -170,6 +220,9 @@ class ProductUpdateInput:
     product_id: strawberry.ID = strawberry.field(description="Id of the product, `prod_…`.")
     name: str | None = strawberry.field(default=strawberry.UNSET, description="What customers see.")
     description: str | None = strawberry.field(default=strawberry.UNSET, description="Null removes it.")
+    images: list[ProductImageInput] | None = strawberry.field(
+        default=strawberry.UNSET, description="Replaces all images; null removes them."
+    )
     metadata: Metadata | None = strawberry.field(
         default=strawberry.UNSET, description="Replaces all keys and values; null removes them."
     )
@@ -220,12 +273,11 @@ class PricePayload:
 class ProductMutation:
     @strawberry.mutation(description="Add a product to the catalogue.")
     async def product_create(self, info: Info, input: ProductCreateInput) -> ProductPayload | None:
-        sent = sent_fields({"name": input.name, "description": input.description, "metadata": input.metadata})
         try:
             product_id = await info.context.services.products.create(
                 info.context.principal,
                 CreateProduct(
-                    fields=cast("ProductChanges", sent),
+                    fields=_changes(input),
                     request=request_of(info.context.principal, "productCreate", input.idempotency_key, input),
                 ),
             )
@@ -235,10 +287,9 @@ class ProductMutation:
 
     @strawberry.mutation(description="Change a product. Orders that have it keep the name that it had.")
     async def product_update(self, info: Info, input: ProductUpdateInput) -> ProductPayload | None:
-        sent = sent_fields({"name": input.name, "description": input.description, "metadata": input.metadata})
         try:
             product_id = await info.context.services.products.update(
-                info.context.principal, input.product_id, cast("ProductChanges", sent)
+                info.context.principal, input.product_id, _changes(input)
             )
         except PaydeskError as error:
             return ProductPayload(user_errors=[user_error(error)])
@@ -277,6 +328,14 @@ class ProductMutation:
         except PaydeskError as error:
             return PricePayload(user_errors=[user_error(error)])
         return await _price_payload(info, price_id)
+
+
+def _changes(input: ProductCreateInput | ProductUpdateInput) -> ProductChanges:
+    sent = sent_fields({name: getattr(input, name) for name in ("name", "description", "images", "metadata")})
+    if sent.get("images"):
+        images = (domain.ProductImage(image.url, given(image.alternative_text)) for image in sent["images"])
+        sent["images"] = tuple(images)
+    return cast("ProductChanges", sent)
 
 
 async def _product_payload(info: Info, product_id: str) -> ProductPayload:

@@ -1,5 +1,6 @@
 """The catalogue: products and prices, made, changed, archived; never deleted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,10 +12,18 @@ from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.money import Money
 from domain.principals import Permission, Principal
-from domain.products import MAXIMUM_INTERVAL_COUNT, Interval, Price, Product, ProductChanges
+from domain.products import (
+    MAXIMUM_INTERVAL_COUNT,
+    MOST_IMAGES,
+    Interval,
+    Price,
+    Product,
+    ProductChanges,
+    ProductImage,
+)
 from domain.services.keyed import claim
 from domain.store import Store
-from domain.texts import TEXT_LENGTH, clean_metadata, clean_optional, clean_text
+from domain.texts import TEXT_LENGTH, clean_metadata, clean_optional, clean_text, clean_web_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +133,23 @@ def _cleaned(changes: ProductChanges) -> ProductChanges:
         cleaned["name"] = clean_text(changes["name"] or "", "name")
     if "description" in changes:
         cleaned["description"] = clean_optional(changes["description"], "description", longest=TEXT_LENGTH)
+    if "images" in changes:
+        cleaned["images"] = _cleaned_images(changes["images"] or ())
     if "metadata" in changes:
         cleaned["metadata"] = clean_metadata(changes["metadata"], "metadata")
     return cleaned
+
+
+def _cleaned_images(images: Sequence[ProductImage]) -> tuple[ProductImage, ...]:
+    if len(images) > MOST_IMAGES:
+        raise InvalidInput(f"A product can have {MOST_IMAGES} images at most.", path=("images",))
+    return tuple(
+        ProductImage(
+            clean_web_address(image.url, "images", str(place), "url"),
+            clean_optional(image.alternative_text, "images", str(place), "alternativeText"),
+        )
+        for place, image in enumerate(images)
+    )
 
 
 def _check_interval(interval: Interval | None) -> None:

@@ -1,5 +1,5 @@
 from domain.products import Price, Product
-from persistence import models
+from persistence import models, search
 from persistence.columns import optional
 from persistence.mapping import price_from_row, price_to_row, product_from_row, product_to_row
 from persistence.session import Session
@@ -17,9 +17,18 @@ class Products:
 
     async def insert(self, product: Product) -> None:
         await self._session.insert(models.Product, product_to_row(product))
+        await self._index(search.INSERT, product)
 
     async def save(self, product: Product) -> None:
         await self._session.update(models.Product, product_to_row(product))
+        await self._index(search.UPDATE, product)
+
+    async def _index(self, statement: str, product: Product) -> None:
+        columns = search.search_columns(product)
+        if not await self._session.execute(statement, *columns.values()):
+            return  # its words are what they were
+        spellings = search.spelling_rows(search.spellings_of(columns))
+        await self._session.execute(search.ADD_SPELLINGS[self._session.dialect], spellings)
 
 
 class Prices:

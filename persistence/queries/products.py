@@ -1,9 +1,10 @@
+# ruff: noqa: S608 - every name in the SQL is ours, and values are parameters
 """The catalogue: products and prices. It has no owner; who may read it at all is decided by permission."""
 
 from typing import Final
 
 from domain.products import Price, PriceType, Product
-from domain.queries import PriceFilter, ProductFilter, ProductSort, Relation
+from domain.queries import PriceFilter, ProductSort, Relation
 from persistence.database import Database
 from persistence.mapping import price_from_row, product_from_row
 from persistence.queries.listing import (
@@ -19,16 +20,8 @@ from persistence.queries.listing import (
     given,
 )
 from persistence.queries.reads import ListingReads
-
-PRODUCTS: Final[Listing[Product]] = Listing(
-    table="products",
-    columns=columns_of("products", "id name description metadata archived_at created_at updated_at"),
-    record=product_from_row,
-    sorts={**BY_TIME, ProductSort.NAME: Sorting((Key("name", str), ID), descending=False)},
-    filters={"archived": given("products.archived_at")},
-    owner=None,
-    relations={},
-)
+from persistence.queries.searching import ProductReads, is_found
+from persistence.queries.statements import filter_conditions
 
 
 def _is_of_type(wanted: PriceType, _parameters: Parameters) -> str:
@@ -54,8 +47,40 @@ PRICES: Final[Listing[Price]] = Listing(
 )
 
 
-def products(database: Database) -> ListingReads[Product, ProductFilter]:
-    return ListingReads(database, PRODUCTS)
+def _has_price(wanted: PriceFilter, parameters: Parameters) -> str:
+    """Not EXISTS: PostgreSQL would read all prices to find those of the few products on a page."""
+    fits = filter_conditions(PRICES, wanted, parameters)
+    conditions = " AND ".join(["prices.product_id = products.id", *fits])
+    return f"(SELECT 1 FROM prices WHERE {conditions} LIMIT 1) IS NOT NULL"
+
+
+def _is_available(wanted: bool, parameters: Parameters) -> str:
+    available = f"(products.archived_at IS NULL AND {_has_price(PriceFilter(archived=False), parameters)})"
+    return available if wanted else f"NOT {available}"
+
+
+PRODUCTS: Final[Listing[Product]] = Listing(
+    table="products",
+    columns=columns_of("products", "id name description images metadata archived_at created_at updated_at"),
+    record=product_from_row,
+    sorts={
+        **BY_TIME,
+        ProductSort.RELEVANCE: BY_TIME["NEWEST"],
+        ProductSort.NAME: Sorting((Key("name", str), ID), descending=False),
+    },
+    filters={
+        "meant": is_found,
+        "price": _has_price,
+        "available": _is_available,
+        "archived": given("products.archived_at"),
+    },
+    owner=None,
+    relations={},
+)
+
+
+def products(database: Database) -> ProductReads:
+    return ProductReads(database, PRODUCTS)
 
 
 def prices(database: Database) -> ListingReads[Price, PriceFilter]:

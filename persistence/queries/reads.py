@@ -1,7 +1,7 @@
 # ruff: noqa: S608 - every name in the SQL is ours, and values are parameters
 """The reads of one noun: its listing, asked of a database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 from domain.pages import PageRequest, Slice
@@ -36,7 +36,7 @@ class ListingReads(Generic[Record, Filter_contra]):
     async def page(self, request: PageRequest, where: Filter_contra, *, viewer: Viewer) -> Slice[Record]:
         dialect = self._database.dialect
         statement = statements.page(self._listing, request, where, viewer=viewer, dialect=dialect)
-        return self._slice(request, await fetch(self._database, statement))
+        return slice_of(request, await fetch(self._database, statement), self._listing.record)
 
     async def pages_of(
         self,
@@ -53,17 +53,20 @@ class ListingReads(Generic[Record, Filter_contra]):
         rows_of: dict[str, list[Row]] = {parent_id: [] for parent_id in parent_ids}
         for row in await fetch(self._database, statement) if asked else ():
             rows_of[row["page_parent"]].append(row)
-        return {parent_id: self._slice(request, rows) for parent_id, rows in rows_of.items()}
+        record = self._listing.record
+        return {parent_id: slice_of(request, rows, record) for parent_id, rows in rows_of.items()}
 
-    def _slice(self, request: PageRequest, rows: Sequence[Row]) -> Slice[Record]:
-        # Beside `page_behind` a page without records has a row of NULLs.
-        found = [row for row in rows if row["id"] is not None]
-        beyond = len(found) > request.limit
-        behind = request.cursor is not None and bool(rows) and boolean(rows[0]["page_behind"])
-        records = [self._listing.record(row) for row in found[: request.limit]]
-        if request.backward:
-            return Slice(items=tuple(reversed(records)), has_next=behind, has_previous=beyond)
-        return Slice(items=tuple(records), has_next=beyond, has_previous=behind)
+
+def slice_of(request: PageRequest, rows: Sequence[Row], record: Callable[[Row], Record]) -> Slice[Record]:
+    """The page that a statement's rows are, one of which may be more than was asked for."""
+    # Beside `page_behind` a page without records has a row of NULLs.
+    found = [row for row in rows if row["id"] is not None]
+    beyond = len(found) > request.limit
+    behind = request.cursor is not None and bool(rows) and boolean(rows[0]["page_behind"])
+    records = [record(row) for row in found[: request.limit]]
+    if request.backward:
+        return Slice(items=tuple(reversed(records)), has_next=behind, has_previous=beyond)
+    return Slice(items=tuple(records), has_next=beyond, has_previous=behind)
 
 
 async def rows_by_parent(

@@ -150,7 +150,7 @@ def _ordered(expressions: Sequence[str], *, descending: bool) -> str:
 def _scope(listing: Listing[Any], filters: object, viewer: Viewer, parameters: Parameters) -> list[str]:
     return [
         *_viewer_conditions(listing, viewer, parameters),
-        *_filter_conditions(listing, filters, parameters),
+        *filter_conditions(listing, filters, parameters),
     ]
 
 
@@ -162,7 +162,7 @@ def _viewer_conditions(listing: Listing[Any], viewer: Viewer, parameters: Parame
     return [listing.owner(viewer.customer_id, parameters)]
 
 
-def _filter_conditions(listing: Listing[Any], filters: Any, parameters: Parameters) -> list[str]:
+def filter_conditions(listing: Listing[Any], filters: Any, parameters: Parameters) -> list[str]:
     conditions = []
     for field in fields(filters):
         value = getattr(filters, field.name)

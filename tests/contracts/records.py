@@ -16,7 +16,7 @@ from domain.operations import Operation, OperationKind, VoidPurpose, stored
 from domain.orders import Order, OrderLine, OrderState
 from domain.payment_methods import PaymentMethod, PaymentMethodState
 from domain.principals import Permission, PrincipalKind, StaffRole
-from domain.products import Interval, IntervalUnit, Price, Product
+from domain.products import Interval, IntervalUnit, Price, Product, ProductImage
 from domain.provider import (
     CaptureMode,
     Card,
@@ -64,6 +64,7 @@ def a_product() -> Product:
         id=new_id(IdPrefix.PRODUCT),
         name="Tea",
         description="Green, 100 g",
+        images=(ProductImage("https://shop.example/tea.webp", "A tin"), ProductImage("https://shop.example/leaf.webp")),
         metadata={"origin": "Uji"},
         archived_at=LATER,
         created_at=NOW,

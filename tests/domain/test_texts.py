@@ -12,10 +12,12 @@ from domain.texts import (
     METADATA_KEY_LENGTH,
     METADATA_VALUE_LENGTH,
     NAME_LENGTH,
+    URL_LENGTH,
     clean_email,
     clean_metadata,
     clean_optional,
     clean_text,
+    clean_web_address,
     has_card_number,
 )
 from tests.domain.examples import many
@@ -149,3 +151,41 @@ class TestMetadata:
         with pytest.raises(InvalidInput) as refused:
             clean_metadata({"good": "x", "note": "\x00"}, "metadata")
         assert refused.value.path == ("metadata", "note")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://shop.example/tea.webp",
+        "https://cdn.shop.example:8443/a/b.jpg?w=200#x",
+        "https://bücher.example/ä.png",
+        "https://[::1]/tea.png",
+    ],
+)
+def test_an_address_of_the_encrypted_web_is_taken(address: str) -> None:
+    assert clean_web_address(f" {address} ", "url") == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "tea.webp",
+        "//shop.example/tea.webp",
+        "http://shop.example/tea.webp",
+        "javascript:alert(1)",
+        "data:image/png;base64,AAAA",
+        "https:///tea.webp",
+        "https://user:secret@shop.example/tea.webp",
+        "https://shop.example\\@evil.example/",
+        "https://shop.example/a b.webp",
+        "https://shop.example/\u202egnp.exe",
+        "https://shop.example:99999/",
+        "https://[::1/tea.webp",
+        "https://shop.example/" + "x" * URL_LENGTH,
+        "https://shop.example/4242424242424242.png",
+    ],
+)
+def test_any_other_address_is_refused(address: str) -> None:
+    with pytest.raises((InvalidInput, CardNumberRefused)):
+        clean_web_address(address, "url")

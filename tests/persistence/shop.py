@@ -15,7 +15,7 @@ from domain.products import Interval, Price, Product
 from domain.provider import Card, CardBrand, Initiator
 from domain.queries import Viewer
 from domain.refunds import Refund
-from persistence import mapping
+from persistence import mapping, search
 from persistence.connections import Connection
 from persistence.sql import Json
 
@@ -124,6 +124,9 @@ async def write(connection: Connection, *records: object) -> None:
     for record in records:
         for table, columns in _rows(record):
             await _insert(connection, table, columns)
+        if isinstance(record, Product):
+            spellings = search.spelling_rows(search.spellings_of(search.search_columns(record)))
+            await connection.execute(search.ADD_SPELLINGS[connection.dialect], spellings)
         if isinstance(record, Order):
             # Lines are taken by open orders only.
             await connection.execute("UPDATE orders SET state = $1 WHERE id = $2", record.state, record.id)
@@ -137,6 +140,7 @@ def _rows(record: object) -> Iterable[tuple[str, Mapping[str, Any]]]:
             yield "provider_accounts", mapping.provider_account_to_row(record)
         case Product():
             yield "products", mapping.product_to_row(record)
+            yield "product_search", search.search_columns(record)
         case Price():
             yield "prices", mapping.price_to_row(record)
         case PaymentMethod():

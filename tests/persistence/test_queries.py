@@ -29,6 +29,7 @@ from domain.queries import (
     Viewer,
 )
 from domain.refunds import Refund, RefundState
+from domain.search import Search
 from persistence.database import Database
 from persistence.queries import TortoiseQueries
 from tests.persistence.shop import (
@@ -378,6 +379,12 @@ FILTERED: list[tuple[str, Any, list[str]]] = [
     ("customers", CustomerFilter(created_from=NOON, created_before=NOON), []),
     ("products", ProductFilter(archived=True), ["pot"]),
     ("products", ProductFilter(archived=False), ["tea"]),
+    ("products", ProductFilter(available=True), ["tea"]),
+    ("products", ProductFilter(available=False), ["pot"]),
+    ("products", ProductFilter(price=PriceFilter(type=PriceType.RECURRING, currency="USD")), ["tea"]),
+    ("products", ProductFilter(price=PriceFilter(type=PriceType.RECURRING, currency="EUR")), []),
+    ("products", ProductFilter(price=PriceFilter(archived=True)), ["pot"]),
+    ("products", ProductFilter(search=Search.of("green")), ["tea"]),
     ("prices", PriceFilter(product_id="tea"), ["once", "monthly"]),
     ("prices", PriceFilter(type=PriceType.RECURRING), ["monthly"]),
     ("prices", PriceFilter(type=PriceType.ONE_TIME), ["once", "old"]),

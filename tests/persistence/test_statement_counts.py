@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,6 +24,7 @@ from domain.queries import (
     RefundFilter,
     Relation,
 )
+from domain.search import Search
 from persistence.database import Database
 from persistence.queries import TortoiseQueries
 from tests.persistence.shop import (
@@ -34,6 +36,7 @@ from tests.persistence.shop import (
     new_charge,
     new_customer,
     new_order,
+    new_product,
     new_refund,
     write,
 )
@@ -101,6 +104,31 @@ async def test_every_call_is_one_statement(database: Database, caplog: pytest.Lo
             counts[name] = len(caplog.records)
 
     assert counts == dict.fromkeys(CALLS, 1)
+
+
+async def test_a_search_is_two_statements(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    products = [new_product(name=f"Tea {number}") for number in range(30)]
+    async with database.transaction() as connection:
+        await write(connection, *products)
+    queries = TortoiseQueries(database)
+    await queries.orders.page(PAGE, OrderFilter(), viewer=EVERYBODY)
+    all_filters = ProductFilter(available=False, archived=False, price=PriceFilter(currency="USD"))
+
+    counts = {}
+    with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
+        for text in ("tea", "te", "teaa", "green tea pot", "none"):
+            for where in (ProductFilter(), all_filters):
+                for sort, cursor in [
+                    (ProductSort.RELEVANCE, (1, 7)),
+                    (ProductSort.OLDEST, (0, 7)),
+                    (ProductSort.NAME, None),
+                ]:
+                    caplog.clear()
+                    request = PageRequest(limit=20, sort=sort, cursor=cursor)
+                    await queries.products.page(request, replace(where, search=Search.of(text)), viewer=NOBODY)
+                    counts[text, sort, where] = len(caplog.records)
+
+    assert counts == dict.fromkeys(counts, 2)
 
 
 async def test_a_statement_has_one_text_for_one_id_and_for_fifty(

@@ -74,6 +74,16 @@ async def test_what_is_repeated_changes_nothing_and_leaves_no_second_entry(shop:
     assert len(await entries(shop)) == 1
 
 
+async def test_the_images_of_a_product_are_told(shop: Shop) -> None:
+    images = [{"url": "https://shop.example/tea.webp", "alternativeText": "A tin"}]
+    await shop.do("productCreate", {"name": "Tea", "images": images}, as_=shop.person("sue", role="admin"))
+
+    (entry,) = await entries(shop)
+
+    (change,) = [change for change in entry["changes"] if change["field"] == "images"]
+    assert (change["before"], json.loads(change["after"])) == (None, images)
+
+
 async def test_what_a_server_does_all_day_is_not_audited(shop: Shop) -> None:
     await shop.paid(await shop.buyer(name="Ada"))
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from domain.principals import Permission
 from tests.schema.gateway import ADMIN, Shop, by_hand, money, new_key
 
-PRODUCT = "product { id name description metadata archivedAt createdAt updatedAt }"
+PRODUCT = "product { id name description images { url alternativeText } metadata archivedAt createdAt updatedAt }"
 PRICE = "price { id type nickname archivedAt interval { unit count } amount { minorUnits currency } product { id } }"
 
 
@@ -49,6 +50,52 @@ async def test_what_no_product_can_have_is_refused(shop: Shop, input: dict[str, 
 
     assert await shop.refused("productCreate", input) == refusal
     assert await shop.refused("productUpdate", {"productId": product_id, **input}) == refusal
+
+
+async def test_a_product_has_images_in_their_order(shop_on_both: Shop) -> None:
+    shop = shop_on_both
+    select = "product { id name images { url alternativeText } }"
+    tin = {"url": "https://shop.example/tin.webp", "alternativeText": " A tin "}
+    leaf = {"url": "https://shop.example/leaf.webp"}
+    made = await shop.do("productCreate", {"name": "Tea", "images": [tin, leaf]}, select)
+    assert made["images"] == [tin | {"alternativeText": "A tin"}, leaf | {"alternativeText": None}]
+
+    renamed = await shop.do("productUpdate", {"productId": made["id"], "name": "Green tea"}, select)
+    assert renamed["images"] == made["images"]
+    turned = await shop.do("productUpdate", {"productId": made["id"], "images": [leaf, tin]}, select)
+    assert turned["images"] == made["images"][::-1]
+    nothings: list[list[Any] | None] = [None, []]
+    for nothing in nothings:
+        bare = await shop.do("productUpdate", {"productId": made["id"], "images": nothing}, select)
+        assert bare["images"] == []
+    assert (await shop.do("productCreate", {"name": "Tea"}, select))["images"] == []
+
+
+@pytest.mark.parametrize(
+    ("images", "refusal"),
+    [
+        ([{"url": "https://a.example/1"}, {"url": "http://a.example/2"}], ("INVALID_INPUT", "images.1.url")),
+        ([{"url": "shop://tea"}], ("INVALID_INPUT", "images.0.url")),
+        ([{"url": "https://a.example/\u202e"}], ("INVALID_INPUT", "images.0.url")),
+        ([{"url": "https://a.example/4242424242424242"}], ("CARD_NUMBER_REFUSED", "images.0.url")),
+        (
+            [{"url": "https://a.example/1", "alternativeText": "4242 4242 4242 4242"}],
+            ("CARD_NUMBER_REFUSED", "images.0.alternativeText"),
+        ),
+        (
+            [{"url": "https://a.example/1", "alternativeText": "x" * 201}],
+            ("INVALID_INPUT", "images.0.alternativeText"),
+        ),
+        ([{"url": f"https://a.example/{number}"} for number in range(9)], ("INVALID_INPUT", "images")),
+    ],
+)
+async def test_what_no_image_can_be_is_refused(
+    shop: Shop, images: list[dict[str, str]], refusal: tuple[str, str]
+) -> None:
+    product_id = await shop.product()
+
+    assert await shop.refused("productCreate", {"name": "Tea", "images": images}) == refusal
+    assert await shop.refused("productUpdate", {"productId": product_id, "images": images}) == refusal
 
 
 async def test_a_name_can_be_changed_but_not_taken_away(shop: Shop) -> None:
@@ -176,6 +223,130 @@ async def test_a_key_makes_one_record(shop: Shop, mutation: str) -> None:
     assert await shop.refused(mutation, sent | other) == ("IDEMPOTENCY_CONFLICT", "idempotencyKey")
 
 
+class TestSearching:
+    QUERY = """
+      query($search: String, $filter: ProductFilterInput, $sort: ProductSort! = RELEVANCE, $first: Int,
+            $after: String, $last: Int, $before: String) {
+        products(search: $search, filter: $filter, sort: $sort, first: $first, after: $after, last: $last,
+                 before: $before) {
+          nodes { id name } edges { cursor } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+        }
+      }
+    """
+
+    async def names(self, shop: Shop, *, as_: str | None = ADMIN, **arguments: Any) -> list[str]:
+        data = await shop.execute(self.QUERY, _without_none(arguments), as_=as_)
+        return [node["name"] for node in data["products"]["nodes"]]
+
+    async def test_the_best_come_first_and_the_rest_page_by_page(self, shop_on_both: Shop) -> None:
+        shop = shop_on_both
+        for name in ("Tea", "Green tea", "Teapot", "Coffee", "Mate"):
+            description = "Better than tea" if name == "Coffee" else None
+            await shop.do("productCreate", {"name": name, "description": description})
+        expected = ["Tea", "Green tea", "Teapot", "Coffee"]
+
+        assert await self.names(shop, search="tea") == expected
+        assert await self.names(shop, search="TEAS") == ["Green tea", "Tea", "Coffee"]
+        assert await self.names(shop, search="cofffee") == ["Coffee"]
+        assert await self.names(shop, search="tea", sort="RELEVANCE") == expected
+        assert await self.names(shop, search="tea", sort="NEWEST") == ["Coffee", "Teapot", "Green tea", "Tea"]
+        assert await self.names(shop, search="tea", sort="OLDEST") == ["Tea", "Green tea", "Teapot", "Coffee"]
+        assert await self.names(shop, search="tea", sort="NAME") == sorted(expected)
+        for sort in (None, "NEWEST", "OLDEST", "NAME"):
+            assert await self.walked(shop, "first", search="tea", sort=sort) == await self.names(
+                shop, search="tea", sort=sort
+            )
+            assert await self.walked(shop, "last", search="tea", sort=sort) == await self.names(
+                shop, search="tea", sort=sort
+            )
+
+    async def walked(self, shop: Shop, way: str, **arguments: Any) -> list[str]:
+        names: list[str] = []
+        cursor = None
+        while True:
+            beside = {"after" if way == "first" else "before": cursor}
+            page = (await shop.execute(self.QUERY, _without_none({way: 1, **beside, **arguments})))["products"]
+            found = [node["name"] for node in page["nodes"]]
+            names = names + found if way == "first" else found + names
+            if not page["pageInfo"]["hasNextPage" if way == "first" else "hasPreviousPage"]:
+                return names
+            cursor = page["pageInfo"]["endCursor" if way == "first" else "startCursor"]
+
+    async def test_without_words_there_is_no_search(self, shop: Shop) -> None:
+        tea, coffee = await shop.product("Tea"), await shop.product("Coffee")
+        assert tea < coffee
+        for nothing in (None, "", " \n"):
+            for sort in (None, "RELEVANCE", "NEWEST"):
+                assert await self.names(shop, search=nothing, sort=sort) == ["Coffee", "Tea"]
+        for signs in ("!!", "☕", '"', "*"):
+            assert await self.names(shop, search=signs) == []
+
+    async def test_a_filter_holds_in_what_is_found(self, shop_on_both: Shop) -> None:
+        shop = shop_on_both
+        once, often, gone, free = [await shop.product(f"Tea {name}") for name in ("once", "often", "gone", "unpriced")]
+        await shop.price(1, "EUR", product_id=once)
+        await shop.do("priceCreate", {"productId": often, "amount": money(1, "USD"), "interval": {"unit": "MONTH"}})
+        await shop.price(1, "USD", product_id=gone)
+        await shop.do("productArchive", {"productId": gone})
+        await shop.do("priceArchive", {"priceId": await shop.price(1, "JPY", product_id=free)})
+
+        for filter, expected in [
+            ({"available": True}, ["often", "once"]),
+            ({"available": False}, ["unpriced", "gone"]),
+            ({"type": "ONE_TIME"}, ["gone", "once"]),
+            ({"type": "RECURRING"}, ["often"]),
+            ({"type": "RECURRING", "currency": "EUR"}, []),
+            ({"currency": "USD"}, ["gone", "often"]),
+            ({"currency": "USD", "available": True}, ["often"]),
+            ({"currency": "JPY"}, []),
+            ({"archived": True}, ["gone"]),
+        ]:
+            wanted = [f"Tea {name}" for name in expected]
+            assert await self.names(shop, search="tea", filter=filter) == wanted, filter
+            assert await self.names(shop, filter=filter) == wanted, filter
+
+    async def test_a_search_shows_each_principal_what_the_catalogue_shows_them(self, shop: Shop) -> None:
+        await shop.product("Tea")
+        await shop.do("productArchive", {"productId": await shop.product("Old tea")})
+        catalogue = "{ products { nodes { id } } }"
+        search = '{ products(search: "tea", sort: NEWEST) { nodes { id } } }'
+        server = await shop.server(Permission.CATALOGUE_READ)
+        blind = await shop.server(Permission.RECORDS_READ)
+
+        for principal in (ADMIN, server, shop.person("ada"), shop.person("bob", role="support")):
+            seen = await shop.execute(search, as_=principal)
+            assert seen == await shop.execute(catalogue, as_=principal)
+            assert len(seen["products"]["nodes"]) == 2
+        for nobody in (None, blind):
+            refusals = [await shop.denied(query, as_=nobody) for query in (search, catalogue)]
+            assert refusals[0]["extensions"]["code"] == refusals[1]["extensions"]["code"]
+
+    async def test_a_cursor_of_another_search_is_refused(self, shop: Shop) -> None:
+        for name in ("Tea one", "Tea two"):
+            await shop.product(name)
+        page = (await shop.execute(self.QUERY, {"search": "Tea", "first": 1}))["products"]
+        cursor = page["pageInfo"]["endCursor"]
+
+        assert await self.names(shop, search=" TEA ", after=cursor) == ["Tea one"]
+        for other in (
+            {"search": "one", "after": cursor},
+            {"search": "Tea", "sort": "NEWEST", "after": cursor},
+            {"search": "Tea", "sort": "NAME", "after": cursor},
+            {"after": cursor},
+            {"sort": "RELEVANCE", "after": cursor},
+            {"search": "one", "last": 1, "before": cursor},
+        ):
+            error = await shop.denied(self.QUERY, other)
+            assert error["extensions"]["code"] == "BAD_USER_INPUT"
+            assert "another sorting or search" in error["message"]
+
+    async def test_a_search_too_long_is_refused_in_words(self, shop: Shop) -> None:
+        error = await shop.denied(self.QUERY, {"search": "tea " * 51})
+
+        assert error["extensions"] == error["extensions"] | {"code": "BAD_USER_INPUT", "argument": "search"}
+        assert error["message"] == "A search can have 200 characters at most."
+
+
 class TestReading:
     async def test_the_catalogue_is_filtered_and_sorted(self, shop: Shop) -> None:
         tea, apple, zebra = [await shop.product(name) for name in ("tea", "Apple", "Zebra")]
@@ -234,3 +405,7 @@ class TestReading:
         data = await shop.execute(query, {"id": order_id})
 
         assert data["order"]["lines"] == [{"name": "Tea", "product": None, "price": None}]
+
+
+def _without_none(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not None}

@@ -1,0 +1,73 @@
+"""A catalogue that was there before the search was."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from domain.pages import PageRequest
+from domain.queries import ProductFilter
+from domain.search import Search
+from persistence.columns import Columns
+from persistence.database import Database
+from persistence.mapping import product_to_row
+from persistence.migrate import migrate, pending
+from persistence.orm import PAYDESK, App
+from persistence.queries import TortoiseQueries
+from persistence.sql import Dialect, Json
+from tests.databases import ROOT, NewDatabaseUrl
+from tests.persistence.shop import EVERYBODY, new_product
+
+SEARCH = "0008_product_search"
+
+NAMED = [("Tea", "Green"), ("Café crème", None), ("緑茶", "京都の"), ("☕", None)]
+# More than are indexed at once.
+NAMED += [(f"Cup {number}", None) for number in range(600)]
+PRODUCTS = [new_product(name=name, description=description) for name, description in NAMED]
+
+
+@pytest.fixture
+def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> App:
+    """The program as it was before the migration of the search."""
+    package = tmp_path / "migrations_before_the_search"
+    package.mkdir()
+    for file in (ROOT / "persistence" / "migrations").glob("*.py"):
+        if file.stem < SEARCH or file.stem == "__init__":
+            shutil.copy(file, package)
+    monkeypatch.syspath_prepend(tmp_path)
+    return App(PAYDESK.label, models=PAYDESK.models, migrations=package.name)
+
+
+async def test_products_that_were_there_are_found(
+    dialect: Dialect, new_database_url: NewDatabaseUrl, earlier: App
+) -> None:
+    url = new_database_url(dialect, migrated=False)
+    before = await Database.open(url, app=earlier)
+    assert "0002_guards" in await migrate(before)
+    async with before.transaction() as connection:
+        # In another order than they were made.
+        for product in reversed(PRODUCTS):
+            columns: Columns = product_to_row(product)
+            del columns["images"]
+            values = [Json(value) if isinstance(value, dict) else value for value in columns.values()]
+            places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+            await connection.execute(f"INSERT INTO products ({', '.join(columns)}) VALUES ({places})", *values)
+    await before.close()
+
+    database = await Database.open(url)
+    assert SEARCH in await pending(database)
+    await migrate(database)
+
+    queries = TortoiseQueries(database)
+    for text, expected in (
+        ("tea", PRODUCTS[:1]),
+        ("gren tea", PRODUCTS[:1]),
+        ("creme", PRODUCTS[1:2]),
+        ("京都", PRODUCTS[2:3]),
+        ("cup", PRODUCTS[:-101:-1]),
+    ):
+        request = PageRequest(limit=100, sort="RELEVANCE")
+        page = await queries.products.page(request, ProductFilter(search=Search.of(text)), viewer=EVERYBODY)
+        assert [product.id for product in page.items] == [product.id for product in expected]
+    assert (await queries.products.by_ids([PRODUCTS[0].id], viewer=EVERYBODY))[PRODUCTS[0].id] == PRODUCTS[0]
+    await database.close()
