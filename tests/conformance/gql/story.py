@@ -245,7 +245,8 @@ class Story:
     async def _orders(self, after: str | None) -> dict[str, Any]:
         document = ORDERS_OF_CUSTOMER
         document.variable_values = {"id": self.customer_id, "first": 2, "after": after}
-        return await self.session.execute(document)
+        orders: dict[str, Any] = await self.session.execute(document)
+        return orders
 
     async def _mutate(self, document: Any, **values: object) -> dict[str, Any]:
         document.variable_values = {"input": values}
