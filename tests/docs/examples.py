@@ -131,6 +131,11 @@ _WRITTEN: Mapping[str, Written] = {
         "price { id type amount { formatted } }",
         {"productId": "prod_…", "amount": _MONEY, "interval": {"unit": "MONTH"}},
     ),
+    "apiKeyCreate": Written(
+        "apiKey { id name scopes expiresAt } secret", {"name": "till", "scopes": ["ORDERS_WRITE", "CHARGES_WRITE"]}
+    ),
+    "apiKeyRotate": Written("apiKey { id lastUsedAt } secret", {"apiKeyId": "key_…", "overlapHours": 24}),
+    "apiKeyRevoke": Written("apiKey { id revokedAt }", {"apiKeyId": "key_…"}),
     "orderCreate": Written(
         "order { id version total { formatted } }",
         {"customerId": "cus_…", "lines": [{"priceId": "price_…", "quantity": 2}]},

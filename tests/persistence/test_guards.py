@@ -109,10 +109,12 @@ async def test_texts_that_lists_are_sorted_by_go_by_code_point(database: Databas
     async with database.reader() as connection:
         rows = await connection.fetch_all(
             "SELECT table_name, column_name FROM information_schema.columns"
-            " WHERE table_schema = 'public' AND collation_name = 'C' ORDER BY table_name"
+            " WHERE table_schema = 'public' AND collation_name = 'C' ORDER BY table_name, column_name"
         )
 
     assert [(row["table_name"], row["column_name"]) for row in rows] == [
+        ("product_spellings", "trigram"),
+        ("product_spellings", "word"),
         ("products", "name"),
         ("provider_accounts", "account"),
     ]

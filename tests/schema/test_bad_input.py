@@ -499,7 +499,15 @@ def with_text(input_type: GraphQLInputObjectType, text: str, world: dict[str, st
 
 def smallest(input_type: GraphQLInputObjectType, world: dict[str, str]) -> Json:
     """With what its fields require, and a record that exists where one is named."""
-    known: Json = {**world, "country": "GB", "amount": money(1), "String": "x", "Int": 1, "ID": "none"}
+    known: Json = {
+        **world,
+        "country": "GB",
+        "amount": money(1),
+        "String": "x",
+        "Int": 1,
+        "ID": "none",
+        "scopes": ["CATALOGUE_READ"],
+    }
     needed: Json = {
         name: known.get(name, known.get(get_named_type(field.type).name))
         for name, field in input_type.fields.items()
