@@ -444,6 +444,8 @@ async def serve(settings: Settings) -> None:
                 lifespan="off",
                 ws="websockets-sansio",
                 ws_max_size=running.live.limits.message_bytes,
+                # A compressed message is unpacked before anybody can refuse it: 64 KB were seen to become 53 MB.
+                ws_per_message_deflate=False,
                 log_config=None,
                 access_log=False,
                 server_header=False,

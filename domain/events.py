@@ -53,6 +53,15 @@ class EventKind(StrEnum):
     REFUND_FAILED = "REFUND_FAILED"
     REFUND_UNKNOWN = "REFUND_UNKNOWN"
     DEFAULT_ACCOUNT_CHANGED = "DEFAULT_ACCOUNT_CHANGED"
+    OTHER = "OTHER"
+    """Never written: what a newer version wrote, as an older one reads it that runs beside it for a while."""
+
+    @classmethod
+    def read(cls, word: str) -> "EventKind":
+        try:
+            return cls(word)
+        except ValueError:
+            return cls.OTHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

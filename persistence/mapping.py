@@ -402,7 +402,7 @@ def refund_to_row(refund: Refund) -> Columns:
 def event_from_row(row: Row) -> Event:
     return Event(
         id=row["id"],
-        kind=EventKind(row["kind"]),
+        kind=EventKind.read(row["kind"]),
         subject_ids=tuple(document(row["subject_ids"])),
         actor=row["actor"],
         data=document(row["data"]),

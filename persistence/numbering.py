@@ -26,6 +26,8 @@ BATCH: Final = 1_000
 """Events numbered in one transaction, some 30 ms of work; a backlog of any size is a number of these."""
 PAUSE_SECONDS: Final = 0.01
 """Between two transactions of one process: bounds their number under load, and is not noticed by who waits."""
+LONGEST_WAIT_SECONDS: Final = 0.5
+"""Between two looks while another process has the lock. Nobody who waits for it holds a connection of the pool."""
 
 # Any number that nothing else in the same database uses as an advisory lock.
 _ADVISORY_LOCK: Final = 7_034_521_108
@@ -55,6 +57,7 @@ class Numbering:
         self._database = database
         self._task: asyncio.Task[None] | None = None
         self._wanted = False
+        self._one_at_a_time = asyncio.Lock()
 
     def soon(self) -> None:
         """After a commit: in a task of its own, so that whoever has committed does not wait."""
@@ -66,8 +69,15 @@ class Numbering:
 
     async def all_that_waits(self) -> None:
         """Everything that is committed by now has a number when this returns."""
-        while await self._any_waits() and await self._database.run(_number) == BATCH:
-            pass
+        async with self._one_at_a_time:
+            wait = PAUSE_SECONDS
+            while await self._any_waits():
+                numbered = await self._database.run(_number)
+                if numbered is None:
+                    await asyncio.sleep(wait)
+                    wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+                elif numbered < BATCH:
+                    return
 
     async def close(self) -> None:
         if self._task is not None:
@@ -89,8 +99,11 @@ class Numbering:
             return await connection.fetch_one(_ANY_WAITS) is not None
 
 
-async def _number(connection: Connection) -> int:
-    await connection.fetch_one("SELECT pg_advisory_xact_lock($1)", _ADVISORY_LOCK)
+async def _number(connection: Connection) -> int | None:
+    """How many it has numbered; None when another process is at it, which is not waited for with a connection."""
+    row = await connection.fetch_one("SELECT pg_try_advisory_xact_lock($1) AS mine", _ADVISORY_LOCK)
+    if row is None or not row["mine"]:
+        return None
     numbered = await connection.execute(_NUMBER, BATCH)
     if numbered:
         await connection.fetch_one("SELECT pg_notify($1, '')", CHANNEL)

@@ -72,9 +72,10 @@ def spelling_rows(words: Iterable[str]) -> Json:
 
 
 INSERT: Final = "INSERT INTO product_search (product_id, title, name, description) VALUES ($1, $2, $3, $4)"
+# A product that an older version of the gateway wrote has no row here until it is saved again.
 UPDATE: Final = (
-    "UPDATE product_search SET title = $2, name = $3, description = $4"
-    " WHERE product_id = $1 AND (title <> $2 OR name <> $3 OR description <> $4)"
+    f"{INSERT} ON CONFLICT (product_id) DO UPDATE SET title = $2, name = $3, description = $4"
+    " WHERE product_search.title <> $2 OR product_search.name <> $3 OR product_search.description <> $4"
 )
 
 

@@ -59,6 +59,7 @@ _SENTENCES: dict[EventKind, str] = {
     EventKind.REFUND_FAILED: "The refund failed.",
     EventKind.REFUND_UNKNOWN: "The provider's answer to the refund was lost; the gateway is finding out.",
     EventKind.DEFAULT_ACCOUNT_CHANGED: "New payments go through another provider account.",
+    EventKind.OTHER: "This is something that only a newer version of the gateway can name.",
 }
 
 described_enum(

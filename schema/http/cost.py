@@ -35,6 +35,8 @@ from graphql import (
 
 FIELD_COST = 1
 MUTATION_COST = 10
+# Of words that nobody wrote: finding what was meant takes some 10 to 100 times as long as reading a row.
+SEARCH_COST = 200
 DEFAULT_PAGE_SIZE = 20
 # Charges of an order, refunds of a charge: measured shops have 1 or 2. With 20, the page of orders that every shop
 # shows (lines, charges, their refunds) would cost 88,000 for what is a few hundred rows.
@@ -111,6 +113,8 @@ class Costing:
             return 0
         own = MUTATION_COST if parent is self._schema.mutation_type else FIELD_COST
         definition = getattr(parent, "fields", {}).get(node.name.value)
+        if any(argument.name.value == "search" for argument in node.arguments or ()):
+            own += SEARCH_COST
         if not node.selection_set or definition is None:
             return own
         inner = get_named_type(definition.type)

@@ -123,7 +123,7 @@ def _times() -> dict[str, Any]:
 async def write(connection: Connection, *records: object) -> None:
     for record in records:
         for table, columns in _rows(record):
-            await _insert(connection, table, columns)
+            await insert(connection, table, columns)
         if isinstance(record, Product):
             spellings = search.spelling_rows(search.spellings_of(search.search_columns(record)))
             await connection.execute(search.ADD_SPELLINGS[connection.dialect], spellings)
@@ -161,7 +161,7 @@ def _rows(record: object) -> Iterable[tuple[str, Mapping[str, Any]]]:
             raise TypeError(f"there is no table for {type(record).__name__}")
 
 
-async def _insert(connection: Connection, table: str, columns: Mapping[str, Any]) -> None:
+async def insert(connection: Connection, table: str, columns: Mapping[str, Any]) -> None:
     places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
     await connection.execute(
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", *_values(list(columns.values()))

@@ -320,3 +320,45 @@ async def test_a_lost_connection_loses_no_event(new_database_url: NewDatabaseUrl
     await feed.close()
     await log.close()
     await database.close()
+
+
+@pytest.mark.parametrize("dialect", [Dialect.POSTGRES], indirect=True)
+async def test_who_waits_for_a_number_holds_no_connection(
+    database: Database, database_url: str, log: TortoiseEventLog
+) -> None:
+    """Another process has the lock, and is stuck: the money of this one goes on."""
+    other = await Database.open(database_url)
+    try:
+        await tell(database, story())
+        async with other.transaction() as stuck:
+            await stuck.fetch_one("SELECT pg_advisory_xact_lock($1)", numbering._ADVISORY_LOCK)
+            waiting = [asyncio.create_task(log.end()) for _ in range(30)]
+            await asyncio.sleep(0.2)
+            async with asyncio.timeout(5):
+                for _ in range(20):
+                    await tell(database, story())
+            assert not any(task.done() for task in waiting)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            places = await asyncio.gather(*waiting)
+    finally:
+        await other.close()
+
+    assert {place.sequence for place in places} == {21}
+
+
+async def test_an_event_of_a_newer_version_is_handed_on(database: Database, log: TortoiseEventLog) -> None:
+    """Both run side by side for a while; the older one goes on, and says that it cannot name it."""
+    newer, known = story(), story()
+    async with database.transaction() as connection:
+        await write(connection, newer)
+        columns = "position, id, kind, subject_ids, actor, data, livemode, created_at"
+        # Events are insert-only: a copy under a word that nobody here knows.
+        await connection.execute(
+            f"INSERT INTO events ({columns}) SELECT position + 1000, 'evt_newer', 'ORBIT_REACHED', subject_ids, actor,"
+            f" data, livemode, created_at FROM events WHERE id = '{newer.id}'"
+        )
+    await tell(database, known)
+
+    kinds = [entry.event.kind for entry in await everything(log)]
+
+    assert sorted(kinds) == [EventKind.ORDER_CREATED, EventKind.ORDER_CREATED, EventKind.OTHER]

@@ -17,9 +17,10 @@ from domain.queries import FoundProduct, PriceFilter, ProductFilter, ProductSort
 from domain.search import Search, Term, is_near, may_be_meant, title_of, words_of
 from domain.store import Store
 from persistence.database import Database
+from persistence.mapping import product_to_row
 from persistence.queries import TortoiseQueries
 from persistence.store import TortoiseStore
-from tests.persistence.shop import EVERYBODY, NOBODY, NOON, new_price, new_product, write
+from tests.persistence.shop import EVERYBODY, NOBODY, NOON, insert, new_price, new_product, write
 
 PRODUCTS = [
     new_product(name=name, description=description)
@@ -396,3 +397,18 @@ async def test_a_place_in_the_results_outlives_a_change_of_the_product(store: St
 
     assert places(before) == places(after)
     assert len(places(after)) == 2
+
+
+async def test_a_product_of_an_older_version_is_found_once_it_is_saved(
+    database: Database, store: Store, queries: Queries
+) -> None:
+    """It was written while both versions ran, by the one that knows nothing of searching."""
+    product = new_product(name="Tea")
+    async with database.transaction() as connection:
+        await insert(connection, "products", product_to_row(product))
+    assert await found(queries, "tea") == []
+
+    async with store.transaction() as tx:
+        await tx.products.save(product.changed({"name": "Teas"}, now=NOON))
+
+    assert await found(queries, "tea") == await found(queries, "taes") == ["Teas"]

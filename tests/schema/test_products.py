@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from domain.principals import Permission
+from schema.http.cost import SEARCH_COST
 from tests.schema.gateway import ADMIN, Shop, by_hand, money, new_key
 
 PRODUCT = "product { id name description images { url alternativeText } metadata archivedAt createdAt updatedAt }"
@@ -409,3 +410,12 @@ class TestReading:
 
 def _without_none(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+async def test_a_search_costs_more_than_a_list(shop: Shop) -> None:
+    async def cost(query: str) -> int:
+        body = (await shop.send(query, as_=ADMIN)).json()
+        return int(body["extensions"]["cost"]["requested"])
+
+    plain = await cost("{ products(first: 5) { nodes { id } } }")
+    assert await cost('{ products(first: 5, search: "tea") { nodes { id } } }') == plain + SEARCH_COST
