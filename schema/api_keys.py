@@ -21,7 +21,7 @@ from schema.pagination import Connection, given
 
 described_enum(
     Permission,
-    description="One thing that a key, a role or a customer may be trusted with; the scopes of a key.",
+    description="One thing that a key, a role or a customer may be trusted with; the scopes of a key. The list grows.",
     values={
         Permission.CATALOGUE_READ: "Reading products and prices.",
         Permission.CATALOGUE_WRITE: "Adding, changing and archiving products and prices.",
