@@ -9,7 +9,7 @@ from adapters.fake.truth import Truth
 from tests.server.api import PATIENCE_SECONDS, Api, Json, codes, new_key
 from tests.server.processes import Process, fake_bank, serving, settings
 from tests.server.truths import assert_both_sides_agree, charge_states, truth_of
-from tests.server.wire import Wire, wire_to
+from tests.server.wire import CHARGE, Wire, wire_to
 
 TOO_LATE = {"ORDER_ALREADY_PAID", "CHARGE_IN_PROGRESS"}
 
@@ -90,10 +90,10 @@ async def live_until_killed(gateway: Process, wire: Wire) -> list[tuple[str, str
     """Two orders with the keys under which they were charged: the bank has heard of the second one only."""
     async with Api(gateway.address) as api:
         unheard, heard = [(await new_order(api), new_key()) for _ in range(2)]
-        wire.stops_charges = True
+        wire.stops = CHARGE
         asked = [asyncio.create_task(api.pay(*unheard))]
-        await asyncio.wait_for(wire.stopped_charge.wait(), PATIENCE_SECONDS)
-        wire.stops_charges, wire.stops_answers = False, True
+        await asyncio.wait_for(wire.stopped_request.wait(), PATIENCE_SECONDS)
+        wire.stops, wire.stops_answers = None, True
         asked.append(asyncio.create_task(api.pay(*heard)))
         await asyncio.wait_for(wire.stopped_answer.wait(), PATIENCE_SECONDS)
         gateway.kill()

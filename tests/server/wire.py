@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 CHARGE = b"POST /v1/charge "
+CAPTURE = b"POST /v1/capture "
 
 
 class Wire:
@@ -16,11 +17,11 @@ class Wire:
         self._bank = bank.hostname, bank.port
         self._lines: set[asyncio.Task[None]] = set()
         self.address = ""
-        self.stops_charges = False
-        """Charge requests from now on do not reach the bank."""
+        self.stops: bytes | None = None
+        """Requests that begin so (`CHARGE`) do not reach the bank from now on."""
         self.stops_answers = False
         """The bank's answers from now on do not reach the gateway."""
-        self.stopped_charge = asyncio.Event()
+        self.stopped_request = asyncio.Event()
         self.stopped_answer = asyncio.Event()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,8 +47,8 @@ class Wire:
 
     async def _carry_requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while sent := await reader.read(65_536):
-            if self.stops_charges and sent.startswith(CHARGE):
-                self.stopped_charge.set()
+            if self.stops and sent.startswith(self.stops):
+                self.stopped_request.set()
                 await reader.read()  # until the gateway is gone
                 return
             writer.write(sent)
