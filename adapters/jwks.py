@@ -71,7 +71,9 @@ class PublishedKeys:
         self._wanted: set[str] = set()
         """Key ids that the reading under way looks for."""
         self._missing: set[str] = set()
-        """Key ids that the last reading looked for in vain."""
+        """Key ids that the last reading looked for in vain; after the pause they are looked for again.
+
+        Anybody can name a key before it is published."""
         self._reading: asyncio.Task[None] | None = None
 
     async def find(self, key_id: str, algorithm: str) -> jwt.PyJWK:
@@ -81,7 +83,7 @@ class PublishedKeys:
             # In an outage nobody waits for a reading that will fail, as long as the known keys are believed.
             if reading and not (self._failed and self._is_known(key_id)):
                 await asyncio.shield(reading)
-        if not self._is_known(key_id) and key_id not in self._missing and (reading := self._read_again(key_id)):
+        if not self._is_known(key_id) and (reading := self._read_again(key_id)):
             await asyncio.shield(reading)
         if self._is_known(key_id):
             return _usable(self._keys[key_id], algorithm)

@@ -16,6 +16,7 @@ from domain.texts import EXTERNAL_ID_LENGTH, is_storable
 AUDIENCE = "paydesk"
 ROLE_CLAIM = "paydesk_role"
 _LONGEST_TOKEN = 8_192
+_LAST_SECOND = 253_402_300_799  # of the year 9999; beyond it are milliseconds, and numbers that are no moment
 _LEEWAY_SECONDS = 30  # between the clocks of two machines that keep time
 
 
@@ -108,7 +109,7 @@ def _claims(token: str, *, key: Any, algorithms: list[str], issuer: str) -> Clai
             leeway=_LEEWAY_SECONDS,
             options={"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
         )
-    except (jwt.PyJWTError, ValueError, TypeError) as error:
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
         raise TokenRejected(str(error)) from error
     role = claims.get(ROLE_CLAIM)
     subject = claims["sub"]
@@ -116,4 +117,7 @@ def _claims(token: str, *, key: Any, algorithms: list[str], issuer: str) -> Clai
         raise TokenRejected("sub has to be a text that an externalId could be")
     if not is_storable(subject) or not (role is None or isinstance(role, str)):
         raise TokenRejected("sub and the role have to be printable texts")
-    return Claims(subject=subject, role=role, expires_at=int(claims["exp"]))
+    expires_at = int(claims["exp"])
+    if expires_at > _LAST_SECOND:
+        raise TokenRejected("exp has to be in seconds since 1970")
+    return Claims(subject=subject, role=role, expires_at=expires_at)

@@ -171,6 +171,21 @@ async def test_invented_key_ids_do_not_hammer_the_identity_provider(
     assert provider.readings == 2
 
 
+async def test_a_key_that_was_named_before_it_was_published_is_good_after_the_pause(
+    provider: IdentityProvider, keys: PublishedKeys, time: Time
+) -> None:
+    """A stranger who knows its id cannot keep it out."""
+    assert not await is_good(keys, "second")
+    provider.keys = ["first", "second"]
+
+    time.seconds += 9
+    assert not await is_good(keys, "second")
+    time.seconds += 1
+
+    assert await is_good(keys, "second")
+    assert provider.readings == 2
+
+
 # --- an outage ------------------------------------------------------------------------------------------------------
 
 
