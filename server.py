@@ -51,7 +51,7 @@ from domain.clock import SystemClock
 from domain.deployment import Providers
 from domain.detached import Detached
 from domain.errors import PaydeskError
-from domain.principals import Permission, Principal, StaffRole, operator
+from domain.principals import ALL_PERMISSIONS, PERMISSIONS_TO_BE_NAMED, Permission, Principal, StaffRole, operator
 from domain.services.accounts import ProviderAccountService, note_default_account
 from domain.services.api_keys import ApiKeyService, CreateApiKey, RotateApiKey
 from domain.services.auditing import AuditedStore
@@ -636,11 +636,22 @@ def token_command(
     _run(sign)
 
 
+_DAILY = ALL_PERMISSIONS - PERMISSIONS_TO_BE_NAMED
+_SHORTLY = {
+    ALL_PERMISSIONS: "all",
+    _DAILY: "all but " + ", ".join(sorted(PERMISSIONS_TO_BE_NAMED)),
+}
+
+
 @keys.command("create")
 def keys_create_command(
     name: Annotated[str, typer.Argument(help="What it is for, such as `shop backend`.")],
     scope: Annotated[
-        list[Permission] | None, typer.Option(help="What it may do; can be given more than once. All by default.")
+        list[Permission] | None,
+        typer.Option(
+            help="What it may do; can be given more than once. By default everything but CUSTOMERS_REDACT, KEYS_READ, "
+            "KEYS_WRITE and AUDIT_READ, which have to be named."
+        ),
     ] = None,
     days: Annotated[
         int | None, typer.Option(min=1, max=3650, help="After how many days it ends; never if not given.")
@@ -651,7 +662,7 @@ def keys_create_command(
     async def create(settings: Settings) -> None:
         async with _api_keys(settings) as api_keys:
             expires_at = SystemClock().now() + timedelta(days=days) if days else None
-            wanted = CreateApiKey(name=name, permissions=frozenset(scope or Permission), expires_at=expires_at)
+            wanted = CreateApiKey(name=name, permissions=frozenset(scope or _DAILY), expires_at=expires_at)
             with acting_as(operator(), "keys create"):
                 issued = await api_keys.create(operator(), wanted)
         typer.echo(f"{issued.key.id}  {issued.key.name}", err=True)
@@ -673,7 +684,7 @@ def keys_list_command() -> None:
             for key in made:
                 state = "revoked" if key.revoked_at else "active" if key.is_active(now=now) else "expired"
                 used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
-                scopes = "all" if key.permissions == frozenset(Permission) else ", ".join(sorted(key.permissions))
+                scopes = _SHORTLY.get(key.permissions) or ", ".join(sorted(key.permissions))
                 typer.echo(f"{key.id}  {state:8}  {used:16}  …{key.last4 or '????'}  {key.name}  ({scopes})")
 
     _run(show)

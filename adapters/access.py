@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from adapters.tokens import Claims, TokenNotChecked, TokenRejected, Verifier
 from domain import principals
 from domain.api_keys import KEY_PREFIX
-from domain.principals import ALL_PERMISSIONS, Principal, StaffRole
+from domain.principals import Principal, StaffRole
 from domain.services.api_keys import ApiKeyService
 from domain.store import Store
 
@@ -38,6 +38,7 @@ class Access:
         admin_keys: Sequence[str] = (),
         public_catalogue: bool,
     ) -> None:
+        """`admin_keys`: the present one, and the one before it while it is being replaced."""
         self._store = store
         self._api_keys = api_keys
         self._verifier = verifier
@@ -55,16 +56,20 @@ class Access:
         credential = credential.strip()
         if scheme.lower() != "bearer" or not credential:
             raise CredentialsRejected
-        if self._is_admin_key(credential):
-            return principals.server("admin", ALL_PERMISSIONS)
+        if (place := self._place_of_admin_key(credential)) is not None:
+            return principals.admin_key(retiring=place > 0)
         if credential.startswith(KEY_PREFIX):
             return await self._server(credential)
         return await self._person(credential)
 
-    def _is_admin_key(self, credential: str) -> bool:
-        """In constant time: it is compared as it is, and must not be guessed character by character."""
+    def _place_of_admin_key(self, credential: str) -> int | None:
+        """Which of the admin keys it is, if any.
+
+        In constant time: it is compared as it is, and must not be guessed character by character.
+        """
         sent = credential.encode("utf-8", "replace")
-        return any(hmac.compare_digest(sent, key) for key in self._admin_keys)
+        places = [place for place, key in enumerate(self._admin_keys) if hmac.compare_digest(sent, key)]
+        return places[0] if places else None
 
     async def _server(self, secret: str) -> Principal:
         principal = await self._api_keys.principal_of(secret)

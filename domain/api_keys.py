@@ -32,6 +32,8 @@ class ApiKey:
     previous_secret_hash: str | None = None
     previous_ends_at: datetime | None = None
     last_used_at: datetime | None = None
+    secret_used_at: datetime | None = None
+    """When the present secret was first used; None while nobody is known to have received it."""
     revoked_at: datetime | None = None
     created_at: datetime
 
@@ -47,24 +49,35 @@ class ApiKey:
         is_previous = secret_hash == self.previous_secret_hash
         return is_previous and self.previous_ends_at is not None and now < self.previous_ends_at
 
+    def is_retiring(self, secret_hash: str) -> bool:
+        """Whether this is the secret before the last rotation."""
+        return secret_hash != self.secret_hash
+
     def ends_at(self, secret_hash: str) -> datetime | None:
         """When this secret ends by itself; None for never."""
-        ends = [self.expires_at, self.previous_ends_at if secret_hash == self.previous_secret_hash else None]
+        ends = [self.expires_at, self.previous_ends_at if self.is_retiring(secret_hash) else None]
         return min((end for end in ends if end), default=None)
 
     def revoked(self, *, now: datetime) -> "ApiKey":
         return self if self.revoked_at else replace(self, revoked_at=now)
 
     def rotated(self, secret: str, *, overlap: timedelta, now: datetime) -> "ApiKey":
-        """Under a new secret; the one before it ends after the overlap, and any older one at once."""
+        """Under a new secret; the one that programs bear ends after the overlap, and any other at once.
+
+        They bear the present one, unless it was never used and the one before it is still good: then the answer that
+        had the present one was lost, or nobody has deployed it yet.
+        """
         if not self.is_active(now=now):
             raise ApiKeyNotActive
+        overlaps = self.previous_ends_at is not None and now < self.previous_ends_at
+        borne = self.previous_secret_hash if overlaps and self.secret_used_at is None else self.secret_hash
         return replace(
             self,
             secret_hash=hash_of(secret),
             last4=secret[-4:],
-            previous_secret_hash=self.secret_hash if overlap else None,
+            previous_secret_hash=borne if overlap else None,
             previous_ends_at=now + overlap if overlap else None,
+            secret_used_at=None,
         )
 
 

@@ -1,4 +1,4 @@
-"""What the staff changed: who, what, before and after, written in the commit of the change itself.
+"""What people changed, the staff above all: who, what, before and after, written in the commit of the change itself.
 
 An entry carries neither personal data nor secrets, so it can be insert-only and outlive a redaction: of a field that
 may hold such, it tells that the field changed, and not from what to what. Which fields are told is listed; one that
@@ -10,7 +10,7 @@ outside that task. What comes of it is nobody's act, and the timeline tells it.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
@@ -30,10 +30,14 @@ from domain.principals import Principal, PrincipalKind, StaffRole
 from domain.products import Interval, Price, Product, ProductImage
 from domain.refunds import Refund
 
-_AUDITED_OF_ALL: Final = frozenset({"apiKeyCreate", "apiKeyRotate", "apiKeyRevoke", "customerRedact"})
-"""Of servers too: who may act, and what can never be undone. Anything else that a server does is its daily work."""
+_AUDITED_OF_ALL: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(("apiKeyCreate", "apiKeyRotate", "apiKeyRevoke", "customerRedact"), frozenset[str]()),
+    **dict.fromkeys(("customerCreate", "customerUpdate", "customerCreateWithPaymentMethod"), frozenset({"externalId"})),
+}
+"""Of servers too: who may act, and what can never be undone. Where fields are named, only an act that changes one of
+them: whoever says whose tokens open an account can become anybody. All else that a server does is its daily work."""
 
-_NOT_TOLD: Final = frozenset({"id", "livemode", "version", "updated_at"})
+_NOT_TOLD: Final = frozenset({"id", "livemode", "version", "updated_at", "secret_used_at"})
 """They change with everything else, or never."""
 
 _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
@@ -99,12 +103,17 @@ class Acting:
     """On whose behalf a task changes records."""
 
     actor: str
-    """As events name it: `staff:ada`, `key:key_…`, `cli`."""
+    """As events name it: `staff:ada`, `key:key_…`, `cli`; `key:admin-previous` for the admin key before the present."""
     kind: PrincipalKind
     role: StaffRole | None = None
     action: str
     """The mutation, or the command such as `keys create`."""
     request_id: str | None = None
+    only_with: frozenset[str] = frozenset()
+    """Noted only when one of these fields changed; whatever changed, if there are none."""
+
+    def notes(self, changes: "Sequence[AuditChange]") -> bool:
+        return any(not self.only_with or change.field in self.only_with for change in changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +165,7 @@ def acting_as(principal: Principal, action: str, *, request_id: str | None = Non
 
 def is_audited(principal: Principal, action: str) -> bool:
     if principal.kind is PrincipalKind.SERVER:
-        return action in _AUDITED_OF_ALL
+        return principal.is_admin_key or action in _AUDITED_OF_ALL
     return principal.kind in (PrincipalKind.STAFF, PrincipalKind.OPERATOR)
 
 
@@ -207,8 +216,14 @@ def _requested(operation: Operation) -> AuditChange:
 
 
 def _of(principal: Principal, action: str, request_id: str | None) -> Acting:
+    is_daily = principal.kind is PrincipalKind.SERVER and not principal.is_admin_key
     return Acting(
-        actor=principal.actor, kind=principal.kind, role=principal.role, action=action, request_id=request_id or None
+        actor=f"{principal.actor}-previous" if principal.is_admin_key and principal.retiring else principal.actor,
+        kind=principal.kind,
+        role=principal.role,
+        action=action,
+        request_id=request_id or None,
+        only_with=_AUDITED_OF_ALL[action] if is_daily else frozenset(),
     )
 
 

@@ -68,6 +68,11 @@ class StaffRole(StrEnum):
 
 ALL_PERMISSIONS = frozenset(Permission)
 
+PERMISSIONS_TO_BE_NAMED = frozenset(
+    {Permission.CUSTOMERS_REDACT, Permission.KEYS_READ, Permission.KEYS_WRITE, Permission.AUDIT_READ}
+)
+"""No program has them by default: they are about who may act, what was done, and what can never be undone."""
+
 ROLE_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
     StaffRole.ADMIN: ALL_PERMISSIONS,
     StaffRole.FINANCE: frozenset(
@@ -106,6 +111,9 @@ CUSTOMER_PERMISSIONS = frozenset(
 """All of them for their own records only."""
 
 
+_ADMIN_KEY = "key:admin"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     kind: PrincipalKind
@@ -118,11 +126,17 @@ class Principal:
     """Of a customer whose record exists."""
     expires_at: datetime | None = field(default=None, compare=False)
     """When the credentials end by themselves; what lasts longer than a request ends with them."""
+    retiring: bool = field(default=False, compare=False)
+    """It came in with a secret that was replaced already, and is good for a last while."""
 
     @property
     def actor(self) -> str:
         """As events name it. They can never be redacted, so a customer is named by our id and not by their own."""
         return f"customer:{self.customer_id or 'unknown'}" if self.is_customer else self.name
+
+    @property
+    def is_admin_key(self) -> bool:
+        return self.name == _ADMIN_KEY
 
     @property
     def is_customer(self) -> bool:
@@ -148,6 +162,11 @@ class Principal:
 
 def server(key_id: str, permissions: frozenset[Permission]) -> Principal:
     return Principal(kind=PrincipalKind.SERVER, name=f"key:{key_id}", permissions=permissions)
+
+
+def admin_key(*, retiring: bool = False) -> Principal:
+    """PAYDESK_ADMIN_KEY, or the one before it. Both have one name: idempotency keys outlive the change."""
+    return Principal(kind=PrincipalKind.SERVER, name=_ADMIN_KEY, permissions=ALL_PERMISSIONS, retiring=retiring)
 
 
 def staff(subject: str, role: StaffRole) -> Principal:

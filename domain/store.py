@@ -185,8 +185,11 @@ class ApiKeys(Protocol):
     async def all(self) -> Sequence[ApiKey]: ...
     async def insert(self, key: ApiKey) -> None: ...
     async def save(self, key: ApiKey) -> None: ...
-    async def mark_used(self, key_id: str, *, now: datetime) -> None:
-        """Write that one column, so that a revocation at the same time is not undone."""
+    async def mark_used(self, key_id: str, secret_hash: str, *, now: datetime) -> None:
+        """Write the moments of use alone, so that a revocation at the same time is not undone.
+
+        The first use of the present secret is kept, and only if it is still this one.
+        """
         ...
 
 

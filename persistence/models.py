@@ -498,6 +498,7 @@ class ApiKey(Model):
     previous_secret_hash = CharField(max_length=64, null=True)
     previous_ends_at = DatetimeField(null=True)
     last_used_at = DatetimeField(null=True)
+    secret_used_at = DatetimeField(null=True)
     revoked_at = DatetimeField(null=True)
     created_at = DatetimeField()
 

@@ -152,6 +152,7 @@ def api_key_from_row(row: Row) -> ApiKey:
         previous_secret_hash=row["previous_secret_hash"],
         previous_ends_at=optional_instant(row["previous_ends_at"]),
         last_used_at=optional_instant(row["last_used_at"]),
+        secret_used_at=optional_instant(row["secret_used_at"]),
         revoked_at=optional_instant(row["revoked_at"]),
         created_at=instant(row["created_at"]),
     )
@@ -168,6 +169,7 @@ def api_key_to_row(key: ApiKey) -> Columns:
         "previous_secret_hash": key.previous_secret_hash,
         "previous_ends_at": key.previous_ends_at,
         "last_used_at": key.last_used_at,
+        "secret_used_at": key.secret_used_at,
         "revoked_at": key.revoked_at,
         "created_at": key.created_at,
     }

@@ -106,7 +106,8 @@ class ApiKeyCreateInput:
     name: str = strawberry.field(description="What it is for, such as `shop backend`.")
     scopes: list[Permission] = strawberry.field(description="What it may do; nothing that you may not do yourself.")
     expires_at: datetime | None = strawberry.field(
-        default=strawberry.UNSET, description="When it ends by itself; never by default."
+        default=strawberry.UNSET,
+        description="When it ends by itself; never by default. A key that ends makes none that ends later.",
     )
     idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
 
@@ -117,7 +118,8 @@ class ApiKeyRotateInput:
     overlap_hours: int | None = strawberry.field(
         default=strawberry.UNSET,
         description="How long the old secret stays good: 0 for one that leaked, 168 at most, 24 by default. A secret "
-        "that was replaced before ends at once.",
+        "that was replaced before ends at once; but while the present one was never used, that one does instead, and "
+        "the one before it stays good.",
     )
     idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
 

@@ -75,12 +75,16 @@ class AuditChange:
 
 
 @strawberry.type(
-    description="What a member of the staff changed, or a server that made a key or erased a customer. Written with "
-    "the change itself; never changed, never removed, and without personal data."
+    description="What a member of the staff changed, or whoever has the admin key; or a server that made a key, erased "
+    "a customer, or said whose tokens open an account. Written with the change itself; never changed, never removed, "
+    "and without personal data."
 )
 class AuditEntry(Node):
     id: strawberry.ID = strawberry.field(description="Global id, `aud_…`; sorts by time.")
-    actor: str = strawberry.field(description="Who: `staff:…`, `key:…`, or `cli` for the command line.")
+    actor: str = strawberry.field(
+        description="Who: `staff:…`, `key:…`, or `cli` for the command line. The admin key is `key:admin`, and the one "
+        "before it `key:admin-previous`."
+    )
     actor_kind: PrincipalKind = strawberry.field(description="Whether it was a person, a server or the command line.")
     role: StaffRole | None = strawberry.field(
         description="Role of a member of the staff at that moment; null for all others."
@@ -166,7 +170,7 @@ def _acting(name: str, field: GraphQLField) -> Callable[..., Any]:
         with acting_as(context.principal, name, request_id=request_id.get()):
             result = resolve(root, info, **arguments)
             payload = await result if isawaitable(result) else result
-        if context.principal.kind is PrincipalKind.STAFF and _is_denied(payload):
+        if context.principal.kind in (PrincipalKind.STAFF, PrincipalKind.SERVER) and _is_denied(payload):
             # Nothing was changed, so there is nothing to audit; but somebody may want to know who tries.
             _log.warning("%s was denied %s", context.principal.name, name)
         return payload

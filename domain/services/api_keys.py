@@ -8,7 +8,7 @@ from domain.api_keys import DEFAULT_OVERLAP, KEY_PREFIX, LONGEST_OVERLAP, ApiKey
 from domain.clock import Clock
 from domain.errors import ApiKeyInUse, InvalidInput, NotFound, PermissionDenied
 from domain.idempotency import KeyedRequest
-from domain.principals import Permission, Principal, server
+from domain.principals import Permission, Principal, PrincipalKind, server
 from domain.services.keyed import claim
 from domain.services.locking import there
 from domain.store import Store, Transaction
@@ -47,6 +47,7 @@ class ApiKeyService:
 
     async def create(self, principal: Principal, command: CreateApiKey) -> Issued:
         principal.require(Permission.KEYS_WRITE)
+        _check_stays(principal)
         _check_may_give(principal, command.permissions)
         if not command.permissions:
             raise InvalidInput("A key needs a scope at least.", path=("scopes",))
@@ -54,6 +55,8 @@ class ApiKeyService:
         now = self._clock.now()
         if command.expires_at and command.expires_at <= now:
             raise InvalidInput("This moment has passed already.", path=("expiresAt",))
+        if _outlives(principal, command.expires_at):
+            raise InvalidInput("A key that ends makes none that ends later.", path=("expiresAt",))
         key, secret = new_api_key(name, command.permissions, expires_at=command.expires_at, now=now)
         async with self._store.transaction() as tx:
             if made := await claim(tx, command.request, key.id, now=now):
@@ -64,6 +67,7 @@ class ApiKeyService:
     async def rotate(self, principal: Principal, command: RotateApiKey) -> Issued:
         """Give it a new secret. The old one ends by itself, at once when there is no overlap."""
         principal.require(Permission.KEYS_WRITE)
+        _check_stays(principal)
         if not timedelta() <= command.overlap <= LONGEST_OVERLAP:
             raise InvalidInput("Two secrets can be good for 168 hours at most.", path=("overlapHours",))
         now = self._clock.now()
@@ -74,6 +78,8 @@ class ApiKeyService:
             key = await _lock(tx, command.key_id)
             # Whoever holds the new secret may do what the key may.
             _check_may_give(principal, key.permissions)
+            if _outlives(principal, key.expires_at):
+                raise PermissionDenied("This key lives longer than the one that asks.", path=("apiKeyId",))
             rotated = key.rotated(secret, overlap=command.overlap, now=now)
             await tx.api_keys.save(rotated)
         return Issued(key=rotated, secret=secret)
@@ -101,20 +107,38 @@ class ApiKeyService:
             key = await tx.api_keys.find_by_hash(secret_hash)
         if key is None or not key.opens(secret_hash, now=self._clock.now()):
             return None
-        await self._touch(key)
-        return replace(server(key.id, key.permissions), expires_at=key.ends_at(secret_hash))
+        await self._touch(key, secret_hash)
+        return replace(
+            server(key.id, key.permissions),
+            expires_at=key.ends_at(secret_hash),
+            retiring=key.is_retiring(secret_hash),
+        )
 
-    async def _touch(self, key: ApiKey) -> None:
+    async def _touch(self, key: ApiKey, secret_hash: str) -> None:
         now = self._clock.now()
-        if key.last_used_at and (now - key.last_used_at).total_seconds() < LAST_USED_EVERY_SECONDS:
+        recently = key.last_used_at and (now - key.last_used_at).total_seconds() < LAST_USED_EVERY_SECONDS
+        is_first = key.secret_used_at is None and not key.is_retiring(secret_hash)
+        if recently and not is_first:
             return
         async with self._store.transaction() as tx:
-            await tx.api_keys.mark_used(key.id, now=now)
+            await tx.api_keys.mark_used(key.id, secret_hash, now=now)
 
 
 def _check_may_give(principal: Principal, permissions: frozenset[Permission]) -> None:
     if not permissions <= principal.permissions:
         raise PermissionDenied("A key can have no scope that you do not have yourself.", path=("scopes",))
+
+
+def _check_stays(principal: Principal) -> None:
+    """A secret that was replaced, perhaps because it leaked, does not prolong its own life."""
+    if principal.retiring:
+        raise PermissionDenied("Ask with the new secret: the one that you sent was replaced.")
+
+
+def _outlives(principal: Principal, expires_at: datetime | None) -> bool:
+    """Whether a key that ends then would be good for longer than the key that asks for it."""
+    end = principal.expires_at
+    return principal.kind is PrincipalKind.SERVER and end is not None and (expires_at is None or end < expires_at)
 
 
 async def _lock(tx: Transaction, key_id: str) -> ApiKey:

@@ -59,7 +59,7 @@ class AuditedStore:
             for record_id, after in watched.after.items()
             for change in changes_between(watched.before[record_id], after)
         )
-        if changes:
+        if who.notes(changes):
             await tx.audit.add(new_entry(who, changes, now=self._clock.now()))
 
 

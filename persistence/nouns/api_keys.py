@@ -32,5 +32,11 @@ class ApiKeys:
     async def save(self, key: ApiKey) -> None:
         await self._session.update(models.ApiKey, api_key_to_row(key))
 
-    async def mark_used(self, key_id: str, *, now: datetime) -> None:
+    async def mark_used(self, key_id: str, secret_hash: str, *, now: datetime) -> None:
         await self._session.execute("UPDATE api_keys SET last_used_at = $2 WHERE id = $1", key_id, now)
+        await self._session.execute(
+            "UPDATE api_keys SET secret_used_at = $3 WHERE id = $1 AND secret_hash = $2 AND secret_used_at IS NULL",
+            key_id,
+            secret_hash,
+            now,
+        )

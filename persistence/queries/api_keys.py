@@ -18,6 +18,7 @@ API_KEYS: Final[Listing[ApiKey]] = Listing(
         # Never read for the API, so no field can ever show them.
         "secret_hash": "''",
         "previous_secret_hash": "NULL",
+        "secret_used_at": "NULL",
     },
     record=api_key_from_row,
     sorts=BY_TIME,

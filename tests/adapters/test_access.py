@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import jwt
 import pytest
 
 from adapters.access import Access, CredentialsRejected
-from adapters.tokens import SecretVerifier, Verifier
+from adapters.tokens import AUDIENCE, SecretVerifier, Verifier
 from domain.customers import Customer
 from domain.ids import IdPrefix, new_id
 from domain.principals import (
@@ -18,12 +19,13 @@ from domain.principals import (
     StaffRole,
     operator,
 )
-from domain.services.api_keys import LAST_USED_EVERY_SECONDS, ApiKeyService
+from domain.services.api_keys import LAST_USED_EVERY_SECONDS, ApiKeyService, RotateApiKey
 from persistence.database import Database
 from persistence.store import TortoiseStore
 from tests.keys import make_key
 
 ADMIN_KEY = "the-admin-key-of-these-tests-0123456789"
+PREVIOUS_ADMIN_KEY = "the-admin-key-before-that-one-0123456789"
 VERIFIER = SecretVerifier(secret="s" * 40, issuer="https://id.test/")
 
 
@@ -62,7 +64,7 @@ def access_with(store: TortoiseStore, api_keys: ApiKeyService) -> MakeAccess:
             store=store,
             api_keys=api_keys,
             verifier=verifier,
-            admin_keys=[key for key in (admin_key, "the-admin-key-before-that-one-0123456789") if admin_key and key],
+            admin_keys=[key for key in (admin_key, PREVIOUS_ADMIN_KEY) if admin_key and key],
             public_catalogue=public_catalogue,
         )
 
@@ -156,6 +158,20 @@ async def test_the_admin_key_may_do_everything(access: Access) -> None:
     assert principal.permissions == ALL_PERMISSIONS
 
 
+async def test_the_admin_key_before_the_present_one_is_the_same_principal_and_retires(access: Access) -> None:
+    present, previous = [await access.principal_of(f"Bearer {key}") for key in (ADMIN_KEY, PREVIOUS_ADMIN_KEY)]
+
+    assert previous == present, "idempotency keys outlive the change"
+    assert (present.retiring, previous.retiring) == (False, True)
+
+
+async def test_a_replaced_secret_of_a_key_retires(access: Access, api_keys: ApiKeyService) -> None:
+    key, old = await make_key(api_keys, "reports", frozenset({Permission.RECORDS_READ}))
+    new = (await api_keys.rotate(operator(), RotateApiKey(key_id=key.id))).secret
+
+    assert [(await access.principal_of(f"Bearer {secret}")).retiring for secret in (old, new)] == [True, False]
+
+
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 async def test_the_scheme_may_be_written_in_any_case(access: Access, scheme: str) -> None:
     assert (await access.principal_of(f"{scheme}  {ADMIN_KEY} ")).kind is PrincipalKind.SERVER
@@ -191,6 +207,14 @@ async def test_credentials_that_are_not_good_make_nobody(access: Access, authori
     """Not even anonymous: a client whose key has ended has to hear of it."""
     with pytest.raises(CredentialsRejected):
         await access.principal_of(authorization)
+
+
+@pytest.mark.parametrize("expiry", [4_102_444_800_000, 1e300])
+async def test_a_token_that_ends_at_no_moment_makes_nobody(access: Access, expiry: float) -> None:
+    claims = {"sub": "ada", "aud": AUDIENCE, "iss": "https://id.test/", "exp": expiry, "paydesk_role": "admin"}
+
+    with pytest.raises(CredentialsRejected):
+        await access.principal_of(f"Bearer {jwt.encode(claims, 's' * 40, algorithm='HS256')}")
 
 
 async def test_a_role_that_we_do_not_know_makes_nobody(access: Access) -> None:

@@ -301,10 +301,24 @@ async def test_marking_a_key_as_used_leaves_the_rest_alone(store: Store) -> None
     async with store.transaction() as tx:
         await tx.api_keys.insert(key)
         await tx.api_keys.save(key.revoked(now=NOW))
-        await tx.api_keys.mark_used(key.id, now=LATER)
+        await tx.api_keys.mark_used(key.id, key.secret_hash, now=LATER)
 
     async with store.reading() as tx:
-        assert await tx.api_keys.get(key.id) == replace(key, revoked_at=NOW, last_used_at=LATER)
+        used = replace(key, revoked_at=NOW, last_used_at=LATER, secret_used_at=LATER)
+        assert await tx.api_keys.get(key.id) == used
+
+
+async def test_only_the_first_use_of_the_present_secret_is_kept(store: Store) -> None:
+    key = replace(an_api_key(), last_used_at=None)
+    async with store.transaction() as tx:
+        await tx.api_keys.insert(key)
+        await tx.api_keys.mark_used(key.id, str(key.previous_secret_hash), now=NOW)
+        assert await tx.api_keys.get(key.id) == replace(key, last_used_at=NOW)
+        for moment in (NOW, LATER):
+            await tx.api_keys.mark_used(key.id, key.secret_hash, now=moment)
+
+    async with store.reading() as tx:
+        assert await tx.api_keys.get(key.id) == replace(key, last_used_at=LATER, secret_used_at=NOW)
 
 
 # --- orders and their lines -------------------------------------------------------------------------------------------

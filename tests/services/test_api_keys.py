@@ -1,13 +1,14 @@
 """Server keys: seen once, recognized by their hash, and dead the moment they are revoked."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from domain.api_keys import KEY_PREFIX
-from domain.errors import ApiKeyInUse, ApiKeyNotActive, NotFound, PermissionDenied
-from domain.principals import ALL_PERMISSIONS, Permission, PrincipalKind, operator, server
+from domain.errors import ApiKeyInUse, ApiKeyNotActive, InvalidInput, NotFound, PermissionDenied
+from domain.principals import ALL_PERMISSIONS, Permission, PrincipalKind, StaffRole, admin_key, operator, server, staff
 from domain.services.api_keys import CreateApiKey, RotateApiKey
 from tests.keys import make_key
 from tests.services.conftest import OpenShop
@@ -118,9 +119,55 @@ async def test_a_secret_that_leaked_ends_at_once(shop: Shop) -> None:
 async def test_a_key_has_two_secrets_at_most(shop: Shop) -> None:
     key, first = await make_key(shop.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
 
-    second, third = await rotated(shop, key.id), await rotated(shop, key.id)
+    second = await rotated(shop, key.id)
+    assert await bearers(shop, second) == [True]
+    third = await rotated(shop, key.id)
 
     assert await bearers(shop, first, second, third) == [False, True, True]
+
+
+async def test_a_secret_that_nobody_received_does_not_end_the_one_in_use(shop: Shop, clock: MovableClock) -> None:
+    key, deployed = await make_key(shop.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
+    lost = await rotated(shop, key.id)
+    clock.advance(hours=23)
+    assert await bearers(shop, deployed) == [True]
+
+    received = await rotated(shop, key.id)
+
+    clock.advance(hours=23)
+    assert await bearers(shop, deployed, lost, received) == [True, False, True]
+    clock.advance(hours=1)
+    assert await bearers(shop, deployed, received) == [False, True], "the overlap counts from the last rotation"
+
+
+async def test_the_first_use_of_a_secret_is_noticed_within_the_minute_of_another_use(shop: Shop) -> None:
+    key, first = await make_key(shop.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
+    assert await bearers(shop, first) == [True]
+    second = await rotated(shop, key.id)
+    assert await bearers(shop, first, second, first) == [True] * 3
+
+    third = await rotated(shop, key.id)
+
+    assert await bearers(shop, first, second, third) == [False, True, True]
+
+
+async def test_an_unused_secret_is_the_one_before_when_no_other_is_good(shop: Shop, clock: MovableClock) -> None:
+    key, first = await make_key(shop.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
+    second = await rotated(shop, key.id)
+    clock.advance(hours=24)
+
+    third = await rotated(shop, key.id)
+
+    assert await bearers(shop, first, second, third) == [False, True, True]
+
+
+async def test_without_an_overlap_every_other_secret_ends(shop: Shop) -> None:
+    key, deployed = await make_key(shop.api_keys, "shop", frozenset({Permission.CATALOGUE_READ}))
+    lost = await rotated(shop, key.id)
+
+    received = await rotated(shop, key.id, overlap=timedelta())
+
+    assert await bearers(shop, deployed, lost, received) == [False, False, True]
 
 
 async def test_a_revocation_ends_both_secrets(shop: Shop) -> None:
@@ -186,3 +233,61 @@ async def test_a_key_does_not_revoke_itself(shop: Shop) -> None:
         await shop.api_keys.revoke(server(key.id, ALL_PERMISSIONS), key.id)
 
     assert await bearers(shop, secret) == [True]
+
+
+async def test_a_secret_that_was_replaced_neither_rotates_nor_makes_a_key(shop: Shop) -> None:
+    permissions = frozenset({Permission.KEYS_WRITE, Permission.CATALOGUE_READ})
+    key, leaked = await make_key(shop.api_keys, "shop", permissions)
+    good = await rotated(shop, key.id)
+    thief, owner = await shop.api_keys.principal_of(leaked), await shop.api_keys.principal_of(good)
+    assert thief and owner  # noqa: PT018 - both secrets are good
+
+    with pytest.raises(PermissionDenied, match="new secret"):
+        await shop.api_keys.rotate(thief, RotateApiKey(key_id=key.id, overlap=timedelta()))
+    with pytest.raises(PermissionDenied, match="new secret"):
+        await shop.api_keys.create(thief, CreateApiKey(name="x", permissions=permissions))
+
+    assert await bearers(shop, leaked, good) == [True, True]
+    assert (await shop.api_keys.rotate(owner, RotateApiKey(key_id=key.id, overlap=timedelta()))).secret
+
+
+async def test_the_admin_key_before_the_present_one_neither_rotates_nor_makes_a_key(shop: Shop) -> None:
+    key, _ = await make_key(shop.api_keys, "shop", ALL_PERMISSIONS)
+    wanted = CreateApiKey(name="x", permissions=ALL_PERMISSIONS)
+
+    with pytest.raises(PermissionDenied):
+        await shop.api_keys.rotate(admin_key(retiring=True), RotateApiKey(key_id=key.id))
+    with pytest.raises(PermissionDenied):
+        await shop.api_keys.create(admin_key(retiring=True), wanted)
+
+    assert (await shop.api_keys.create(admin_key(), wanted)).secret
+
+
+async def test_a_key_that_ends_gives_no_secret_that_ends_later(shop: Shop, clock: MovableClock) -> None:
+    permissions = frozenset({Permission.KEYS_WRITE})
+    end = clock.now() + timedelta(days=1)
+    lasting, _ = await make_key(shop.api_keys, "lasting", permissions)
+    ending = await shop.api_keys.create(
+        operator(), CreateApiKey(name="ending", permissions=permissions, expires_at=end)
+    )
+    maker = await shop.api_keys.principal_of(ending.secret or "")
+    assert maker is not None
+
+    for later in (None, end + timedelta(seconds=1)):
+        with pytest.raises(InvalidInput) as refused:
+            await shop.api_keys.create(maker, CreateApiKey(name="x", permissions=permissions, expires_at=later))
+        assert refused.value.path == ("expiresAt",)
+    with pytest.raises(PermissionDenied, match="lives longer"):
+        await shop.api_keys.rotate(maker, RotateApiKey(key_id=lasting.id))
+
+    child = await shop.api_keys.create(maker, CreateApiKey(name="x", permissions=permissions, expires_at=end))
+    assert child.key.expires_at == end
+    assert (await shop.api_keys.rotate(maker, RotateApiKey(key_id=ending.key.id))).key.expires_at == end
+
+
+async def test_whoever_signs_in_for_an_hour_makes_keys_that_last(shop: Shop, clock: MovableClock) -> None:
+    admin = replace(staff("ada", StaffRole.ADMIN), expires_at=clock.now() + timedelta(hours=1))
+
+    issued = await shop.api_keys.create(admin, CreateApiKey(name="x", permissions=ALL_PERMISSIONS))
+
+    assert issued.key.expires_at is None

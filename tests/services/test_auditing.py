@@ -7,7 +7,7 @@ import pytest
 
 from domain import audit
 from domain.audit import AuditChange, acting, acting_as, changes_between
-from domain.principals import ALL_PERMISSIONS, StaffRole, operator, server, staff
+from domain.principals import ALL_PERMISSIONS, StaffRole, admin_key, operator, server, staff
 from domain.services.auditing import AUDITED_NOUNS, AuditedStore
 from domain.store import Transaction
 from persistence.database import Database
@@ -104,14 +104,27 @@ def test_a_secret_is_withheld() -> None:
     )
 
 
-def test_a_server_is_audited_for_keys_and_redactions_alone() -> None:
+def test_a_server_is_audited_for_keys_redactions_and_identities_alone() -> None:
     for principal, action, audited in (
         (server("key_1", ALL_PERMISSIONS), "apiKeyCreate", True),
         (server("key_1", ALL_PERMISSIONS), "customerRedact", True),
+        (server("key_1", ALL_PERMISSIONS), "customerUpdate", True),
         (server("key_1", ALL_PERMISSIONS), "orderCharge", False),
+        (admin_key(), "orderCharge", True),
         (operator(), "keys create", True),
         (ADA, "orderCharge", True),
     ):
         with acting_as(principal, action):
             assert (acting() is not None) == audited, (principal.name, action)
     assert acting() is None
+
+
+def test_the_admin_key_before_the_present_one_is_told_apart() -> None:
+    present, previous = admin_key(), admin_key(retiring=True)
+    assert present.name == previous.name, "idempotency keys outlive the change"
+
+    for principal, actor in ((present, "key:admin"), (previous, "key:admin-previous")):
+        with acting_as(principal, "productCreate"):
+            who = acting()
+        assert who is not None
+        assert who.actor == actor
