@@ -179,7 +179,12 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             clock=clock,
         )
         redactions = RedactionService(
-            store=store, providers=providers, teller=teller, payment_methods=payment_methods, clock=clock
+            store=store,
+            providers=providers,
+            teller=teller,
+            accounts=accounts,
+            payment_methods=payment_methods,
+            clock=clock,
         )
         background = Background(
             store=store,

@@ -196,8 +196,19 @@ class ApiKeys(Protocol):
 class Erasure(Protocol):
     """What is known of a customer as a person, in whichever table."""
 
+    async def lock_orders(self, customer_id: str) -> None:
+        """All of them, so that no payment or refund begins or ends meanwhile; the customer is locked before."""
+        ...
+
     async def erase(self, customer_id: str, *, principal: str | None) -> None:
-        """Empty what tells who they are; `principal` is the name under which they asked, if they could."""
+        """Empty what tells who they are; `principal` is the name under which they asked, if they could.
+
+        Their orders are locked. What an unfinished request needs stays until it is over; see `erase_charge`.
+        """
+        ...
+
+    async def erase_charge(self, charge_id: str) -> None:
+        """As `erase`, of one charge and its refunds, under the lock of its order."""
         ...
 
     async def open_payments(self, customer_id: str) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.charges import LIVE_STATES
+from domain.idempotency import ERASED_FINGERPRINT
 from domain.refunds import WAITING_STATES
 from persistence.fields import one_of
 
@@ -236,6 +237,15 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "created_at": _TIME,
     },
     "audit_subjects": {"id": _NUMBER, "entry_id": _ID, "subject_id": _ID},
+    "idempotency_keys": {
+        "id": _NUMBER,
+        "principal": Kept("a server, or a member of the staff: the rows of requests of the customer's own are deleted"),
+        "mutation": _WORD,
+        "key": Kept("a digest of a number that a program made up; a retry without it would move money twice"),
+        "fingerprint": Erased(f"'{ERASED_FINGERPRINT}'"),
+        "object_id": _ID,
+        "created_at": _TIME,
+    },
     "jobs": {
         "id": _ID,
         "kind": _WORD,
@@ -249,11 +259,6 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
     },
 }
 """Tables that hold something of customers."""
-
-DELETED: Final[Mapping[str, str]] = {
-    "idempotency_keys": "names a customer by their externalId and has digests of what was sent; three days old at most",
-}
-"""Tables whose rows go."""
 
 OF_NO_CUSTOMER: Final[Mapping[str, str]] = {
     "products": "the catalogue",
@@ -273,13 +278,16 @@ OF_NO_CUSTOMER: Final[Mapping[str, str]] = {
 
 _OF_THE_CUSTOMER: Final = "customer_id = $1"
 _CHARGES: Final = "SELECT id FROM charges WHERE customer_id = $1"
+_FINISHED: Final = "finished_at IS NOT NULL"
+"""An operation that is under way needs its request: nobody could finish it without, nor tell a retry from it."""
+
 _ROWS: Final[Mapping[str, str]] = {
     "customers": "id = $1",
-    "payment_methods": _OF_THE_CUSTOMER,
     "orders": _OF_THE_CUSTOMER,
+    "payment_methods": _OF_THE_CUSTOMER,
     "charges": _OF_THE_CUSTOMER,
+    "operations": f"{_FINISHED} AND charge_id IN ({_CHARGES})",
     "refunds": _OF_THE_CUSTOMER,
-    "operations": f"charge_id IN ({_CHARGES})",
     "webhook_deliveries": " OR ".join(
         f"EXISTS (SELECT 1 FROM {table} AS known WHERE known.customer_id = $1"
         f" AND known.account = webhook_deliveries.account AND known.{ref} = webhook_deliveries.subject_ref)"
@@ -291,20 +299,54 @@ _ROWS: Final[Mapping[str, str]] = {
         )
     ),
 }
-"""Which rows of a table are of customer $1."""
+"""Which rows of a table are of customer $1; in the order in which rows are locked."""
+
+_ROWS_OF_CHARGE: Final[Mapping[str, str]] = {
+    "charges": "id = $1",
+    "operations": f"{_FINISHED} AND charge_id = $1",
+    "refunds": "charge_id = $1",
+}
 
 
 def statements() -> list[str]:
     """Everything that is erased, table by table; each takes the customer's id."""
-    return [f"UPDATE {table} SET {_assignments(table)} WHERE {rows}" for table, rows in _ROWS.items()]
+    return _updates(_ROWS)
 
 
+def statements_of_charge() -> list[str]:
+    """What a provider tells of a payment; each takes the charge's id."""
+    return _updates(_ROWS_OF_CHARGE)
+
+
+_OBJECTS: Final = " UNION ALL ".join(
+    (
+        "SELECT id FROM payment_methods WHERE customer_id = $1",
+        "SELECT id FROM orders WHERE customer_id = $1",
+        _CHARGES,
+        "SELECT id FROM refunds WHERE customer_id = $1",
+        f"SELECT id FROM operations WHERE charge_id IN ({_CHARGES})",
+    )
+)
+_UNDER_WAY: Final = (
+    "SELECT 1 FROM operations WHERE finished_at IS NULL"
+    " AND idempotency_keys.object_id IN (operations.id, operations.charge_id, operations.refund_id)"
+)
+
+# Their externalId is in the name under which they asked, and may have been another one then. Nobody else's key goes: it
+# is all that keeps a retry of a server or of the staff from moving the money again.
 KEYS_DELETED: Final = (
-    "DELETE FROM idempotency_keys WHERE principal = $2 OR object_id = $1"
+    "DELETE FROM idempotency_keys WHERE"
+    f" (principal = $2 OR (principal LIKE 'customer:%' AND (object_id = $1 OR object_id IN ({_OBJECTS}))))"
+    f" AND NOT EXISTS ({_UNDER_WAY})"
+)
+
+# Of the requests whose input may have told of the person. A charge is asked for with ids and amounts, where a key that
+# is used for another request has to stay a conflict: the answer would be taken for a payment.
+KEYS_EMPTIED: Final = (
+    f"UPDATE idempotency_keys SET fingerprint = '{ERASED_FINGERPRINT}' WHERE object_id = $1"
     " OR object_id IN (SELECT id FROM payment_methods WHERE customer_id = $1)"
     " OR object_id IN (SELECT id FROM orders WHERE customer_id = $1)"
-    f" OR object_id IN ({_CHARGES})"
-    " OR object_id IN (SELECT id FROM refunds WHERE customer_id = $1)"
+    " OR object_id IN (SELECT id FROM refunds WHERE customer_id = $1 AND note IS NOT NULL)"
 )
 
 OPEN_PAYMENTS: Final = " UNION ALL ".join(
@@ -335,6 +377,10 @@ CONCERNS_REDACTED: Final = (
     )
     + ")"
 )
+
+
+def _updates(rows: Mapping[str, str]) -> list[str]:
+    return [f"UPDATE {table} SET {_assignments(table)} WHERE {which}" for table, which in rows.items()]
 
 
 def _assignments(table: str) -> str:

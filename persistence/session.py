@@ -52,9 +52,14 @@ class Session:
         that refer to it. Those take a share lock on the parent, in whatever order the foreign keys are checked, which
         under `FOR UPDATE` would break the order of locks.
         """
+        rows = await self.locked_rows(model, condition, *parameters)
+        return rows[0] if rows else None
+
+    async def locked_rows(self, model: type[Model], condition: str, *parameters: object) -> Sequence[Row]:
+        """Locked in the order that the condition ends with."""
         self._refuse_reading_only()
         lock = " FOR NO KEY UPDATE" if self.dialect is Dialect.POSTGRES else ""
-        return await self.row(model, condition + lock, *parameters)
+        return await self.rows(model, condition + lock, *parameters)
 
     async def rows(self, model: type[Model], condition: str, *parameters: object) -> Sequence[Row]:
         if not all(map(_is_storable, parameters)):

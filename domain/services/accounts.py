@@ -57,19 +57,19 @@ class ProviderAccountService:
         result = await self._teller.ensure_customer(account, request)
         if result.outcome is Outcome.FAILED:
             return result.refusal or Refusal(message="the provider refused the customer")
-        if result.customer_ref is None:
-            return None
-        made = ProviderAccount(
-            customer_id=customer.id,
-            account=account,
-            customer_ref=result.customer_ref,
-            created_at=self._clock.now(),
-        )
         async with self._store.transaction() as tx:
-            await tx.accounts.insert_if_new(made)
+            if result.customer_ref is not None:
+                made = ProviderAccount(
+                    customer_id=customer.id,
+                    account=account,
+                    customer_ref=result.customer_ref,
+                    created_at=self._clock.now(),
+                )
+                await tx.accounts.insert_if_new(made)
             current = await tx.customers.get(customer.id)
-            if current is not None and current.redacted_at is not None:
-                # Erased while the provider was being asked: now there is something to forget there.
+            if customer.redacted_at is None and current is not None and current.redacted_at is not None:
+                # Erased while the provider was being asked: now there may be something to forget there, even where no
+                # answer came.
                 await tx.jobs.schedule(JobKind.FORGET_CUSTOMER, customer.id, after_seconds=0)
         return result.customer_ref
 

@@ -1,5 +1,6 @@
 """Redaction: what is known of a customer as a person is erased, here and at the provider; the money's rows stay."""
 
+import logging
 from dataclasses import replace
 
 from domain.clock import Clock
@@ -11,9 +12,12 @@ from domain.jobs import JobKind
 from domain.principals import Permission, Principal
 from domain.principals import customer as as_customer
 from domain.provider import Outcome, ProviderAction
+from domain.services.accounts import ProviderAccountService
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.teller import NothingHeard, Teller
 from domain.store import Store, Transaction
+
+_log = logging.getLogger("paydesk.redactions")
 
 
 class RedactionService:
@@ -23,12 +27,14 @@ class RedactionService:
         store: Store,
         providers: Providers,
         teller: Teller,
+        accounts: ProviderAccountService,
         payment_methods: PaymentMethodService,
         clock: Clock,
     ) -> None:
         self._store = store
         self._providers = providers
         self._teller = teller
+        self._accounts = accounts
         self._payment_methods = payment_methods
         self._clock = clock
 
@@ -47,6 +53,8 @@ class RedactionService:
         return customer_id
 
     async def _redact(self, tx: Transaction, customer: Customer, *, actor: str) -> None:
+        # A refund begins under its order's lock alone: it is there by now, or waits and finds the customer redacted.
+        await tx.erasure.lock_orders(customer.id)
         if await tx.erasure.open_payments(customer.id):
             raise CustomerHasOpenPayments
         if await tx.erasure.open_orders(customer.id):
@@ -68,18 +76,39 @@ class RedactionService:
         await tx.erasure.erase(customer.id, principal=principal)
 
     async def forget(self, customer_id: str) -> None:
-        """Have every provider that knows them forget a redacted customer; NothingHeard when one did not say so."""
+        """Have every provider forget a redacted customer; NothingHeard when one did not say that it has.
+
+        One that is away keeps neither the others nor us from erasing.
+        """
         async with self._store.reading() as tx:
             customer = await tx.customers.get(customer_id)
-            accounts = await tx.accounts.of_customer(customer_id)
+            known = await tx.accounts.of_customer(customer_id)
         if customer is None or customer.redacted_at is None:
             return
-        for known in accounts:
-            if not self._providers.supports(known.account, ProviderAction.FORGET_CUSTOMER):
-                continue
-            result = await self._teller.forget_customer(known.account, known.customer_ref)
-            if result.outcome is not Outcome.SUCCEEDED:
-                raise NothingHeard(customer_id)
+        # Everywhere, known there or not: where the answer to the first request was lost they are known without our
+        # knowing it, and a form for cards that was opened leaves no other trace here.
+        accounts = sorted({*self._providers.accounts, *(each.account for each in known)})
+        silent = [account for account in accounts if not await self._forget_at(account, customer)]
         # What a provider told us between the commit and now, in its own words.
         async with self._store.transaction() as tx:
+            await tx.customers.get_for_update(customer_id)
+            await tx.erasure.lock_orders(customer_id)
             await self._erase(tx, customer)
+        if silent:
+            raise NothingHeard(customer_id)
+
+    async def _forget_at(self, account: str, customer: Customer) -> bool:
+        """False when the account has to be asked again."""
+        if self._providers.get(account) is None:
+            _log.warning(
+                "%s cannot be erased at %s, which is not configured: erase there by hand", customer.id, account
+            )
+            return True
+        if not self._providers.supports(account, ProviderAction.FORGET_CUSTOMER):
+            _log.warning("%s cannot be erased at %s, which has no such call: erase there by hand", customer.id, account)
+            return True
+        # Without a name or an email, for they are gone here: asked by our id, it answers with the one that it has.
+        customer_ref = await self._accounts.ref_of(customer, account)
+        if not isinstance(customer_ref, str):
+            return False
+        return (await self._teller.forget_customer(account, customer_ref)).outcome is Outcome.SUCCEEDED

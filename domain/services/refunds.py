@@ -7,7 +7,7 @@ from domain.charges import Charge
 from domain.clock import Clock
 from domain.deployment import Deployment
 from domain.detached import Detached
-from domain.errors import CurrencyMismatch
+from domain.errors import CurrencyMismatch, InvalidInput
 from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
@@ -66,6 +66,8 @@ class RefundService:
             _, charge = await lock_charge(tx, principal, command.charge_id)
             if made := await made_before(tx, command.request):
                 return Refunded(charge_id=charge.id, refund_id=made)
+            if note is not None:
+                await _check_may_be_told_of(tx, charge)
             if command.amount and command.amount.currency != charge.amount.currency:
                 raise CurrencyMismatch(
                     expected=charge.amount.currency, actual=command.amount.currency, path=("amount", "currency")
@@ -118,6 +120,13 @@ class RefundService:
             )
 
         await self._store.run(settle)
+
+
+async def _check_may_be_told_of(tx: Transaction, charge: Charge) -> None:
+    """Under the order's lock, which an erasure takes too: nothing is written of a person after they were erased."""
+    customer = there(await tx.customers.get(charge.customer_id), charge.customer_id)
+    if customer.redacted_at is not None:
+        raise InvalidInput("The customer's data was erased: a refund of theirs takes no note.", path=("note",))
 
 
 def _new_refund(charge: Charge, command: RefundCharge, *, amount: Money, note: str | None, now: datetime) -> Refund:

@@ -96,6 +96,7 @@ class Settlement:
             after = await self._look_after(tx, operation, result, after, owned=operation_id is not None)
         after = await self._book(tx, order, before, after, refusal=result.refusal, actor=actor, now=now)
         await self._watch(tx, after)
+        await _forget_who(tx, after)
         return after
 
     async def open_review(self, tx: Transaction, charge: Charge, reason: ReviewReason, *, actor: str) -> None:
@@ -130,6 +131,7 @@ class Settlement:
         after = _request_ended(operation, after, now=now)
         after = await self._book(tx, order, before, after, actor=actor, now=now)
         await self._watch(tx, after)
+        await _forget_who(tx, after)
         return after
 
     async def _look_after(
@@ -219,7 +221,9 @@ class Settlement:
                     await tx.keys.release(before.id)
             else:
                 after = after.checked_again_at(now + await _postpone(tx, learnt))
-        return await _book_refund(tx, charge, before, after, told=result.amount, actor=actor, now=now)
+        after = await _book_refund(tx, charge, before, after, told=result.amount, actor=actor, now=now)
+        await _forget_who(tx, charge)
+        return after
 
     async def refund_not_applied(self, tx: Transaction, refund_id: str, *, operation_id: str, actor: str) -> Refund:
         charge, operation, before = await _lock_refund(tx, refund_id, operation_id)
@@ -228,7 +232,9 @@ class Settlement:
             return before
         await _finish(tx, operation.learnt(Outcome.FAILED, None), now=now)
         after = before.not_applied(now=now) if before.is_waiting else before
-        return await _book_refund(tx, charge, before, after, actor=actor, now=now)
+        after = await _book_refund(tx, charge, before, after, actor=actor, now=now)
+        await _forget_who(tx, charge)
+        return after
 
 
 # --- charges: helpers -----------------------------------------------------------------------------------------------
@@ -390,6 +396,13 @@ async def _book_refund(
 
 
 # --- both -----------------------------------------------------------------------------------------------------------
+
+
+async def _forget_who(tx: Transaction, charge: Charge) -> None:
+    """What a provider tells of somebody who was erased is not kept. Last of all: nothing is saved over it."""
+    customer = there(await tx.customers.get(charge.customer_id), charge.customer_id)
+    if customer.redacted_at is not None:
+        await tx.erasure.erase_charge(charge.id)
 
 
 def _weighed(operation: Operation, result: Answer) -> Answer:

@@ -1,5 +1,9 @@
-from persistence import erasure
+from typing import Final
+
+from persistence import erasure, models
 from persistence.session import Session
+
+_ORDERS: Final = "customer_id = $1 ORDER BY id"
 
 
 class Erasure:
@@ -8,10 +12,19 @@ class Erasure:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    async def lock_orders(self, customer_id: str) -> None:
+        await self._session.locked_rows(models.Order, _ORDERS, customer_id)
+
     async def erase(self, customer_id: str, *, principal: str | None) -> None:
+        # The keys first: which refund had a note is known as long as it is there.
+        await self._session.execute(erasure.KEYS_DELETED, customer_id, principal or "")
+        await self._session.execute(erasure.KEYS_EMPTIED, customer_id)
         for statement in erasure.statements():
             await self._session.execute(statement, customer_id)
-        await self._session.execute(erasure.KEYS_DELETED, customer_id, principal or "")
+
+    async def erase_charge(self, charge_id: str) -> None:
+        for statement in erasure.statements_of_charge():
+            await self._session.execute(statement, charge_id)
 
     async def open_payments(self, customer_id: str) -> bool:
         return await self._session.any(erasure.OPEN_PAYMENTS, customer_id)

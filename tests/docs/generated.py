@@ -32,7 +32,7 @@ from domain.money import Money
 from domain.operations import Operation, OperationKind
 from domain.provider import ChargeResult, Initiator, Outcome, RefundResult
 from domain.refunds import Refund, RefundState
-from persistence.erasure import DECISIONS, DELETED, OF_NO_CUSTOMER, Decision, Erased, Kept
+from persistence.erasure import DECISIONS, OF_NO_CUSTOMER, Decision, Erased, Kept
 from schema.http.live import LiveLimits
 from schema.limits import Limits
 from schema.root import build_schema
@@ -369,10 +369,9 @@ def _default(parameter: Any) -> str:
 
 def _erasure() -> str:
     decided = [(table, _emptied(columns), _kept(columns)) for table, columns in DECISIONS.items()]
-    gone = [(f"`{table}`", "the rows", why) for table, why in DELETED.items()]
     rest = [(f"`{table}`", "", why) for table, why in OF_NO_CUSTOMER.items()]
     rows = [(f"`{table}`", emptied, kept) for table, emptied, kept in decided]
-    return _table(("Table", "Emptied", "Kept, and why"), [*rows, *gone, *rest])
+    return _table(("Table", "Emptied", "Kept, and why"), [*rows, *rest])
 
 
 def _emptied(columns: Mapping[str, Decision]) -> str:

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.errors import IdempotencyConflict, InvalidInput
-from domain.idempotency import KEY_LIFETIME, LONGEST_KEY, IdempotencyKey, KeyedRequest, fingerprint
+from domain.idempotency import ERASED_FINGERPRINT, KEY_LIFETIME, LONGEST_KEY, IdempotencyKey, KeyedRequest, fingerprint
 from tests.domain.examples import NOW, many
 
 values = st.recursive(
@@ -123,6 +123,19 @@ class TestKeys:
         with pytest.raises(IdempotencyConflict) as refused:
             key.check_same(request(orderId="ord_2"))
         assert refused.value.path == ("idempotencyKey",)
+
+    def test_an_erased_key_points_at_what_it_made_whatever_is_asked(self) -> None:
+        made = request(name="Ada")
+        key = IdempotencyKey(
+            principal=made.principal,
+            mutation=made.mutation,
+            key=made.digest,
+            fingerprint=ERASED_FINGERPRINT,
+            object_id="cus_1",
+            created_at=NOW,
+        )
+        key.check_same(request(name="Bob"))
+        assert fingerprint({}) != ERASED_FINGERPRINT
 
     def test_keys_live_longer_than_a_weekend(self) -> None:
         assert KEY_LIFETIME.total_seconds() >= 72 * 3600

@@ -386,7 +386,7 @@ def open_shop(
     )
     resolver = Resolver(store=store, teller=teller, settlement=settlement, clock=clock, deployment=deployment)
     redactions = RedactionService(
-        store=store, providers=providers, teller=teller, payment_methods=payment_methods, clock=clock
+        store=store, providers=providers, teller=teller, accounts=accounts, payment_methods=payment_methods, clock=clock
     )
     background = Background(
         store=store,
