@@ -73,6 +73,7 @@ from domain.services.voids import VoidService
 from domain.services.webhooks import WebhookService
 from domain.store import Store
 from persistence.database import Database, DatabaseUnavailable
+from persistence.failures import is_transient
 from persistence.feed import TortoiseEventLog
 from persistence.jobs import TortoiseJobQueue
 from persistence.migrate import DatabaseIsNewer, migrate, pending
@@ -382,11 +383,17 @@ def _graphql(running: Gateway) -> GraphQLView:
             error_formatter=error_formatter(),
             trusted=TrustedDocuments.read(settings.documents) if settings.documents else None,
             needs_trusted=lambda context: _needs_trusted(context, settings.documents_only),
+            transient=_is_transient,
             live=running.live,
             origins=Origins([settings.address, *settings.cors_origins], settings.cors_pattern),
         )
     except DocumentsUnusable as error:
         raise SettingsWrong([f"PAYDESK_DOCUMENTS: {sentence}" for sentence in error.sentences]) from None
+
+
+def _is_transient(error: Exception) -> bool:
+    """The database is away, and may be back before a client is."""
+    return isinstance(error, DatabaseUnavailable) or is_transient(error)
 
 
 def _wrong_documents(running: Gateway) -> list[str]:

@@ -21,6 +21,7 @@ from domain.services.products import ProductService
 from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundService
 from domain.services.voids import VoidService
+from schema.http.live import Owner
 from schema.loaders import Loaders
 
 
@@ -57,9 +58,9 @@ class Context:
         self._see(principal)
 
     @property
-    def owner(self) -> str:
+    def owner(self) -> Owner:
         """Whose connection an operation that lasts is."""
-        return self.principal.name
+        return Owner(self.principal.name, is_customer=self.principal.is_customer)
 
     @property
     def expires_at(self) -> datetime | None:

@@ -55,6 +55,8 @@ class Limits:
     """`__schema` and `__type`: free of cost, but each reads the whole schema."""
     cost: int = 10_000
     """See `schema.http.cost`: what one core answers in some 0.1 to 0.3 s."""
+    cost_of_an_event: int = 2_000
+    """Of a subscription, which costs that much again with each event, for as long as it lasts."""
     errors: int = 20
     """A client that reads more than this in one answer has not been found."""
 

@@ -126,7 +126,7 @@ async def _updates(
     place = await _place(context, given(after))
     record = await load(context)
     if record is None:
-        raise NotFound(noun)
+        raise NotFound(noun, path=("id",))
     if given(after) is None:
         yield record, None, _cursor(place)
     async with aclosing(context.services.feed.follow(Interest(subject_id=record_id), after=place)) as entries:
@@ -134,7 +134,7 @@ async def _updates(
             await _renew(context)
             event, record = await _seen(context, entry), await load(context)
             if record is None:
-                raise NotFound(noun)
+                raise NotFound(noun, path=("id",))
             if event is not None:
                 yield record, event, _cursor(entry.place)
 

@@ -59,6 +59,7 @@ class GraphQLView:
     `Unauthenticated` (401), `NotCheckedNow` (503) or another `ExposedError` (403). `graphiql` answers browsers, with a
     page of its own. `error_formatter` decides what clients read of a resolver's exception. `trusted` are the documents
     that can be asked for by their id; `needs_trusted` tells of a context whether its principal may send those alone.
+    `transient` tells of an exception whether it may be gone in a moment, so that a subscription is taken up again.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class GraphQLView:
         error_formatter: ErrorFormatter | None = None,
         trusted: TrustedDocuments | None = None,
         needs_trusted: Callable[[Any], bool] = lambda _context: False,
+        transient: Callable[[Exception], bool] = lambda error: isinstance(error, ConnectionError),
         max_body_bytes: int = MAX_BODY_BYTES,
         live: Live | None = None,
         origins: Origins = SAME_ORIGIN,
@@ -89,6 +91,7 @@ class GraphQLView:
             limits=self._limits,
             formatter=error_formatter or MaskingFormatter(),
             suggestions=debug_suggestions,
+            transient=lambda error: isinstance(error, NotCheckedNow) or transient(error),
         )
         self._max_body_bytes = max_body_bytes
         self._needs_trusted = needs_trusted
@@ -152,7 +155,13 @@ class GraphQLView:
         refuse_operation(request, prepared.operation, accept)
         if accept.prefers_stream() or is_subscription(prepared):
             answers = self._engine.answers(prepared, context)
-            return EventStream(answers, live=self._live, owner=owner_of(context), expires_at=expiry_of(context))
+            return EventStream(
+                answers,
+                live=self._live,
+                owner=owner_of(context),
+                expires_at=expiry_of(context),
+                changes=prepared.kind is OperationType.MUTATION,
+            )
         return answer_result(await self._engine.answer(prepared, context), media_type)
 
     def _prepare(self, wanted: GraphQLRequest, context: object) -> Prepared:

@@ -2,7 +2,8 @@
 for each event of a subscription.
 """
 
-from collections.abc import AsyncGenerator
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -25,9 +26,15 @@ from schema.http.cost import Costing, is_introspection
 from schema.http.documents import Document
 from schema.http.refusals import Refusal, refuse_document
 from schema.limits import LimitExceeded, Limits
-from schema.masking import ErrorFormatter, ExposedError, format_all, format_error
+from schema.masking import ErrorFormatter, ExposedError, cause_of, format_all, format_error
 
 Payload = dict[str, Any]
+
+_log = logging.getLogger("paydesk.graphql")
+
+
+class Interrupted(Exception):
+    """A subscription does not get on just now. Whoever comes back with the last cursor misses nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,8 @@ class Prepared:
 
     document: Document
     operation: OperationDefinitionNode
-    wanted: GraphQLRequest
+    variables: dict[str, Any]
+    """Those that the operation declares: a subscription keeps them for as long as it lasts."""
     cost: int | None
     """What one answer may cost; None for introspection."""
 
@@ -47,17 +55,27 @@ class Prepared:
 
 class Engine:
     def __init__(
-        self, schema: strawberry.Schema, *, limits: Limits, formatter: ErrorFormatter, suggestions: bool
+        self,
+        schema: strawberry.Schema,
+        *,
+        limits: Limits,
+        formatter: ErrorFormatter,
+        suggestions: bool,
+        transient: Callable[[Exception], bool],
     ) -> None:
         self._schema: GraphQLSchema = schema._schema
         self._executor_class = schema.execution_context_class
         self._limits = limits
         self._format = formatter
         self._suggestions = suggestions
+        self._is_transient = transient
 
     def prepare(self, document: Document, wanted: GraphQLRequest) -> Prepared:
         operation = document.operation(wanted.operation_name)
-        return Prepared(document, operation, wanted, self._cost(document, operation, wanted))
+        cost = self._cost(document, operation, wanted)
+        declared = {definition.variable.name.value for definition in operation.variable_definitions or ()}
+        variables = {name: value for name, value in wanted.variables.items() if name in declared}
+        return Prepared(document, operation, variables, cost)
 
     async def answer(self, prepared: Prepared, context: object) -> Payload:
         """Of a query or a mutation."""
@@ -66,7 +84,11 @@ class Engine:
         return self._payload(prepared, cast(ExecutionResult, await result if isawaitable(result) else result))
 
     async def answers(self, prepared: Prepared, context: object) -> AsyncGenerator[Payload]:
-        """Of any operation. Raises `Refusal` when it cannot begin, and when a subscription has to end early."""
+        """Of any operation.
+
+        Raises `Refusal` when it cannot begin, and when a subscription has to end early; `Interrupted` when one has to
+        be taken up again.
+        """
         if prepared.kind is not OperationType.SUBSCRIPTION:
             yield await self.answer(prepared, context)
             return
@@ -75,6 +97,7 @@ class Engine:
         if isawaitable(source):
             source = await source
         if isinstance(source, ExecutionResult):
+            self._refuse_to_go_on(source.errors)
             raise refuse_document(format_all(source.errors or [], self._format, most=self._limits.errors))
         async with aclosing(map_source_to_response_event(executor, source)) as results:
             while True:
@@ -83,15 +106,29 @@ class Engine:
                 except StopAsyncIteration:
                     return
                 except Exception as error:
-                    raise refuse_document([self._format(GraphQLError(str(error), original_error=error))]) from None
+                    wrapped = GraphQLError(str(error), original_error=error)
+                    self._refuse_to_go_on([wrapped])
+                    raise refuse_document([self._format(wrapped)]) from None
+                self._refuse_to_go_on(result.errors)
                 yield self._payload(prepared, result)
+
+    def _refuse_to_go_on(self, errors: Sequence[GraphQLError] | None) -> None:
+        for error in errors or ():
+            if self._is_transient(cause := cause_of(error)):
+                _log.warning("a subscription was interrupted", exc_info=cause)
+                raise Interrupted from cause
+
+    def _most(self, operation: OperationDefinitionNode) -> int:
+        if operation.operation is OperationType.SUBSCRIPTION:
+            return min(self._limits.cost, self._limits.cost_of_an_event)
+        return self._limits.cost
 
     def _cost(self, document: Document, operation: OperationDefinitionNode, wanted: GraphQLRequest) -> int | None:
         """What the operation may cost, or None for introspection; refuses what is too dear."""
         if is_introspection(operation):
             return None
         cost = Costing(self._schema, document.tree, operation, wanted.variables).total()
-        if cost > (maximum := self._limits.cost):
+        if cost > (maximum := self._most(operation)):
             message = f"The operation may cost {cost}, more than {maximum}. Ask for fewer or smaller lists."
             error = LimitExceeded(message, code="QUERY_TOO_COSTLY", limit=maximum)
             raise refuse_document([format_error(None, error)])
@@ -102,12 +139,12 @@ class Engine:
             self._schema,
             prepared.document.tree,
             context_value=context,
-            raw_variable_values=prepared.wanted.variables,
-            operation_name=prepared.wanted.operation_name,
+            raw_variable_values=prepared.variables,
+            operation_name=prepared.operation.name.value if prepared.operation.name else None,
             max_coercion_errors=self._limits.errors - 1,
             is_awaitable=cast(Any, optimized_is_awaitable),
             hide_suggestions=not self._suggestions,
-            operation_extensions=prepared.wanted.extensions,
+            operation_extensions=None,
         )
         if isinstance(executor, list):
             code = "BAD_USER_INPUT"
@@ -120,7 +157,7 @@ class Engine:
             payload["errors"] = format_all(result.errors, self._format, most=self._limits.errors)
         payload["data"] = result.data
         if prepared.cost is not None:
-            payload["extensions"] = {"cost": {"requested": prepared.cost, "maximum": self._limits.cost}}
+            payload["extensions"] = {"cost": {"requested": prepared.cost, "maximum": self._most(prepared.operation)}}
         return payload
 
 
@@ -128,4 +165,4 @@ def is_subscription(prepared: Prepared) -> bool:
     return prepared.kind is OperationType.SUBSCRIPTION
 
 
-__all__ = ["Engine", "Payload", "Prepared", "Refusal", "is_subscription"]
+__all__ = ["Engine", "Interrupted", "Payload", "Prepared", "Refusal", "is_subscription"]

@@ -22,26 +22,32 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from schema.http.answers import encode
 from schema.http.body import GraphQLRequest, parse_json, request_from_json
-from schema.http.execution import Engine, Prepared
+from schema.http.execution import Engine, Interrupted, Prepared
 from schema.http.live import (
     EXPIRED,
     NOT_READING,
     TOO_MANY,
+    TOO_TALKATIVE,
+    TRY_AGAIN,
     Close,
     Ending,
     Live,
+    Owner,
     TooManyConnections,
+    TooManyOperations,
     expiry_of,
     owner_of,
 )
 from schema.http.refusals import Refusal
 from schema.http.request_id import HEADER, request_id
-from schema.masking import ExposedError, FormattedError, format_error, mask
+from schema.masking import ExposedError, FormattedError, NotCheckedNow, format_error, mask
 
 SUBPROTOCOL = "graphql-transport-ws"
 
 LONGEST_OPERATION_ID = 200
 """Clients count, or make a UUID."""
+COUNTED_BYTES = 16 * 1024
+"""A message counts once more for each of these; reading JSON takes its time."""
 CLOSE_SECONDS = 2.0
 """For the closing frame, if the client reads at all."""
 
@@ -56,6 +62,10 @@ class Closing(Exception):
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(code, reason)
         self.close = Close(code, reason)
+
+    @classmethod
+    def with_(cls, close: Close) -> "Closing":
+        return cls(close.code, close.reason)
 
 
 class _Left(Exception):
@@ -74,10 +84,12 @@ class Operation:
         self.changes = False
         """Whether it is a mutation, which runs to its end although nobody listens any more."""
         self.task: asyncio.Task[None] | None = None
+        self.held = ExitStack()
+        """What it counts for, until it ends."""
 
 
 class Allowance:
-    """How many operations a socket may still begin: so many at once, and then so many a second."""
+    """How many operations or messages a socket may still begin: so many at once, and then so many a second."""
 
     def __init__(self, *, at_first: int, per_second: int) -> None:
         self._most = at_first
@@ -85,13 +97,13 @@ class Allowance:
         self._left = float(at_first)
         self._counted_at = time.monotonic()
 
-    def take(self) -> bool:
+    def take(self, count: int = 1) -> bool:
         now = time.monotonic()
         self._left = min(self._left + (now - self._counted_at) * self._per_second, self._most)
         self._counted_at = now
-        if self._left < 1:
+        if self._left < count:
             return False
-        self._left -= 1
+        self._left -= count
         return True
 
 
@@ -121,10 +133,15 @@ class Socket:
         self._allowance = Allowance(
             at_first=self._limits.operations_at_first, per_second=self._limits.operations_per_second
         )
+        self._messages = Allowance(at_first=self._limits.messages_at_first, per_second=self._limits.messages_per_second)
+        self._received = 0
         self._sending = asyncio.Lock()
         self._ending = Ending()
+        self._owner = Owner()
+        self._arrival = ExitStack()
+        """What the connection counts for until it is acknowledged."""
         self._held = ExitStack()
-        """What the connection counts for, until it ends."""
+        """What it counts for from then on, until it ends."""
         self._handlers: Mapping[object, Callable[[Message], Awaitable[None]]] = {
             "connection_init": self._initialise,
             "ping": self._answer_ping,
@@ -141,9 +158,9 @@ class Socket:
         await self._websocket.accept(SUBPROTOCOL, headers=[(HEADER.lower().encode(), self._request_id.encode())])
         began = time.monotonic()
         close: Close | None = None
-        with self._held:
+        with self._held, self._arrival:
             try:
-                self._held.enter_context(self._live.connection(self._ending))
+                self._arrival.enter_context(self._live.arrival(self._ending))
                 async with self._ending:
                     self._ending.after(self._limits.init_seconds, Close(4408, "Connection initialisation timeout"))
                     await self._converse()
@@ -177,13 +194,25 @@ class Socket:
         text = received.get("text")
         if text is None:
             raise Closing(4400, "Messages have to be text.")
+        data = text.encode("utf-8", "surrogatepass")
+        self._meter(len(data))
         try:
-            message = parse_json(text.encode("utf-8", "surrogatepass"))
+            message = parse_json(data)
         except Refusal as refusal:
             raise Closing(4400, refusal.errors[0]["message"]) from None
         if not isinstance(message, dict):
             raise Closing(4400, "A message has to be a JSON object.")
         return message
+
+    def _meter(self, size: int) -> None:
+        if not self._acknowledged:
+            self._received += 1
+            if size > self._limits.message_bytes_of_an_arrival:
+                raise Closing(1009, "The message is too large.")
+            if self._received > self._limits.messages_of_an_arrival:
+                raise Closing.with_(TOO_TALKATIVE)
+        if not self._messages.take(1 + size // COUNTED_BYTES):
+            raise Closing.with_(TOO_TALKATIVE)
 
     # --- the connection ---------------------------------------------------------------------------------------------
 
@@ -194,19 +223,26 @@ class Socket:
         self._connection = with_credentials(self._websocket, payload_of(message))
         try:
             context = await self._context_of(self._connection)
+        except NotCheckedNow:
+            raise Closing.with_(TRY_AGAIN) from None
         except ExposedError:
             raise Closing(4403, "Forbidden") from None
         except Exception as error:
             mask(error)
-            raise Closing(1013, "Try again later.") from error
-        self._held.enter_context(self._live.owned_by(owner_of(context)))
+            raise Closing.with_(TRY_AGAIN) from error
+        self._owner = owner_of(context)
+        self._held.enter_context(self._live.connection(self._ending, self._owner))
+        self._arrival.close()
         self._ending.at(expiry_of(context), EXPIRED)
         await self._send({"type": "connection_ack"})
         self._acknowledged = True
 
     async def _answer_ping(self, message: Message) -> None:
         payload = payload_of(message)
-        await self._send({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
+        if payload is None or len(encode(payload)) > self._limits.echoed_bytes:
+            await self._send({"type": "pong"})
+        else:
+            await self._send({"type": "pong", "payload": payload})
 
     async def _ignore(self, message: Message) -> None:
         payload_of(message)
@@ -219,6 +255,7 @@ class Socket:
         operation_id = id_of(message)
         if operation_id in self._operations:
             raise Closing(4409, f"Subscriber for {operation_id} already exists")
+        operation = Operation(operation_id)
         wanted: GraphQLRequest | None = None
         try:
             wanted = request_from_json(message.get("payload"))
@@ -227,11 +264,10 @@ class Socket:
                 raise Closing(4400, refusal.errors[0]["message"]) from None
             errors = list(refusal.errors)
         else:
-            errors = self._refuse_one_more()
+            errors = self._refuse_one_more(operation)
         if wanted is None or errors:
             await self._send({"id": operation_id, "type": "error", "payload": errors})
             return
-        operation = Operation(operation_id)
         self._operations[operation_id] = operation
         self._begun += 1
         # An empty context: nothing of this task is for the operation, which may outlive it.
@@ -239,37 +275,46 @@ class Socket:
             self._operate(operation, wanted, f"{self._request_id}.{self._begun}"), context=contextvars.Context()
         )
         self._tasks[operation.task] = operation
-        operation.task.add_done_callback(self._tasks.pop)
+        operation.task.add_done_callback(self._ended)
 
-    def _refuse_one_more(self) -> list[FormattedError]:
-        if len(self._operations) >= (most := self._limits.operations):
-            shown = ExposedError(f"At most {most} operations at once.", code="TOO_MANY_OPERATIONS", limit=most)
-        elif not self._allowance.take():
-            most = self._limits.operations_per_second
-            shown = ExposedError(f"At most {most} new operations a second.", code="TOO_MANY_OPERATIONS", limit=most)
-        else:
-            return []
-        return [format_error(None, shown)]
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        # Of one that was cancelled before it began, nothing but this has run.
+        self._tasks.pop(task).held.close()
+
+    def _refuse_one_more(self, operation: Operation) -> list[FormattedError]:
+        most = self._limits.operations
+        waited_for = self._operations.values()
+        changing = [each for each in self._tasks.values() if each.changes and each not in waited_for]
+        if len(waited_for) + len(changing) >= most:
+            return too_many_operations(most, "at once")
+        if not self._allowance.take():
+            return too_many_operations(self._limits.operations_per_second, "a second")
+        try:
+            operation.held.enter_context(self._live.operation(self._owner))
+        except TooManyOperations as error:
+            return too_many_operations(error.limit, "at once")
+        return []
 
     async def _complete(self, message: Message) -> None:
         operation = self._operations.pop(id_of(message), None)
         if operation and operation.task and not operation.changes:
             operation.task.cancel()
+            operation.held.close()
 
     async def _operate(self, operation: Operation, wanted: GraphQLRequest, own_id: str) -> None:
         request_id.set(own_id)
-        self._live.operations += 1
         try:
             with suppress(_Left):
                 async with self._finishing(operation):
                     context = await self._context_of(self._connection)
                     prepared = self._prepare(wanted, context)
+                    del wanted  # up to 256 KiB of text, which nobody needs for as long as this may last
                     operation.changes = prepared.kind is OperationType.MUTATION
                     async with aclosing(self._engine.answers(prepared, context)) as answers:
                         async for payload in answers:
                             await self._send_for(operation, {"type": "next", "payload": payload})
         finally:
-            self._live.operations -= 1
+            operation.held.close()
             self._forget(operation)
 
     @asynccontextmanager
@@ -280,6 +325,10 @@ class Socket:
             yield
         except (_Left, WebSocketDisconnect):
             raise
+        except Interrupted:
+            # An error would end it for good; after this, clients come back, and take it up by its cursor.
+            self._ending.now(TRY_AGAIN)
+            raise _Left from None
         except Refusal as refusal:
             last = {"type": "error", "payload": list(refusal.errors)}
         except ExposedError as error:
@@ -362,6 +411,12 @@ def id_of(message: Message) -> str:
     if not isinstance(operation_id, str) or not 0 < len(operation_id) <= LONGEST_OPERATION_ID:
         raise Closing(4400, f"“id” has to be a text of 1 to {LONGEST_OPERATION_ID} characters.")
     return operation_id
+
+
+def too_many_operations(most: int, when: str) -> list[FormattedError]:
+    what = "new operations" if when == "a second" else "operations"
+    shown = ExposedError(f"At most {most} {what} {when}.", code="TOO_MANY_OPERATIONS", limit=most)
+    return [format_error(None, shown)]
 
 
 def shortened(reason: str) -> str:

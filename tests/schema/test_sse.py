@@ -2,20 +2,27 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import socket
+import struct
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
 from starlette.routing import Route
 
-from schema.http.live import Live, LiveLimits
+from schema.http.execution import Payload
+from schema.http.live import GOING_AWAY, Ending, Live, LiveLimits, Owner
+from schema.http.sse import EventStream
 from schema.view import GraphQLView
 from tests.schema.conftest import toy_context, toy_schema
 from tests.schema.live import PATIENCE_SECONDS, serving, streaming
-from tests.schema.toys import Slow
+from tests.schema.toys import Slow, launched
 
 GOOD = "Bearer good"
 STREAM = "text/event-stream"
@@ -43,11 +50,22 @@ class Toy:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    expires_at: datetime
+
+
 @asynccontextmanager
-async def toy(**limits: Any) -> AsyncIterator[Toy]:
+async def toy(*, expires_in: float | None = None, **limits: Any) -> AsyncIterator[Toy]:
+    async def context(request: HTTPConnection) -> object:
+        if expires_in is None:
+            return await toy_context(request)
+        return Expiring(datetime.now(UTC) + timedelta(seconds=expires_in))
+
     Slow.reset()
+    launched.clear()
     live = Live(LiveLimits(**limits))
-    view = GraphQLView(toy_schema(subscriptions=True), context=toy_context, live=live)
+    view = GraphQLView(toy_schema(subscriptions=True), context=context, live=live)
     async with serving(Starlette(routes=[Route("/graphql", view)])) as address:
         toys = Toy(address, live)
         yield toys
@@ -62,7 +80,7 @@ async def test_a_subscription_is_a_stream_of_events_and_then_completes() -> None
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["x-accel-buffering"] == "no"
     assert response.headers["x-request-id"]
-    cost = '"extensions":{"cost":{"requested":1,"maximum":10000}}'
+    cost = '"extensions":{"cost":{"requested":1,"maximum":2000}}'
     assert response.text == (
         ":\n\n"
         f'event: next\ndata: {{"data":{{"count":1}},{cost}}}\n\n'
@@ -215,3 +233,123 @@ async def test_a_principal_has_so_many_streams() -> None:
         response = await toys.post(query, accept=STREAM)
         assert (response.status_code, response.headers["retry-after"]) == (429, "10")
         assert response.json()["errors"][0]["extensions"]["code"] == "TOO_MANY_CONNECTIONS"
+
+
+async def test_a_process_that_has_no_room_answers_503() -> None:
+    query = "subscription { waits }"
+    async with toy(connections=1) as toys, streaming(toys.address, query, authorization=None):
+        full = await toys.post(query, accept=STREAM)
+        toys.live.go_away()
+        leaving = await toys.post(query, accept=STREAM)
+    assert [full.status_code, leaving.status_code] == [503, 503]
+    assert full.headers["retry-after"] == "10"
+
+
+async def test_streams_count_as_operations() -> None:
+    query = "subscription { waits }"
+    async with toy(operations_of_one_principal=1) as toys, streaming(toys.address, query, authorization=None):
+        response = await toys.post(query, accept=STREAM)
+    assert response.status_code == 429
+    assert response.json()["errors"][0]["extensions"]["code"] == "TOO_MANY_OPERATIONS"
+
+
+# --- mutations run to their end -------------------------------------------------------------------------------------
+
+TWICE = 'mutation { one: launchSlowly(name: "one") two: launchSlowly(name: "two") }'
+
+
+async def test_a_token_that_expires_cuts_no_mutation_off() -> None:
+    async with toy(expires_in=0.2) as toys, streaming(toys.address, TWICE, authorization=None) as stream:
+        assert await stream.data() == {"one": "one", "two": "two"}
+        assert await stream.event() == ("complete", None)
+
+
+async def test_a_server_that_goes_away_cuts_no_mutation_off() -> None:
+    async with toy() as toys, streaming(toys.address, TWICE, authorization=None) as stream:
+        await until(lambda: Slow.running == 1)
+        toys.live.go_away()
+        assert await stream.data() == {"one": "one", "two": "two"}
+        assert await stream.event() == ("complete", None)
+
+
+async def test_a_client_that_leaves_cuts_no_mutation_off() -> None:
+    async with toy() as toys:
+        async with streaming(toys.address, TWICE, authorization=None):
+            await until(lambda: Slow.running == 1)
+        await until(lambda: launched == ["one", "two"])
+
+
+# --- nothing is left behind -----------------------------------------------------------------------------------------
+
+
+async def test_whoever_ends_a_block_before_it_is_entered_ends_it_too() -> None:
+    ending = Ending()
+    ending.now(GOING_AWAY)
+    async with asyncio.timeout(PATIENCE_SECONDS), ending:
+        ending.at(datetime.now(UTC) + timedelta(hours=1), GOING_AWAY)
+        await asyncio.Event().wait()
+    assert ending.reason is GOING_AWAY
+
+
+async def test_a_client_that_left_before_its_stream_could_begin_leaves_nothing_behind() -> None:
+    """Its connection is still full of the answer before, which it never read."""
+
+    def get(query: str, accept: str) -> bytes:
+        target = httpx.URL("/graphql", params={"query": query}).raw_path
+        return b"GET " + target + b" HTTP/1.1\r\nHost: shop.test\r\nAccept: " + accept.encode() + b"\r\n\r\n"
+
+    async with toy() as toys:
+        host, _, port = toys.address.partition(":")
+        clients = []
+        for _ in range(3):
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            client.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(client, (host, int(port)))
+            requests = get("{ large }", MODERN) + get("subscription { waits }", STREAM)
+            await asyncio.get_running_loop().sock_sendall(client, requests)
+            clients.append(client)
+        await until(lambda: toys.live.connections == 3)
+        for client in clients:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+        await toys.ended()
+        assert toys.live.operations == 0
+
+
+async def test_a_client_that_does_not_read_before_its_stream_begins_is_given_up() -> None:
+    """Nothing is heard of it: only the time tells."""
+    never = asyncio.Event()
+
+    async def wait(*_: Any) -> Any:
+        await never.wait()
+
+    async def answers() -> AsyncGenerator[Payload]:
+        yield {"data": {}}
+
+    live = Live(LiveLimits(send_seconds=0.1))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await EventStream(answers(), live=live, owner=Owner("key:1"))({}, wait, wait)
+    assert live.connections == live.operations == 0
+
+
+# --- what passes ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("subscription { breaksForAMoment }", {"breaksForAMoment": 1}),
+        ("subscription { boats { afloat } }", {"boats": {"afloat": True}}),
+    ],
+)
+async def test_a_failure_that_passes_ends_the_stream_without_completing_it(query: str, first: Any) -> None:
+    async with toy() as toys, streaming(toys.address, query, authorization=None) as stream:
+        assert await stream.data() == first
+        assert await stream.event() is None
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)

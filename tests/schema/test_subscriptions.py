@@ -14,6 +14,7 @@ import pytest
 
 from adapters.tokens import SecretVerifier
 from domain.principals import ALL_PERMISSIONS, Permission, operator
+from persistence.failures import DatabaseUnavailable
 from persistence.sql import Dialect
 from schema.http.live import LiveLimits
 from server import application
@@ -228,6 +229,7 @@ async def test_what_is_not_yours_is_missing(followed: Followed) -> None:
             errors.append(json.dumps(message["payload"]).replace("charge", "order"))
     assert len(set(errors)) == 1, "the same words, whether it exists or not"
     assert '"NOT_FOUND"' in errors[0]
+    assert '"argument": "id"' in errors[0]
 
 
 @pytest.mark.parametrize("query", [ORDER, CHARGE, EVENTS], ids=["order", "charge", "events"])
@@ -401,6 +403,38 @@ async def test_an_event_stream_ends_when_the_token_expires(followed: Followed) -
         assert await stream.event() is None
 
 
+async def test_an_outage_of_the_database_ends_no_subscription_for_good(
+    followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client is sent away to come back, and gets with its cursor what it has missed."""
+    shop = followed.shop
+    order_id = await shop.order(await shop.buyer())
+
+    orders = shop.running.services.queries.orders
+    read = type(orders).by_ids
+
+    async def refuse(reads: Any, ids: Any, **more: Any) -> Any:
+        if reads is orders:
+            raise DatabaseUnavailable("the database is away")
+        return await read(reads, ids, **more)
+
+    async with (
+        connected(followed.address) as client,
+        streaming(followed.address, ORDER, id=order_id) as stream,
+    ):
+        await client.subscribe("1", ORDER, id=order_id)
+        first = await order_update(client)
+        await stream.data()
+        with monkeypatch.context() as broken:
+            broken.setattr(type(orders), "by_ids", refuse)
+            await shop.running.services.orders.cancel(operator(), order_id, version=None)
+            assert await client.closed() == (1013, "Try again later.")
+            assert await stream.event() is None
+    async with connected(followed.address) as client:
+        await client.subscribe("1", ORDER, id=order_id, after=first["cursor"])
+        assert (await order_update(client))["event"]["kind"] == "ORDER_CANCELED"
+
+
 # --- as an event stream ---------------------------------------------------------------------------------------------
 
 
@@ -471,7 +505,7 @@ def is_a_look(statement: str) -> bool:
 
 
 async def test_a_principal_has_so_many_connections(tmp_path: Path, new_database_url: NewDatabaseUrl) -> None:
-    most = LiveLimits().connections_of_one_principal
+    most = LiveLimits().connections_of_one_customer
     async with open_shop(settings_for(tmp_path, new_database_url(Dialect.SQLITE))) as shop:
         await shop.customer(externalId="ada")
         async with serving(application(shop.running)) as address, AsyncExitStack() as stack:

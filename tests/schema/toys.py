@@ -64,6 +64,10 @@ class Query:
         return f"hello {name}"
 
     @strawberry.field
+    def large(self) -> str:
+        return "x" * 30_000_000
+
+    @strawberry.field
     def double(self, n: int = 1) -> int:
         return n * 2
 
@@ -184,6 +188,17 @@ class Mutation:
 
 
 @strawberry.type
+class Tossed:
+    sinks: strawberry.Private[bool]
+
+    @strawberry.field
+    def afloat(self) -> bool | None:
+        if self.sinks:
+            raise ConnectionError("the password is hunter2")
+        return True
+
+
+@strawberry.type
 class Subscription:
     @strawberry.subscription
     async def ticks(self) -> AsyncIterator[int]:
@@ -196,6 +211,16 @@ class Subscription:
             await asyncio.sleep(0)
         if then_break:
             raise RuntimeError("the password is hunter2")
+
+    @strawberry.subscription
+    async def breaks_for_a_moment(self) -> AsyncIterator[int]:
+        yield 1
+        raise ConnectionError("the password is hunter2")
+
+    @strawberry.subscription
+    async def boats(self) -> AsyncIterator[Tossed]:
+        yield Tossed(sinks=False)
+        yield Tossed(sinks=True)
 
     @strawberry.subscription
     async def waits(self) -> AsyncIterator[int]:
