@@ -27,6 +27,7 @@ LOOK_AGAIN_SECONDS = 60.0
 """How soon an expiry is tried again that met a payment under way, or a provider that did not answer."""
 
 LONGEST_WAIT_SECONDS = 3_600.0
+"""An hour more means little to a hold that could not be released for two, and an outage ends unseen no longer."""
 REVIEW_AFTER = timedelta(days=1)
 """An amount that could not be released for a day: somebody should ask the provider."""
 

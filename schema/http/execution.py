@@ -105,7 +105,7 @@ class Engine:
                     result = await anext(results)
                 except StopAsyncIteration:
                     return
-                except Exception as error:
+                except Exception as error:  # of a resolver, whatever it is: `_format` decides what the client reads
                     wrapped = GraphQLError(str(error), original_error=error)
                     self._refuse_to_go_on([wrapped])
                     raise refuse_document([self._format(wrapped)]) from None

@@ -137,7 +137,7 @@ class EventStream(Response):
                 return
             except Refusal as refusal:
                 last = {"errors": list(refusal.errors)}
-            except Exception as error:
+            except Exception as error:  # the stream has begun: what nobody expected is logged, and told masked
                 last = {"errors": [mask(error)]}
         yield last
 

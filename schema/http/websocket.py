@@ -227,7 +227,7 @@ class Socket:
             raise Closing.with_(TRY_AGAIN) from None
         except ExposedError:
             raise Closing(4403, "Forbidden") from None
-        except Exception as error:
+        except Exception as error:  # nobody expected it: logged, and the client may try again
             mask(error)
             raise Closing.with_(TRY_AGAIN) from error
         self._owner = owner_of(context)
@@ -333,7 +333,7 @@ class Socket:
             last = {"type": "error", "payload": list(refusal.errors)}
         except ExposedError as error:
             last = {"type": "error", "payload": [format_error(None, error)]}
-        except Exception as error:
+        except Exception as error:  # one operation's bug is logged, and ends no other on this socket
             last = {"type": "error", "payload": [mask(error)]}
         # The id is free before the client hears of it, for it may use it again at once.
         if self._forget(operation):
