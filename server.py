@@ -662,7 +662,7 @@ def keys_create_command(
         list[Permission] | None,
         typer.Option(
             help="What it may do; can be given more than once. By default everything but CUSTOMERS_REDACT, KEYS_READ, "
-            "KEYS_WRITE and AUDIT_READ, which have to be named."
+            "KEYS_WRITE, AUDIT_READ, UPKEEP_READ and UPKEEP_WRITE, which have to be named."
         ),
     ] = None,
     days: Annotated[

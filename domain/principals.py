@@ -58,6 +58,10 @@ class Permission(StrEnum):
     """Making, rotating and revoking server keys; nobody gives one a scope that they do not have."""
     AUDIT_READ = "AUDIT_READ"
     """What the staff changed, before and after."""
+    UPKEEP_READ = "UPKEEP_READ"
+    """What goes on behind the scenes: jobs, deliveries of providers, discrepancies, whether the books are in order."""
+    UPKEEP_WRITE = "UPKEEP_WRITE"
+    """Mending it by hand: trying again what was given up, and saying what became of money that nobody could trace."""
 
 
 class StaffRole(StrEnum):
@@ -69,9 +73,17 @@ class StaffRole(StrEnum):
 ALL_PERMISSIONS = frozenset(Permission)
 
 PERMISSIONS_TO_BE_NAMED = frozenset(
-    {Permission.CUSTOMERS_REDACT, Permission.KEYS_READ, Permission.KEYS_WRITE, Permission.AUDIT_READ}
+    {
+        Permission.CUSTOMERS_REDACT,
+        Permission.KEYS_READ,
+        Permission.KEYS_WRITE,
+        Permission.AUDIT_READ,
+        Permission.UPKEEP_READ,
+        Permission.UPKEEP_WRITE,
+    }
 )
-"""No program has them by default: they are about who may act, what was done, and what can never be undone."""
+"""No program has them by default: they are about who may act, what was done, what can never be undone, and what only a
+person can judge."""
 
 ROLE_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
     StaffRole.ADMIN: ALL_PERMISSIONS,
@@ -85,6 +97,8 @@ ROLE_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
             Permission.CHARGES_WRITE,
             Permission.CAPTURES_WRITE,
             Permission.REFUNDS_WRITE,
+            Permission.UPKEEP_READ,
+            Permission.UPKEEP_WRITE,
         }
     ),
     StaffRole.SUPPORT: frozenset(

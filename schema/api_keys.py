@@ -39,6 +39,8 @@ described_enum(
         Permission.KEYS_READ: "Listing server keys, never their secrets.",
         Permission.KEYS_WRITE: "Making, rotating and revoking server keys.",
         Permission.AUDIT_READ: "Reading what the staff changed.",
+        Permission.UPKEEP_READ: "Reading what goes on behind the scenes: jobs, webhooks of providers, the books.",
+        Permission.UPKEEP_WRITE: "Mending it by hand, and saying what became of money that could not be found out.",
     },
 )
 

@@ -73,6 +73,8 @@ def test_who_may_do_what(who: str, permission: Permission) -> None:
         Permission.CUSTOMERS_REDACT,
         Permission.KEYS_READ,
         Permission.KEYS_WRITE,
+        Permission.UPKEEP_READ,
+        Permission.UPKEEP_WRITE,
     ],
 )
 def test_a_customer_never_has_money_back_or_an_amount_of_their_own(forbidden: Permission) -> None:
