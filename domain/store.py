@@ -48,6 +48,10 @@ class UniqueTaken(Exception):
         self.constraint = constraint
 
 
+class CommitUnknown(Exception):
+    """The commit was asked for and its answer is missing. The store's own error is the `__cause__`."""
+
+
 class Customers(Protocol):
     async def get(self, customer_id: str) -> Customer | None: ...
     async def get_for_update(self, customer_id: str) -> Customer | None: ...
@@ -275,16 +279,29 @@ class Transaction(Protocol):
 class Store(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
 
-    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def run(
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        *,
+        landed: Callable[[Transaction, T], Awaitable[bool]] | None = None,
+    ) -> T:
         """The work in a transaction; all of it again, a few times, where the database chose it as a deadlock's victim.
 
-        So it must do nothing but read and write rows. After a commit whose outcome is unknown it is not repeated.
+        So it must do nothing but read and write rows. After a commit whose outcome is unknown, `landed` reads back by
+        its ids whether the result is there; if not, the work is done again. Work that says how to find it therefore
+        needs an identity that makes a repetition harmless: a client's key, or rows whose state tells that it was done.
+        Without `landed`, CommitUnknown is raised.
         """
         ...
 
     def reading(self) -> AbstractAsyncContextManager[Transaction]:
         """For reads alone, without locks; does not wait for a writer."""
         ...
+
+
+async def to_be_repeated(_tx: Transaction, _result: object) -> bool:
+    """As `landed`: for work that finds out by itself what it has done before."""
+    return False
 
 
 class JobQueue(Protocol):

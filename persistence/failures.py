@@ -17,13 +17,23 @@ from typing import Final
 import asyncpg  # type: ignore[import-untyped]
 from tortoise.exceptions import IntegrityError
 
+from domain.store import CommitUnknown
+
+__all__ = [
+    "CommitUnknown",
+    "DatabaseUnavailable",
+    "TransactionAborted",
+    "TransactionMisused",
+    "causes",
+    "certain_failure",
+    "commit_certainly_failed",
+    "is_lost_connection",
+    "is_transient",
+]
+
 
 class DatabaseUnavailable(Exception):
     """No connection could be had. The message is one line for the operator and names no password."""
-
-
-class CommitUnknown(Exception):
-    """COMMIT was sent, and whether it took effect is not known. The driver's error is the `__cause__`."""
 
 
 class TransactionAborted(Exception):

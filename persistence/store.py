@@ -1,11 +1,15 @@
 """The store of the domain, on Tortoise's models and the transactions of `database`."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from domain.store import CommitUnknown
 from persistence.connections import Connection
 from persistence.database import Database
+from persistence.failures import is_transient
 from persistence.jobs import Jobs
 from persistence.nouns.api_keys import ApiKeys
 from persistence.nouns.audit import AuditEntries
@@ -25,6 +29,14 @@ from persistence.nouns.webhooks import Webhooks
 from persistence.session import Session
 
 T = TypeVar("T")
+
+_UNKNOWN_COMMITS: Final = 3
+"""Whose commit is lost three times in a row has another problem."""
+_PATIENCE_SECONDS: Final = 8.0
+"""A restarted PostgreSQL answers again after a second or two; a client waits for its charge no longer than 15."""
+_PAUSE_SECONDS: Final = 0.1
+
+_log = logging.getLogger("paydesk.store")
 
 
 class TortoiseTransaction:
@@ -71,19 +83,57 @@ class TortoiseStore:
         async with self._database.reader() as connection:
             yield TortoiseTransaction(Session(connection, writing=False))
 
-    async def run(self, work: Callable[[TortoiseTransaction], Awaitable[T]]) -> T:
+    async def run(
+        self,
+        work: Callable[[TortoiseTransaction], Awaitable[T]],
+        *,
+        landed: Callable[[TortoiseTransaction, T], Awaitable[bool]] | None = None,
+    ) -> T:
         """The work in a transaction, and the whole of it again when a deadlock or a lost connection ended it.
 
-        It may therefore touch nothing but the transaction. See `Database.run`.
+        It may therefore touch nothing but the transaction. See `Database.run`, and `Store.run` for `landed`.
         """
+        done: list[T] = []
+        session: Session | None = None
 
-        async def on(connection: Connection) -> tuple[T, bool]:
+        async def on(connection: Connection) -> T:
+            nonlocal session
             session = Session(connection, writing=True)
             result = await work(TortoiseTransaction(session))
             session.check_whole()
-            return result, session.tells_of_events
+            done[:] = [result]
+            return result
 
-        result, tells_of_events = await self._database.run(on)
-        if tells_of_events:
+        for _ in range(_UNKNOWN_COMMITS):
+            try:
+                result = await self._database.run(on)
+                break
+            except CommitUnknown as unknown:
+                if landed is None:
+                    raise
+                result = done[0]
+                if await self._is_there(result, landed, unknown):
+                    break
+        else:
+            raise CommitUnknown("no commit of this work was confirmed, and none can be found")
+        if session is not None and session.tells_of_events:
             self._told()
         return result
+
+    async def _is_there(
+        self, result: T, landed: Callable[[TortoiseTransaction, T], Awaitable[bool]], unknown: CommitUnknown
+    ) -> bool:
+        """Read back; the database may be away for a moment, which is why nobody knows."""
+
+        async def look(connection: Connection) -> bool:
+            return await landed(TortoiseTransaction(Session(connection, writing=False)), result)
+
+        _log.warning("a commit was not confirmed: %s; its rows are looked for", unknown)
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return await self._database.run(look)
+            except Exception as error:
+                if not is_transient(error) or asyncio.get_running_loop().time() > deadline:
+                    raise unknown from error
+            await asyncio.sleep(_PAUSE_SECONDS)

@@ -37,10 +37,15 @@ class AuditedStore:
             yield cast("Transaction", watched)
             await self._note(tx, who, watched)
 
-    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def run(
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        *,
+        landed: Callable[[Transaction, T], Awaitable[bool]] | None = None,
+    ) -> T:
         who = acting()
         if who is None:
-            return await self._store.run(work)
+            return await self._store.run(work, landed=landed)
 
         async def noted(tx: Transaction) -> T:
             watched = _Watched(tx)
@@ -48,7 +53,7 @@ class AuditedStore:
             await self._note(tx, who, watched)
             return result
 
-        return await self._store.run(noted)
+        return await self._store.run(noted, landed=landed)
 
     def reading(self) -> AbstractAsyncContextManager[Transaction]:
         return self._store.reading()

@@ -25,7 +25,7 @@ from domain.principals import Permission, Principal
 from domain.provider import CaptureMode, ChargeRequest, ContinueRequest, Initiator, Outcome, ProviderAction
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, lock_order
-from domain.services.operations import write_down
+from domain.services.operations import is_written_down, write_down
 from domain.services.orders import place
 from domain.services.sending import Sending
 from domain.services.settlement import Settlement, captured_of
@@ -93,7 +93,7 @@ class ChargeService:
             raise PermissionDenied("Only who may capture says when the money is taken.", path=("capture",))
         self._deployment.check_return_url(command.return_url, "returnUrl")
         try:
-            begun = await self._store.run(lambda tx: self._begin_charge(tx, principal, command))
+            begun = await self._store.run(lambda tx: self._begin_charge(tx, principal, command), landed=is_written_down)
         except UniqueTaken as taken:
             # The order's lock makes this unreachable on one order; the index is there for what the code forgets.
             raise ChargeInProgress(path=("orderId",)) from taken
@@ -166,25 +166,32 @@ class ChargeService:
         """After the customer came back: learn what became of it."""
         principal.require(Permission.CHARGES_WRITE)
         token = clean_optional(command.token, "token", longest=LONGEST_TOKEN)
-        async with self._store.transaction() as tx:
-            _, charge = await lock_charge(tx, principal, command.charge_id)
-            if await made_before(tx, command.request):
-                return Charged(order_id=charge.order_id, charge_id=charge.id)
-            waiting = charge.state is ChargeState.REQUIRES_ACTION
-            if not waiting or await tx.operations.unfinished_of_charge(charge.id):
-                # A webhook, or another tab, was faster than the customer's way back: the charge tells what happened.
-                return Charged(order_id=charge.order_id, charge_id=charge.id)
-            self._teller.require_support(charge.account, ProviderAction.CUSTOMER_ACTION)
-            request = ContinueRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=ref_of(charge), token=token)
-            now = self._clock.now()
-            await claim(tx, command.request, request.operation_id, now=now)
-            operation = await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
-        await self._sending.send(operation, actor=f"provider:{charge.account}")
-        async with self._store.reading() as tx:
-            ended = await tx.operations.get(operation.id)
-        if ended is not None and ended.outcome is Outcome.NOT_SENT:
-            raise ProviderUnavailable
+        charge, operation = await self._store.run(
+            lambda tx: self._begin_continue(tx, principal, command, token=token), landed=is_written_down
+        )
+        if operation is not None:
+            await self._sending.send(operation, actor=f"provider:{charge.account}")
+            async with self._store.reading() as tx:
+                ended = await tx.operations.get(operation.id)
+            if ended is not None and ended.outcome is Outcome.NOT_SENT:
+                raise ProviderUnavailable
         return Charged(order_id=charge.order_id, charge_id=charge.id)
+
+    async def _begin_continue(
+        self, tx: Transaction, principal: Principal, command: ContinueCharge, *, token: str | None
+    ) -> tuple[Charge, Operation | None]:
+        _, charge = await lock_charge(tx, principal, command.charge_id)
+        waiting = charge.state is ChargeState.REQUIRES_ACTION
+        if await made_before(tx, command.request) or not waiting:
+            return charge, None
+        if await tx.operations.unfinished_of_charge(charge.id):
+            # A webhook, or another tab, was faster than the customer's way back: the charge tells what happened.
+            return charge, None
+        self._teller.require_support(charge.account, ProviderAction.CUSTOMER_ACTION)
+        request = ContinueRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=ref_of(charge), token=token)
+        now = self._clock.now()
+        await claim(tx, command.request, request.operation_id, now=now)
+        return charge, await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
 
     # --- watch ------------------------------------------------------------------------------------------------------
 

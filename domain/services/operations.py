@@ -43,3 +43,9 @@ async def write_down(
     # The lease: until this job is due the operation is its maker's, and nobody else touches it.
     await tx.jobs.schedule(JobKind.RESOLVE_OPERATION, operation.id, after_seconds=lease_seconds)
     return operation
+
+
+async def is_written_down(tx: Transaction, begun: object) -> bool:
+    """Whether phase 1 is there, after a commit that nobody confirmed; what it returned names the operation."""
+    operation = begun[-1] if isinstance(begun, tuple) else begun
+    return isinstance(operation, Operation) and await tx.operations.get(operation.id) is not None

@@ -18,10 +18,10 @@ from domain.provider import ProviderAction, RefundRequest
 from domain.refunds import Refund, RefundReason
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, there
-from domain.services.operations import write_down
+from domain.services.operations import is_written_down, write_down
 from domain.services.settlement import Settlement
 from domain.services.teller import Teller
-from domain.store import Store, Transaction
+from domain.store import Store, Transaction, to_be_repeated
 from domain.texts import clean_optional
 
 
@@ -62,53 +62,60 @@ class RefundService:
     async def refund_charge(self, principal: Principal, command: RefundCharge) -> Refunded:
         principal.require(Permission.REFUNDS_WRITE)
         note = clean_optional(command.note, "note", longest=500)
-        async with self._store.transaction() as tx:
-            _, charge = await lock_charge(tx, principal, command.charge_id)
-            if made := await made_before(tx, command.request):
-                return Refunded(charge_id=charge.id, refund_id=made)
-            if note is not None:
-                await _check_may_be_told_of(tx, charge)
-            if command.amount and command.amount.currency != charge.amount.currency:
-                raise CurrencyMismatch(
-                    expected=charge.amount.currency, actual=command.amount.currency, path=("amount", "currency")
-                )
-            now = self._clock.now()
-            amount = charge.refundable if command.amount is None else command.amount
-            whole = amount == charge.captured
-            self._teller.require_support(
-                charge.account, ProviderAction.REFUND if whole else ProviderAction.PARTIAL_REFUND
-            )
-            await tx.charges.save(charge.refund_requested(amount, now=now))
-            refund = _new_refund(charge, command, amount=amount, note=note, now=now)
-            await claim(tx, command.request, refund.id, now=now)
-            await tx.refunds.insert(refund)
-            request = RefundRequest(
-                operation_id=new_id(IdPrefix.OPERATION),
-                refund_id=refund.id,
-                charge_ref=there(charge.charge_ref, f"the reference of {charge.id}"),
-                amount=refund.amount,
-                reason=refund.reason,
-            )
-            operation = await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
-            await tx.events.add(
-                new_event(
-                    EventKind.REFUND_REQUESTED,
-                    refund.id,
-                    charge.id,
-                    charge.order_id,
-                    charge.customer_id,
-                    actor=principal.actor,
-                    livemode=refund.livemode,
-                    now=now,
-                    data={"amount": amount.minor_units, "currency": amount.currency},
-                )
-            )
-        task = self._detached.spawn(self._send_and_settle(operation, refund), name=operation.id)
-        # An error in there is logged, and the job of the operation goes on with it.
-        await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds)
-        return Refunded(charge_id=charge.id, refund_id=refund.id)
+        charge_id, refund_id, operation = await self._store.run(
+            lambda tx: self._begin(tx, principal, command, note=note), landed=is_written_down
+        )
+        if operation is not None:
+            task = self._detached.spawn(self._send_and_settle(operation, refund_id), name=operation.id)
+            # An error in there is logged, and the job of the operation goes on with it.
+            await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds)
+        return Refunded(charge_id=charge_id, refund_id=refund_id)
 
-    async def _send_and_settle(self, operation: Operation, refund: Refund) -> None:
+    async def _begin(
+        self, tx: Transaction, principal: Principal, command: RefundCharge, *, note: str | None
+    ) -> tuple[str, str, Operation | None]:
+        """Phase 1: charge, refund, and the operation, if this request has not made one before."""
+        _, charge = await lock_charge(tx, principal, command.charge_id)
+        if made := await made_before(tx, command.request):
+            return charge.id, made, None
+        if note is not None:
+            await _check_may_be_told_of(tx, charge)
+        if command.amount and command.amount.currency != charge.amount.currency:
+            raise CurrencyMismatch(
+                expected=charge.amount.currency, actual=command.amount.currency, path=("amount", "currency")
+            )
+        now = self._clock.now()
+        amount = charge.refundable if command.amount is None else command.amount
+        whole = amount == charge.captured
+        self._teller.require_support(charge.account, ProviderAction.REFUND if whole else ProviderAction.PARTIAL_REFUND)
+        await tx.charges.save(charge.refund_requested(amount, now=now))
+        refund = _new_refund(charge, command, amount=amount, note=note, now=now)
+        await claim(tx, command.request, refund.id, now=now)
+        await tx.refunds.insert(refund)
+        request = RefundRequest(
+            operation_id=new_id(IdPrefix.OPERATION),
+            refund_id=refund.id,
+            charge_ref=there(charge.charge_ref, f"the reference of {charge.id}"),
+            amount=refund.amount,
+            reason=refund.reason,
+        )
+        operation = await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
+        await tx.events.add(
+            new_event(
+                EventKind.REFUND_REQUESTED,
+                refund.id,
+                charge.id,
+                charge.order_id,
+                charge.customer_id,
+                actor=principal.actor,
+                livemode=refund.livemode,
+                now=now,
+                data={"amount": amount.minor_units, "currency": amount.currency},
+            )
+        )
+        return charge.id, refund.id, operation
+
+    async def _send_and_settle(self, operation: Operation, refund_id: str) -> None:
         asleep = (self._clock.now() - operation.first_sent_at).total_seconds()
         if asleep > self._deployment.provider_timeout_seconds:
             return  # whoever holds the lease now sends it
@@ -116,10 +123,10 @@ class RefundService:
 
         async def settle(tx: Transaction) -> None:
             await self._settlement.settle_refund(
-                tx, refund.id, result, operation_id=operation.id, actor=f"provider:{refund.account}"
+                tx, refund_id, result, operation_id=operation.id, actor=f"provider:{operation.account}"
             )
 
-        await self._store.run(settle)
+        await self._store.run(settle, landed=to_be_repeated)
 
 
 async def _check_may_be_told_of(tx: Transaction, charge: Charge) -> None:

@@ -7,7 +7,7 @@ from domain.operations import Operation, OperationKind
 from domain.provider import Outcome
 from domain.services.settlement import Settlement
 from domain.services.teller import Teller
-from domain.store import Store, Transaction
+from domain.store import Store, Transaction, to_be_repeated
 
 
 class Sending:
@@ -48,7 +48,7 @@ class Sending:
                 tx, operation.charge_id, result, operation_id=operation.id, actor=actor
             )
 
-        await self._store.run(settle)
+        await self._store.run(settle, landed=to_be_repeated)
         if _is_refused(operation, result.outcome):
             await self._see_why(operation, actor=actor)
         return result.outcome

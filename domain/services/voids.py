@@ -17,7 +17,7 @@ from domain.provider import Outcome, ProviderAction, VoidRequest
 from domain.services.charges import Charged, ref_of
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, there
-from domain.services.operations import write_down
+from domain.services.operations import is_written_down, write_down
 from domain.services.sending import Sending
 from domain.services.settlement import Settlement
 from domain.services.teller import NothingHeard, Teller
@@ -63,7 +63,7 @@ class VoidService:
         ProviderRefused when the provider refused: the charge is as it was.
         """
         principal.require(Permission.CAPTURES_WRITE)
-        begun = await self._store.run(lambda tx: self._begin(tx, principal, command))
+        begun = await self._store.run(lambda tx: self._begin(tx, principal, command), landed=is_written_down)
         if isinstance(begun, Operation):
             await self._sending.send(begun, actor=f"provider:{begun.account}")
         return await self._answer(begun.id if isinstance(begun, Operation) else begun)

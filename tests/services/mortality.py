@@ -55,7 +55,12 @@ class MortalStore:
             self._life.step("commit")
         self._life.step("committed")
 
-    async def run(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+    async def run(
+        self,
+        work: Callable[[Transaction], Awaitable[Result]],
+        *,
+        landed: Callable[[Transaction, Result], Awaitable[bool]] | None = None,
+    ) -> Result:
         """Without the repetitions of the real one: the dead repeat nothing."""
         async with self.transaction() as tx:
             return await work(tx)
