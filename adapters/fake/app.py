@@ -8,6 +8,7 @@ GET  /healthz
 """
 
 import asyncio
+import contextvars
 import hmac
 import logging
 import socket
@@ -43,7 +44,9 @@ def fake_bank_app(bank: Bank, *, api_key: str, webhooks: WebhookSender | None = 
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        delivering = asyncio.create_task(webhooks.run()) if webhooks is not None else None
+        delivering = (
+            asyncio.create_task(webhooks.run(), context=contextvars.Context()) if webhooks is not None else None
+        )
         try:
             yield
         finally:
@@ -85,7 +88,7 @@ class _Counter:
         except _Turned as turned:
             return turned.response
         # The work goes on when the client hangs up: that is what makes an answer that never came so awkward.
-        task = asyncio.create_task(self._bank.serve(request.path_params["call"], raw))
+        task = asyncio.create_task(self._bank.serve(request.path_params["call"], raw), context=contextvars.Context())
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         reply = await asyncio.shield(task)
