@@ -26,7 +26,7 @@ import orjson
 from adapters.fake import charges, customers, refunds
 from adapters.fake.books import Books, OpenBooks, Terms, as_text
 from adapters.fake.calls import Answer, Fields, Refused, refusal
-from adapters.fake.misbehaviour import Fault, Misbehaviour, Misdeed, parse_script
+from adapters.fake.misbehaviour import Fault, parse_script
 from adapters.fake.truth import Truth, read_truth
 from domain.clock import Clock
 
@@ -186,7 +186,7 @@ class Bank:
     # --- one call ---------------------------------------------------------------------------------------------------
 
     def _arrive(self, call: str, raw: bytes, books: OpenBooks) -> Reply | Silence | _Slow:
-        misdeed = _draw(books, call)
+        misdeed = books.misdeed(call)
         if misdeed is None:
             return _sent(_handle(books, call, _parsed(raw)))
         if misdeed.fault in _BEFORE:
@@ -195,17 +195,6 @@ class Bank:
             return _take_off(books, call, raw, misdeed.seconds)
         answer = _handle(books, call, _parsed(raw), forced_decline=misdeed.decline_code)
         return _AFTER[misdeed.fault](answer)
-
-
-def _draw(books: OpenBooks, call: str) -> Misdeed | None:
-    script = books.fact("script")
-    if not script:
-        return None
-    behaviour: Misbehaviour = parse_script(script, int(books.fact("seed") or "0"))
-    before = books.one("SELECT count FROM calls WHERE call = ?", call)
-    number = 1 if before is None else before["count"] + 1
-    books.write("INSERT OR REPLACE INTO calls (call, count) VALUES (?, ?)", call, number)
-    return behaviour.of(call, number)
 
 
 def _handle(books: OpenBooks, call: str, body: object, *, forced_decline: str | None = None) -> Answer:

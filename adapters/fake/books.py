@@ -7,10 +7,10 @@ crash there does not touch what the bank knows.
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock
@@ -18,9 +18,12 @@ from typing import Any
 
 import orjson
 
+from adapters.fake.misbehaviour import WEBHOOK, Misbehaviour, Misdeed, parse_script
+from adapters.fake.misdeliveries import Misdelivery
+
 IN_MEMORY = ":memory:"
 
-_VERSION = 2
+_VERSION = 3
 _BUSY_SECONDS = 10.0
 """How long a writer waits for another process; a transaction here takes well under a millisecond."""
 
@@ -39,7 +42,7 @@ CREATE TABLE IF NOT EXISTS charges (
     captured INTEGER NOT NULL CHECK (captured BETWEEN 0 AND authorized),
     refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND captured),
     state TEXT NOT NULL CHECK (
-        state IN ('succeeded', 'authorized', 'requires_action', 'declined', 'failed', 'voided')
+        state IN ('pending', 'succeeded', 'authorized', 'requires_action', 'declined', 'failed', 'voided')
     ),
     refusal_code TEXT,
     return_url TEXT,
@@ -49,6 +52,20 @@ CREATE TABLE IF NOT EXISTS charges (
     challenge_url TEXT,
     challenge_expires_at TEXT,
     capture_before TEXT,
+    settles_at TEXT,
+    created_at TEXT NOT NULL
+)"""
+
+_REFUNDS = """
+CREATE TABLE IF NOT EXISTS refunds (
+    ref TEXT PRIMARY KEY,
+    operation_id TEXT NOT NULL UNIQUE,
+    refund_id TEXT NOT NULL,
+    charge_ref TEXT NOT NULL REFERENCES charges (ref),
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    reason TEXT,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'succeeded', 'failed')),
+    settles_at TEXT,
     created_at TEXT NOT NULL
 )"""
 
@@ -85,16 +102,9 @@ CREATE TABLE IF NOT EXISTS payment_methods (
 {_CHARGES};
 CREATE INDEX IF NOT EXISTS charges_waiting ON charges (challenge_expires_at) WHERE state = 'requires_action';
 CREATE INDEX IF NOT EXISTS charges_held ON charges (capture_before) WHERE state = 'authorized';
-CREATE TABLE IF NOT EXISTS refunds (
-    ref TEXT PRIMARY KEY,
-    operation_id TEXT NOT NULL UNIQUE,
-    refund_id TEXT NOT NULL,
-    charge_ref TEXT NOT NULL REFERENCES charges (ref),
-    amount INTEGER NOT NULL CHECK (amount > 0),
-    reason TEXT,
-    state TEXT NOT NULL CHECK (state IN ('succeeded', 'failed')),
-    created_at TEXT NOT NULL
-);
+CREATE INDEX IF NOT EXISTS charges_settling ON charges (settles_at) WHERE settles_at IS NOT NULL;
+{_REFUNDS};
+CREATE INDEX IF NOT EXISTS refunds_settling ON refunds (settles_at) WHERE settles_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY,
     fingerprint TEXT NOT NULL,
@@ -110,7 +120,8 @@ CREATE TABLE IF NOT EXISTS events (
     body BLOB NOT NULL,
     tries INTEGER NOT NULL DEFAULT 0,
     next_try_at TEXT,
-    delivered_at TEXT
+    delivered_at TEXT,
+    fault TEXT
 );
 CREATE INDEX IF NOT EXISTS events_due ON events (next_try_at) WHERE next_try_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS calls (call TEXT PRIMARY KEY, count INTEGER NOT NULL);
@@ -122,6 +133,9 @@ _CHARGES_1 = (
     " refusal_code return_url statement_descriptor metadata challenge challenge_url challenge_expires_at created_at"
 )
 """The columns of version 1, which captured whatever it authorized."""
+_CHARGES_2 = f"{_CHARGES_1} capture authorized capture_before"
+_REFUNDS_2 = "ref operation_id refund_id charge_ref amount reason state created_at"
+"""The columns of version 2, in which everything was decided at once."""
 
 
 class BooksUnreadable(Exception):
@@ -170,13 +184,45 @@ class OpenBooks:
             "livemode": False,
             "data": subject,
         }
+        misdelivery = self._misdelivery(kind)
         self.write(
-            "INSERT INTO events (id, sequence, body, next_try_at)"
-            " VALUES (?, (SELECT coalesce(max(sequence), 0) + 1 FROM events), ?, ?)",
+            "INSERT INTO events (id, sequence, body, next_try_at, fault)"
+            " VALUES (?, (SELECT coalesce(max(sequence), 0) + 1 FROM events), ?, ?, ?)",
             event["id"],
             orjson.dumps(event),
-            self.moment,
+            self._first_try_at(misdelivery),
+            misdelivery and str(misdelivery),
         )
+
+    def _first_try_at(self, misdelivery: Misdelivery | None) -> str | None:
+        if misdelivery is None:
+            return self.moment
+        wait = misdelivery.waits_seconds
+        return None if wait is None else as_text(self.now + timedelta(seconds=wait))
+
+    # --- misbehaviour -----------------------------------------------------------------------------------------------
+
+    def misdeed(self, call: str) -> Misdeed | None:
+        """What goes wrong with this call, which counts as one more of its kind."""
+        behaviour = self._behaviour()
+        return None if behaviour is None else behaviour.of(call, self._count(call))
+
+    def _misdelivery(self, kind: str) -> Misdelivery | None:
+        behaviour = self._behaviour()
+        if behaviour is None:
+            return None
+        return behaviour.of_event({name: self._count(name) for name in (WEBHOOK, f"{WEBHOOK}.{kind}")})
+
+    def _behaviour(self) -> Misbehaviour | None:
+        script = self.fact("script")
+        return parse_script(script, int(self.fact("seed") or "0")) if script else None
+
+    def _count(self, name: str) -> int:
+        """How often this has come by since the script was set, this time included."""
+        before = self.one("SELECT count FROM calls WHERE call = ?", name)
+        number = 1 if before is None else int(before["count"]) + 1
+        self.write("INSERT OR REPLACE INTO calls (call, count) VALUES (?, ?)", name, number)
+        return number
 
     def fact(self, name: str) -> str | None:
         row = self.one("SELECT value FROM facts WHERE name = ?", name)
@@ -241,11 +287,22 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in (0, 1, _VERSION):
+    if not 0 <= version <= _VERSION:
         connection.execute("ROLLBACK")
         raise BooksUnreadable(f"The fake bank's books have version {version}, this Paydesk reads {_VERSION}.")
     if version == 1:
-        _upgrade_charges(connection)
+        _copy(
+            connection,
+            "charges",
+            _CHARGES,
+            columns=_CHARGES_1,
+            more={"capture": "'AUTOMATIC'", "authorized": "captured"},
+        )
+    if version == 2:
+        _copy(connection, "charges", _CHARGES, columns=_CHARGES_2)
+    if version in (1, 2):
+        _copy(connection, "refunds", _REFUNDS, columns=_REFUNDS_2)
+        connection.execute("ALTER TABLE events ADD COLUMN fault TEXT")
     for statement in _TABLES.split(";\n"):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {_VERSION}")
@@ -253,15 +310,18 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _upgrade_charges(connection: sqlite3.Connection) -> None:
-    columns = ", ".join(_CHARGES_1.split())
-    connection.execute(_CHARGES.replace("EXISTS charges", "EXISTS charges_2"))
+def _copy(
+    connection: sqlite3.Connection, table: str, statement: str, *, columns: str, more: Mapping[str, str] | None = None
+) -> None:
+    """Make a table anew, whose constraints have changed, with what is in it; `more` fills columns that it has not."""
+    kept = columns.split()
+    into, out_of = ", ".join([*kept, *(more or {})]), ", ".join([*kept, *(more or {}).values()])
+    connection.execute(statement.replace(f"EXISTS {table}", f"EXISTS {table}_new"))
     connection.execute(
-        f"INSERT INTO charges_2 ({columns}, capture, authorized)"  # noqa: S608 - names of ours
-        f" SELECT {columns}, 'AUTOMATIC', captured FROM charges ORDER BY rowid"
+        f"INSERT INTO {table}_new ({into}) SELECT {out_of} FROM {table} ORDER BY rowid"  # noqa: S608 - names of ours
     )
-    connection.execute("DROP TABLE charges")
-    connection.execute("ALTER TABLE charges_2 RENAME TO charges")
+    connection.execute(f"DROP TABLE {table}")
+    connection.execute(f"ALTER TABLE {table}_new RENAME TO {table}")
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

@@ -1,18 +1,23 @@
-"""Delivery of the bank's events: from an outbox in the books, at least once, signed again for each try."""
+"""Delivery of the bank's events: from an outbox in the books, at least once, signed again for each try.
+
+What a script wants of an event (misdeliveries.py) was drawn when it happened and stands in its row.
+"""
 
 import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import httpx
+import orjson
 
 from adapters.fake import charges, webhooks
 from adapters.fake.bank import Bank
 from adapters.fake.books import OpenBooks, as_text
+from adapters.fake.misdeliveries import DeliveryFault, Misdelivery
 from domain.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -36,6 +41,12 @@ class _Due:
     event_id: str
     body: bytes
     tries: int
+    misdelivery: Misdelivery | None
+
+    @property
+    def fault(self) -> DeliveryFault | None:
+        """What goes wrong with this try; only the first one goes wrong."""
+        return self.misdelivery.fault if self.misdelivery and self.tries == 1 else None
 
 
 class WebhookSender:
@@ -78,31 +89,80 @@ class WebhookSender:
         return len(due)
 
     async def _send(self, event: _Due, post: Post) -> bool:
-        signature = webhooks.sign(event.body, secrets=self._secrets, moment=self._clock.now())
+        now = self._clock.now()
+        match event.fault:
+            case DeliveryFault.DROP:
+                return False
+            case DeliveryFault.OLD_SIGNATURE:
+                too_old = timedelta(seconds=2 * webhooks.TOLERANCE_SECONDS)
+                return await self._post(event.body, post, signed_at=now - too_old)
+            case DeliveryFault.UNREADABLE:
+                return await self._post(b"[]", post, signed_at=now)
+            case DeliveryFault.STRANGER:
+                await self._post(_stranger(event.body), post, signed_at=now)
+            case DeliveryFault.TWICE:
+                both = [self._post(event.body, post, signed_at=now) for _ in range(2)]
+                return all(await asyncio.gather(*both))
+        return await self._post(event.body, post, signed_at=now)
+
+    async def _post(self, body: bytes, post: Post, *, signed_at: datetime) -> bool:
+        """Whether it was taken."""
+        signature = webhooks.sign(body, secrets=self._secrets, moment=signed_at)
         headers = {"Content-Type": "application/json", webhooks.SIGNATURE_HEADER: signature}
         try:
-            status = await post(event.body, headers)
+            status = await post(body, headers)
         except (httpx.HTTPError, OSError, TimeoutError) as error:
-            _log.debug("Event %s got no answer: %s", event.event_id, type(error).__name__)
+            _log.debug("A webhook got no answer: %s", type(error).__name__)
             return False
         return 200 <= status < 300
+
+
+def _stranger(body: bytes) -> bytes:
+    """An event that is none of the kinds that a gateway follows."""
+    event = orjson.loads(body)
+    return orjson.dumps(
+        event
+        | {
+            "id": f"{event['id']}_stranger",
+            "kind": "mystery.solved",
+            "data": {"object": "mystery", "ref": f"fmy_{event['id']}", "solution": ["The butler", None, 42]},
+        }
+    )
 
 
 def _claim(books: OpenBooks) -> list[_Due]:
     """Take what is due; the lease gives it to others again should this process die while it sends."""
     charges.expire_waiting(books)
-    rows = books.all(
-        "SELECT id, body, tries FROM events WHERE next_try_at <= ? ORDER BY sequence LIMIT ?", books.moment, _BATCH
-    )
+    rows = books.all("SELECT * FROM events WHERE next_try_at <= ? ORDER BY sequence LIMIT ?", books.moment, _BATCH)
+    rows += _overtaken(books, rows)
     leased_until = as_text(books.now + timedelta(seconds=_LEASE_SECONDS * max(len(rows), 1)))
     for row in rows:
         books.write("UPDATE events SET next_try_at = ?, tries = tries + 1 WHERE id = ?", leased_until, row["id"])
-    return [_Due(row["id"], row["body"], row["tries"] + 1) for row in rows]
+    return [
+        _Due(row["id"], row["body"], row["tries"] + 1, row["fault"] and Misdelivery.read(row["fault"])) for row in rows
+    ]
+
+
+def _overtaken(books: OpenBooks, rows: Sequence[sqlite3.Row]) -> list[sqlite3.Row]:
+    """What waits for one of these to go first; a run of them goes out backwards."""
+    return books.all(
+        "SELECT * FROM events WHERE fault = ? AND tries = 0 AND next_try_at > ? AND sequence < ?"
+        " ORDER BY sequence DESC",
+        DeliveryFault.OVERTAKEN,
+        books.moment,
+        max((row["sequence"] for row in rows), default=0),
+    )
 
 
 def _settle(books: OpenBooks, *, event: _Due, delivered: bool) -> None:
     if delivered:
-        books.write("UPDATE events SET delivered_at = ?, next_try_at = NULL WHERE id = ?", books.moment, event.event_id)
+        again = event.misdelivery if event.fault is DeliveryFault.AGAIN else None
+        books.write(
+            "UPDATE events SET delivered_at = ?, next_try_at = ? WHERE id = ?",
+            books.moment,
+            again and as_text(books.now + timedelta(seconds=again.seconds)),
+            event.event_id,
+        )
         return
     if event.tries >= _TRIES:
         _log.warning("Event %s was not taken in %d tries and is given up.", event.event_id, event.tries)

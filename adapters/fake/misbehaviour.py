@@ -1,23 +1,29 @@
-"""Scripted, seeded misbehaviour: which call of which kind goes wrong, and how.
+"""Scripted, seeded misbehaviour: which call or webhook goes wrong, and how.
 
-A script is a list of rules, `call#which=fault`, separated by semicolons:
+A script is a list of rules, `what#which=fault`, separated by semicolons:
 
     charge#3=decline:insufficient_funds; charge#5=lose_answer; refund#*~0.1=hang
+    webhook#*~0.3=delay:0-10; webhook.refund.failed#1=twice
 
-`call` is a call of the bank (`charge`, `refund`, `find_charge`, …) or `*`. `which` is a number (`3`, counted from 1
-since the script was set), a range (`3-5`) or `*`; `~0.1` makes it one in ten, drawn from the seed, so the same seed and
-the same order of calls misbehave the same way. The first rule that matches wins. docs/reference/fake-provider.md lists
-the faults.
+`what` is a call of the bank (`charge`, `refund`, `find_charge`, …) or `*` for every call; `webhook` is every event, and
+`webhook.` with a kind the events of this kind. `which` is a number (`3`, counted from 1 since the script was set), a
+range (`3-5`) or `*`; `~0.1` makes it one in ten, drawn from the seed, so the same seed and the same order of calls
+misbehave the same way. The first rule that matches wins. docs/reference/fake-provider.md lists the faults.
 """
 
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
 from adapters.fake.calls import CALLS
 from adapters.fake.declines import BANK_DECLINES
+from adapters.fake.misdeliveries import DeliveryFault, Misdelivery
+
+WEBHOOK = "webhook"
+"""The word for events in a script; with a dot and a kind behind it, for the events of that kind."""
 
 
 class Fault(StrEnum):
@@ -62,14 +68,18 @@ class Misdeed:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    call: str
+    what: str
     first: int
     last: int | None
     probability: float
-    misdeed: Misdeed
+    misdeed: Misdeed | None = None
+    """With a call; with an event it is None."""
+    delivery: DeliveryFault | None = None
+    seconds: tuple[float, float] = (0.0, 0.0)
+    """Of a delivery that takes a time: the shortest and the longest."""
 
-    def matches(self, call: str, number: int, draw: float) -> bool:
-        if self.call not in ("*", call):
+    def matches(self, what: str, number: int, draw: float) -> bool:
+        if self.what != what and (self.what != "*" or _is_event(what)):
             return False
         if number < self.first or (self.last is not None and number > self.last):
             return False
@@ -84,22 +94,37 @@ class Misbehaviour:
     def of(self, call: str, number: int) -> Misdeed | None:
         """What goes wrong with the `number`-th call of this kind, if anything."""
         for index, rule in enumerate(self.rules):
-            # A generator of its own for each draw: another order of calls of another kind changes nothing here.
-            draw = random.Random(f"{self.seed}/{index}/{call}/{number}").random()  # noqa: S311 - repeatable on purpose
-            if rule.matches(call, number, draw):
+            if rule.matches(call, number, self._draws(index, call, number).random()):
                 return rule.misdeed
         return None
 
+    def of_event(self, numbers: Mapping[str, int]) -> Misdelivery | None:
+        """What goes wrong with an event, which is the so-and-so-many-th under each of these names."""
+        for index, rule in enumerate(self.rules):
+            for name, number in numbers.items():
+                draws = self._draws(index, name, number)
+                if rule.matches(name, number, draws.random()) and rule.delivery:
+                    return Misdelivery(rule.delivery, draws.uniform(*rule.seconds))
+        return None
+
+    def _draws(self, index: int, what: str, number: int) -> random.Random:
+        # A generator of its own for each rule and number: another order of calls of another kind changes nothing here.
+        return random.Random(f"{self.seed}/{index}/{what}/{number}")  # noqa: S311 - repeatable on purpose
+
 
 _RULE = re.compile(
-    r"(?P<call>\*|[a-z_]+)"
+    r"(?P<what>\*|[a-z_]+(?:\.[a-z_]+)*)"
     r"\#(?P<which>\*|[0-9]{1,9}(?:-[0-9]{1,9})?)"
     r"(?:~(?P<probability>[0-9]*\.?[0-9]+))?"
-    r"=(?P<fault>[a-z_]+)(?::(?P<argument>[a-z0-9_.]+))?"
+    r"=(?P<fault>[a-z_]+)(?::(?P<argument>[a-z0-9_.\-]+))?"
 )
 _FAULTS = frozenset(Fault)
+_DELIVERY_FAULTS = frozenset(DeliveryFault)
+_TAKE_SECONDS = (DeliveryFault.AGAIN, DeliveryFault.DELAY)
 _LONGEST_SLOW_SECONDS = 3600.0
 """A test that wants longer wants `hang`."""
+_LONGEST_DELAY_SECONDS = 7 * 24 * 3600.0
+"""Longer than any provider goes on trying."""
 
 
 @cache
@@ -116,9 +141,16 @@ def _parse_rule(text: str) -> Rule:
     probability = float(match["probability"] or 1)
     if probability > 1:
         raise ScriptUnreadable(f"{text!r}: a probability is at most 1.")
-    first, last = _parse_which(text, match["which"])
-    misdeed = _parse_fault(text, match["call"], match["fault"], match["argument"])
-    return Rule(match["call"], first, last, probability, misdeed)
+    what, (first, last) = match["what"], _parse_which(text, match["which"])
+    if _is_event(what):
+        fault, seconds = _parse_delivery_fault(text, match["fault"], match["argument"])
+        return Rule(what, first, last, probability, delivery=fault, seconds=seconds)
+    misdeed = _parse_fault(text, what, match["fault"], match["argument"])
+    return Rule(what, first, last, probability, misdeed)
+
+
+def _is_event(what: str) -> bool:
+    return what.partition(".")[0] == WEBHOOK
 
 
 def _parse_which(text: str, which: str) -> tuple[int, int | None]:
@@ -134,7 +166,7 @@ def _parse_fault(text: str, call: str, fault: str, argument: str | None) -> Misd
     if call != "*" and call not in CALLS:
         raise ScriptUnreadable(f"{text!r}: {call!r} is no call of the bank ({', '.join(sorted(CALLS))}).")
     if fault not in _FAULTS:
-        raise ScriptUnreadable(f"{text!r}: {fault!r} is no fault ({', '.join(Fault)}).")
+        raise ScriptUnreadable(f"{text!r}: {fault!r} is no fault of a call ({', '.join(Fault)}).")
     if fault == Fault.DECLINE:
         if call != "charge":
             raise ScriptUnreadable(f"{text!r}: only a charge can be declined.")
@@ -143,17 +175,35 @@ def _parse_fault(text: str, call: str, fault: str, argument: str | None) -> Misd
             raise ScriptUnreadable(f"{text!r}: {code!r} is no decline ({', '.join(BANK_DECLINES)}).")
         return Misdeed(Fault.DECLINE, decline_code=code)
     if fault == Fault.SLOW:
-        return Misdeed(Fault.SLOW, seconds=_parse_seconds(text, argument))
-    if argument is not None:
-        raise ScriptUnreadable(f"{text!r}: {fault!r} takes no argument.")
+        return Misdeed(Fault.SLOW, seconds=_parse_seconds(text, argument, longest=_LONGEST_SLOW_SECONDS))
+    _refuse_argument(text, fault, argument)
     return Misdeed(Fault(fault))
 
 
-def _parse_seconds(text: str, argument: str | None) -> float:
+def _parse_delivery_fault(text: str, fault: str, argument: str | None) -> tuple[DeliveryFault, tuple[float, float]]:
+    if fault not in _DELIVERY_FAULTS:
+        raise ScriptUnreadable(f"{text!r}: {fault!r} is no fault of a webhook ({', '.join(DeliveryFault)}).")
+    if fault not in _TAKE_SECONDS:
+        _refuse_argument(text, fault, argument)
+        return DeliveryFault(fault), (0.0, 0.0)
+    shortest, _, longest = (argument or "").partition("-")
+    least = 0.0 if longest and shortest == "0" else _parse_seconds(text, shortest, longest=_LONGEST_DELAY_SECONDS)
+    most = _parse_seconds(text, longest, longest=_LONGEST_DELAY_SECONDS) if longest else least
+    if most < least:
+        raise ScriptUnreadable(f"{text!r}: a range goes upwards.")
+    return DeliveryFault(fault), (least, most)
+
+
+def _refuse_argument(text: str, fault: str, argument: str | None) -> None:
+    if argument is not None:
+        raise ScriptUnreadable(f"{text!r}: {fault!r} takes no argument.")
+
+
+def _parse_seconds(text: str, argument: str | None, *, longest: float) -> float:
     try:
         seconds = float(argument or "")
     except ValueError:
-        raise ScriptUnreadable(f"{text!r}: slow takes seconds, as in slow:30.") from None
-    if not 0 < seconds <= _LONGEST_SLOW_SECONDS:
-        raise ScriptUnreadable(f"{text!r}: between 0 and {_LONGEST_SLOW_SECONDS:.0f} seconds.")
+        raise ScriptUnreadable(f"{text!r} lacks its seconds, as in slow:30.") from None
+    if not 0 < seconds <= longest:
+        raise ScriptUnreadable(f"{text!r}: between 0 and {longest:.0f} seconds.")
     return seconds

@@ -22,7 +22,7 @@ from domain.operations import Operation
 from domain.orders import Order
 from domain.payment_methods import PaymentMethod
 from domain.principals import ALL_PERMISSIONS, Principal, server
-from domain.provider import CaptureMode, Initiator, RedirectAction
+from domain.provider import CaptureMode, Initiator, RedirectAction, WebhookRejected
 from domain.refunds import Refund
 from domain.services.accounts import ProviderAccountService
 from domain.services.api_keys import ApiKeyService
@@ -306,7 +306,10 @@ class Shop:
         sender = WebhookSender(self.bank, url="http://gateway.test", clock=self.clock)
 
         async def post(body: bytes, headers: Mapping[str, str]) -> int:
-            await self.webhooks.receive(ACCOUNT, headers, body)
+            try:
+                await self.webhooks.receive(ACCOUNT, headers, body)
+            except WebhookRejected:
+                return 400
             return 200
 
         sent = 0

@@ -70,10 +70,10 @@ async def test_a_delivery_is_stored_with_its_job_before_it_is_answered(shop: Sho
     ],
     ids=["no signature", "another body", "another signature", "an old one", "written anew"],
 )
+@pytest.mark.fault("F35")
 async def test_a_forged_delivery_is_refused_and_not_stored(
     shop: Shop, spoil: Callable[[str, bytes], tuple[dict[str, str], bytes]]
 ) -> None:
-    """F35."""
     body = orjson.dumps(event())
     headers, spoiled = spoil(sign(body, secrets=[shop.bank.webhook_secret], moment=shop.clock.now()), body)
 
@@ -84,6 +84,7 @@ async def test_a_forged_delivery_is_refused_and_not_stored(
     assert await shop.jobs() == []
 
 
+@pytest.mark.fault("F35")
 async def test_a_recorded_delivery_is_refused_when_it_is_old(shop: Shop, clock: MovableClock) -> None:
     body = orjson.dumps(event())
     header = sign(body, secrets=[shop.bank.webhook_secret], moment=clock.now() - timedelta(minutes=6))
@@ -98,8 +99,9 @@ async def test_an_account_that_is_not_there_is_told_apart(shop: Shop) -> None:
     assert await states(shop) == []
 
 
+@pytest.mark.fault("F30")
 async def test_the_same_event_is_stored_once(new_shop: OpenShop) -> None:
-    """F30: ten deliveries at once, to two processes."""
+    """Ten deliveries at once, to two processes."""
     shops = [new_shop(), new_shop()]
 
     stored = await at_once(*(receive(shop, event()) for _ in range(5) for shop in shops))
@@ -108,8 +110,9 @@ async def test_the_same_event_is_stored_once(new_shop: OpenShop) -> None:
     assert len(await shops[0].jobs(JobKind.APPLY_WEBHOOK)) == 1
 
 
+@pytest.mark.fault("F36")
 async def test_what_could_not_be_stored_is_not_answered_as_if_it_were(new_shop: OpenShop) -> None:
-    """F36: at every step of the commit; the bank delivers again, and then it is applied."""
+    """At every step of the commit; the bank delivers again, and then it is applied."""
     charge, _ = await dropped_charge(new_shop(), await new_shop().order())
     for last in range(1, 20):
         life = Life(last)
@@ -133,8 +136,9 @@ async def test_what_could_not_be_stored_is_not_answered_as_if_it_were(new_shop: 
 # --- applying -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F32")
 async def test_a_webhook_settles_what_nobody_answered(shop: Shop) -> None:
-    """F32: it comes before our own answer, and knows nothing of us but the operation."""
+    """It comes before our own answer, and knows nothing of us but the operation."""
     charge, _ = await dropped_charge(shop, await shop.order())
     assert charge.charge_ref is None
 
@@ -190,8 +194,8 @@ async def test_a_webhook_applied_twice_changes_nothing(shop: Shop) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F33")
 async def test_an_object_that_nobody_knows_is_tried_again_and_then_parked(shop: Shop) -> None:
-    """F33."""
     await receive(shop, event("charge.succeeded", "fch_nobody", operation_id="op_00000000000000000000000000"))
     await receive(shop, event("payment_method.attached", "fpm_nobody", key="fev_2"))
 
@@ -205,6 +209,7 @@ async def test_an_object_that_nobody_knows_is_tried_again_and_then_parked(shop: 
     assert await shop.rows("SELECT id FROM events") == []
 
 
+@pytest.mark.fault("F33")
 async def test_an_event_of_the_other_mode_is_parked(shop: Shop) -> None:
     charge = await shop.paid(await shop.order(token="tok_threeDSecureRequired"))
     await shop.answer_challenge(charge)
@@ -226,6 +231,7 @@ async def test_an_event_of_something_else_is_ignored(shop: Shop) -> None:
     assert await shop.jobs() == []
 
 
+@pytest.mark.fault("F33")
 async def test_an_operation_of_another_account_is_not_reached(new_shop: OpenShop) -> None:
     """An id of ours in somebody else's payload: the charge was made at another account, so it is left alone."""
     shop = new_shop(other_accounts=["other"])
@@ -259,8 +265,8 @@ async def test_a_bank_that_is_away_is_asked_again(shop: Shop) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F37")
 async def test_a_poisonous_event_is_buried_and_the_others_proceed(shop: Shop) -> None:
-    """F37."""
     first, poisonous = await dropped_charge(shop, await shop.order())
     second, _ = await dropped_charge(shop, await shop.order())
 

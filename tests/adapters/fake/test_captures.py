@@ -1,17 +1,13 @@
 """Amounts that are held first: captured once, in full or in part, or released."""
 
-import sqlite3
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from adapters.fake import Bank
-from adapters.fake.books import Books
 from adapters.fake.charges import expire_waiting, finish_challenge
 from domain.money import Money
 from domain.provider import ChargeResult, Outcome, RedirectAction
-from tests.adapters.fake.helpers import NOON, Shop, StandingClock, look_up
+from tests.adapters.fake.helpers import NOON, Shop, look_up
 
 
 def usd(amount: int) -> Money:
@@ -134,55 +130,3 @@ async def test_what_was_captured_can_be_refunded_and_no_more(shop: Shop) -> None
 
     assert (await shop.refund(captured, usd(5_01))).outcome is Outcome.FAILED
     assert (await shop.refund(captured, usd(5_00))).outcome is Outcome.SUCCEEDED
-
-
-def test_books_of_the_first_version_are_read_on(tmp_path: Path) -> None:
-    """Their charges were captured at once; everything that hangs from them stays."""
-    path = tmp_path / "bank.sqlite3"
-    Books(path).close()
-    _as_version_1(path)
-
-    bank = Bank(path, clock=StandingClock(), public_url="http://bank.test")
-    try:
-        [charge] = bank.truth().charges
-        [refund] = bank.truth().refunds
-        assert (charge.charge_id, charge.captured, charge.refunded, refund.refund_id) == ("chg_1", 20_00, 5_00, "ref_1")
-        with bank.open() as books:
-            row = books.one("SELECT * FROM charges")
-            assert row is not None
-            assert (row["capture"], row["authorized"], row["capture_before"]) == ("AUTOMATIC", 20_00, None)
-            assert books.all("PRAGMA foreign_key_check") == []
-            assert books.connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
-            with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-                books.write("DELETE FROM customers")
-    finally:
-        bank.close()
-
-
-def _as_version_1(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.executescript(
-        """
-        DROP TABLE charges;
-        CREATE TABLE charges (
-            ref TEXT PRIMARY KEY, operation_id TEXT NOT NULL UNIQUE, charge_id TEXT NOT NULL,
-            customer_ref TEXT NOT NULL REFERENCES customers (ref),
-            payment_method_ref TEXT NOT NULL REFERENCES payment_methods (ref),
-            initiator TEXT NOT NULL, currency TEXT NOT NULL, amount INTEGER NOT NULL CHECK (amount > 0),
-            captured INTEGER NOT NULL DEFAULT 0 CHECK (captured BETWEEN 0 AND amount),
-            refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND captured),
-            state TEXT NOT NULL CHECK (state IN ('succeeded', 'requires_action', 'declined', 'failed', 'voided')),
-            refusal_code TEXT, return_url TEXT, statement_descriptor TEXT, metadata TEXT NOT NULL,
-            challenge TEXT UNIQUE, challenge_url TEXT, challenge_expires_at TEXT, created_at TEXT NOT NULL
-        );
-        INSERT INTO customers VALUES ('fcu_1', 'cus_1', NULL, NULL, '2026-01-01T00:00:00.000000+00:00');
-        INSERT INTO payment_methods VALUES ('fpm_1', 'pm_1', 'fcu_1', 'tok_visa', 'visa', 'VISA', '4242', 12, 2040,
-            NULL, '2026-01-01T00:00:00.000000+00:00');
-        INSERT INTO charges VALUES ('fch_1', 'op_1', 'chg_1', 'fcu_1', 'fpm_1', 'CUSTOMER', 'USD', 2000, 2000, 500,
-            'succeeded', NULL, NULL, NULL, '{}', NULL, NULL, NULL, '2026-01-01T00:00:00.000000+00:00');
-        INSERT INTO refunds VALUES ('fre_1', 'op_2', 'ref_1', 'fch_1', 500, NULL, 'succeeded',
-            '2026-01-01T00:00:00.000000+00:00');
-        PRAGMA user_version = 1;
-        """
-    )
-    connection.close()

@@ -3,7 +3,8 @@ from pathlib import Path
 
 from adapters.fake.cards import CARDS
 from adapters.fake.declines import BANK_DECLINES, meaning_of
-from adapters.fake.misbehaviour import Fault
+from adapters.fake.misbehaviour import Fault, parse_script
+from adapters.fake.misdeliveries import DeliveryFault
 from domain.declines import DeclineCode
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
@@ -49,5 +50,14 @@ def test_each_documented_decline_is_what_the_card_does() -> None:
 def test_every_fault_and_every_decline_of_a_script_is_documented() -> None:
     text = (REFERENCE / "fake-provider.md").read_text()
 
-    assert re.findall(r"^\| `([a-z_]+)[`:]", text, re.MULTILINE) == list(Fault)
+    assert re.findall(r"^\| `([a-z_]+)[`:]", text, re.MULTILINE) == [*Fault, *DeliveryFault]
     assert {code for code in BANK_DECLINES if f"`{code}`" not in text} == set()
+
+
+def test_every_documented_script_can_be_followed() -> None:
+    text = (REFERENCE / "fake-provider.md").read_text()
+    scripts = [
+        line for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for line in block.split("\n")
+    ]
+
+    assert len([parse_script(script) for script in scripts if script]) == 5
