@@ -263,6 +263,7 @@ def _providers(settings: Settings) -> tuple[Bank | None, Providers]:
             api_key=settings.fake_api_key.get_secret_value(),
             clock=clock,
             webhook_secrets=_webhook_secrets(settings) or [],
+            keeps_keys=settings.fake_keys,
             timeout_seconds=settings.provider_timeout_seconds,
         )
         return None, Providers({name: provider}, default=name)
@@ -282,6 +283,7 @@ def _bank(settings: Settings, *, public_url: str) -> Bank:
         clock=SystemClock(),
         public_url=public_url,
         challenge_seconds=settings.fake_challenge_seconds,
+        keeps_keys=settings.fake_keys,
         script=settings.fake_script,
         seed=settings.fake_seed,
     )

@@ -137,6 +137,11 @@ class Settings(BaseSettings):
     )
     fake_script: str = Field("", description="Scripted misbehaviour of the fake provider; see its reference.")
     fake_seed: int = Field(0, description="The seed of scripted misbehaviour.")
+    fake_keys: bool = Field(
+        True,
+        description="Whether the fake provider keeps idempotency keys. `false` is like an account that has none: what "
+        "is sent twice acts twice, and a lost answer is only looked for.",
+    )
     fake_challenge_seconds: float = Field(3600, gt=0, description="How long the fake bank's confirmation page is open.")
 
     # --- the surface ------------------------------------------------------------------------------------------------

@@ -64,6 +64,15 @@ _ABOUT_THE_REQUEST_ONLY: dict[OperationKind, frozenset[Outcome]] = {
 """Outcomes that tell how the request fared and nothing of the charge: it stays as it was."""
 
 
+class SolvedBy(StrEnum):
+    """How a lost answer is found out. Settled before the request leaves, for afterwards it may be too late."""
+
+    KEY = "KEY"
+    """By looking, and by sending the same request again: the provider keeps its key, and acts once."""
+    SEARCH = "SEARCH"
+    """By looking alone. The account keeps no keys, so a repetition could act twice: it is never sent again."""
+
+
 class VoidPurpose(StrEnum):
     """What a voided charge is called afterwards depends on why it was voided."""
 
@@ -81,6 +90,7 @@ class Operation:
     request: Mapping[str, Any]
     """The exact request, as `stored` made it: a replay has to be identical."""
     on_session: bool
+    solved_by: SolvedBy = SolvedBy.KEY
     void_purpose: VoidPurpose | None = None
     first_sent_at: datetime
     """From here on the request may have left; written before it does, since afterwards may be too late."""

@@ -7,7 +7,7 @@ the key towards the provider, so the same request sent twice acts once. Every an
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -332,6 +332,14 @@ class PaymentProvider(Protocol):
 
     @property
     def capabilities(self) -> tuple[Capability, ...]: ...
+
+    @property
+    def key_lifetime(self) -> timedelta | None:
+        """How long after it was first sent a request may be sent again under its key and surely act once.
+
+        None where the account keeps no keys: nothing is ever sent twice there, and a lost answer is only looked for.
+        """
+        ...
 
     @property
     def look_up_lag_seconds(self) -> float | None:

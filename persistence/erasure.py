@@ -178,6 +178,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "account": _WORD,
         "request": EMPTY_DOCUMENT,
         "on_session": _WORD,
+        "solved_by": _WORD,
         "void_purpose": _WORD,
         "first_sent_at": _TIME,
         "tries": _NUMBER,

@@ -12,7 +12,7 @@ from tortoise.models import Model
 
 from domain.charges import LIVE_STATES, ChargeState
 from domain.ledger import LedgerAccount
-from domain.operations import OperationKind
+from domain.operations import OperationKind, SolvedBy
 from domain.orders import OrderState
 from domain.payment_methods import PaymentMethodState
 from domain.principals import PrincipalKind
@@ -337,6 +337,8 @@ class Operation(Model):
     account = account()
     request = ExactJSONField()
     on_session = BooleanField()
+    # Requests from before were all sent to accounts that keep keys.
+    solved_by = word(db_default=SolvedBy.KEY.value)
     void_purpose = word(null=True)
     first_sent_at = DatetimeField()
     tries = IntField()
@@ -359,6 +361,7 @@ class Operation(Model):
                 "operations_one_unfinished_a_refund", "refund_id", where="finished_at IS NULL AND refund_id IS NOT NULL"
             ),
             check("operations_kind_known", one_of("kind", OperationKind)),
+            check("operations_solved_by_known", one_of("solved_by", SolvedBy)),
             check("operations_refunds_name_theirs", "(kind = 'REFUND') = (refund_id IS NOT NULL)"),
         )
 

@@ -8,7 +8,7 @@ from domain.audit import AuditChange, AuditEntry
 from domain.idempotency import IdempotencyKey, KeyedRequest
 from domain.jobs import Job, JobKind
 from domain.ledger import LedgerEntry
-from domain.operations import Operation, OperationKind, VoidPurpose
+from domain.operations import Operation, OperationKind, SolvedBy, VoidPurpose
 from domain.principals import Permission, PrincipalKind, StaffRole
 from domain.provider import Outcome, WebhookSubject
 from domain.webhooks import DeliveryState, WebhookDelivery
@@ -25,6 +25,7 @@ def operation_from_row(row: Row) -> Operation:
         account=row["account"],
         request=document(row["request"]),
         on_session=boolean(row["on_session"]),
+        solved_by=SolvedBy(row["solved_by"]),
         void_purpose=optional(VoidPurpose, row["void_purpose"]),
         first_sent_at=instant(row["first_sent_at"]),
         tries=row["tries"],
@@ -46,6 +47,7 @@ def operation_to_row(operation: Operation) -> Columns:
         "account": operation.account,
         "request": dict(operation.request),
         "on_session": operation.on_session,
+        "solved_by": operation.solved_by,
         "void_purpose": operation.void_purpose,
         "first_sent_at": operation.first_sent_at,
         "tries": operation.tries,

@@ -106,13 +106,14 @@ class Bank:
         public_url: str,
         merchant_name: str = "Paydesk test shop",
         challenge_seconds: float = DEFAULT_CHALLENGE_SECONDS,
+        keeps_keys: bool = True,
         script: str | None = None,
         seed: int = 0,
     ) -> None:
         if script is not None:
             parse_script(script, seed)
         self._clock = clock
-        self._terms = Terms(public_url.rstrip("/"), merchant_name, challenge_seconds, HOLD_SECONDS)
+        self._terms = Terms(public_url.rstrip("/"), merchant_name, challenge_seconds, HOLD_SECONDS, keeps_keys)
         self._books = Books(path)
         # One thread: the books take one call at a time anyway, and a wait for another process must not stop the loop.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fake-bank")
@@ -121,6 +122,11 @@ class Bank:
         with self.open() as books:
             if books.fact("webhook_secret") is None:
                 books.remember("webhook_secret", f"fwhsec_{token_urlsafe(32)}")
+
+    @property
+    def keeps_keys(self) -> bool:
+        """Whether a repeated request is answered as the first one was; without keys it is worked on again."""
+        return self._terms.keeps_keys
 
     @property
     def merchant_name(self) -> str:
@@ -207,6 +213,8 @@ def _handle(books: OpenBooks, call: str, body: object, *, forced_decline: str | 
     if forced_decline is not None:
         rule = partial(charges.charge, forced_decline=forced_decline)
     try:
+        if not books.terms.keeps_keys:
+            return rule(books, _numbered(books, call, asked))
         if call in _SEES_FLIGHT and _is_in_flight(books, asked.text("operation_id")):
             return _IN_FLIGHT
         return _once(books, call, rule, asked) if call in _KEYED else rule(books, asked)
@@ -216,6 +224,21 @@ def _handle(books: OpenBooks, call: str, body: object, *, forced_decline: str | 
 
 def _is_in_flight(books: OpenBooks, key: str) -> bool:
     return books.one("SELECT 1 FROM in_flight WHERE key = ? AND until > ?", key, books.moment) is not None
+
+
+def _numbered(books: OpenBooks, call: str, asked: Fields) -> Fields:
+    """Without keys the operation's id is a mere note of the shop's, which several charges or refunds may bear."""
+    if call not in _MAKES:
+        return asked
+    made = sum(
+        row["operation_id"].partition("/")[0] == asked.text("operation_id")
+        for row in books.all(f"SELECT operation_id FROM {_MAKES[call]}")  # noqa: S608 - names of ours
+    )
+    again = {"operation_id": f"{asked.text('operation_id')}/{made + 1}"} if made else {}
+    return Fields({**asked.body, **again})
+
+
+_MAKES = {"charge": "charges", "refund": "refunds"}
 
 
 def _once(books: OpenBooks, call: str, rule: Callable[[OpenBooks, Fields], Answer], asked: Fields) -> Answer:

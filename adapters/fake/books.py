@@ -150,6 +150,7 @@ class Terms:
     merchant_name: str
     challenge_seconds: float
     hold_seconds: float
+    keeps_keys: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +244,11 @@ def as_text(moment: datetime) -> str:
 
 def new_ref(prefix: str) -> str:
     return f"{prefix}_{token_hex(12)}"
+
+
+def operation_of(row: sqlite3.Row) -> str:
+    """The operation that made the charge or refund. A repetition at a bank without keys has a number behind it."""
+    return str(row["operation_id"]).partition("/")[0]
 
 
 class Books:

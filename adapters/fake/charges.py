@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from adapters.fake.books import OpenBooks, as_text, new_ref
+from adapters.fake.books import OpenBooks, as_text, new_ref, operation_of
 from adapters.fake.calls import Answer, Fields, Refused
 from adapters.fake.cards import CARDS_BY_NAME
 from adapters.fake.customers import customer_row, is_expired, payment_method_row
@@ -252,7 +252,7 @@ def charge_object(row: sqlite3.Row) -> dict[str, Any]:
     return {
         "object": "charge",
         "ref": row["ref"],
-        "operation_id": row["operation_id"],
+        "operation_id": operation_of(row),
         "charge_id": row["charge_id"],
         "customer_ref": row["customer_ref"],
         "payment_method_ref": row["payment_method_ref"],

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import orjson
@@ -42,6 +43,9 @@ _Result = TypeVar("_Result")
 _CAPABILITIES = tuple(Capability(action, Support.NATIVE) for action in ProviderAction)
 
 
+_KEY_LIFETIME = timedelta(hours=23)
+"""The bank forgets no key; this is as much as may be relied on at the strictest of real providers."""
+
 _GONE = ("payment_method_detached", "payment_method_missing")
 
 
@@ -52,11 +56,12 @@ class FakeProvider:
     livemode = False
     capabilities = _CAPABILITIES
 
-    def __init__(self, wire: Wire, *, clock: Clock, webhook_secrets: Sequence[str]) -> None:
+    def __init__(self, wire: Wire, *, clock: Clock, webhook_secrets: Sequence[str], keeps_keys: bool = True) -> None:
         if not all(webhook_secrets):
             raise ValueError("An empty webhook secret would let everybody in.")
         self._wire = wire
         self._clock = clock
+        self._keeps_keys = keeps_keys
         self._webhook_secrets = tuple(webhook_secrets)
 
     @classmethod
@@ -70,7 +75,8 @@ class FakeProvider:
     ) -> "FakeProvider":
         """On a bank in this process; without other secrets, webhooks are checked with the bank's own."""
         secrets = (bank.webhook_secret,) if webhook_secrets is None else webhook_secrets
-        return cls(InProcessWire(bank, timeout_seconds=timeout_seconds), clock=clock, webhook_secrets=secrets)
+        wire = InProcessWire(bank, timeout_seconds=timeout_seconds)
+        return cls(wire, clock=clock, webhook_secrets=secrets, keeps_keys=bank.keeps_keys)
 
     @classmethod
     def over_http(
@@ -80,11 +86,16 @@ class FakeProvider:
         api_key: str,
         clock: Clock,
         webhook_secrets: Sequence[str],
+        keeps_keys: bool = True,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> "FakeProvider":
         """On a bank that `paydesk fake-provider` serves at `url`."""
         wire = HttpWire(url, api_key=api_key, timeout_seconds=timeout_seconds)
-        return cls(wire, clock=clock, webhook_secrets=webhook_secrets)
+        return cls(wire, clock=clock, webhook_secrets=webhook_secrets, keeps_keys=keeps_keys)
+
+    @property
+    def key_lifetime(self) -> timedelta | None:
+        return _KEY_LIFETIME if self._keeps_keys else None
 
     @property
     def look_up_lag_seconds(self) -> float | None:

@@ -4,7 +4,7 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
-from adapters.fake.books import OpenBooks, new_ref
+from adapters.fake.books import OpenBooks, new_ref, operation_of
 from adapters.fake.calls import Answer, Fields, Refused
 from adapters.fake.cards import CARDS_BY_NAME
 from adapters.fake.charges import charge_row
@@ -70,7 +70,7 @@ def refund_object(row: sqlite3.Row) -> dict[str, Any]:
     return {
         "object": "refund",
         "ref": row["ref"],
-        "operation_id": row["operation_id"],
+        "operation_id": operation_of(row),
         "refund_id": row["refund_id"],
         "charge_ref": row["charge_ref"],
         "charge_id": row["charge_id"],

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from adapters.fake.books import OpenBooks
+from adapters.fake.books import OpenBooks, operation_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def read_truth(books: OpenBooks) -> Truth:
         charges=tuple(
             ChargeTruth(
                 charge_id=row["charge_id"],
-                operation_id=row["operation_id"],
+                operation_id=operation_of(row),
                 charge_ref=row["ref"],
                 customer_id=row["customer_id"],
                 state=row["state"],
@@ -93,7 +93,7 @@ def read_truth(books: OpenBooks) -> Truth:
         refunds=tuple(
             RefundTruth(
                 refund_id=row["refund_id"],
-                operation_id=row["operation_id"],
+                operation_id=operation_of(row),
                 refund_ref=row["ref"],
                 charge_id=row["charge_id"],
                 state=row["state"],

@@ -83,7 +83,14 @@ class CaptureService:
         request = CaptureRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=ref_of(charge), amount=amount)
         await claim(tx, command.request, request.operation_id, now=now)
         await tx.charges.save(captured)
-        operation = await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
+        operation = await write_down(
+            tx,
+            charge,
+            request,
+            solved_by=self._teller.solves(charge.account),
+            lease_seconds=self._deployment.lease_seconds,
+            now=now,
+        )
         await tx.events.add(
             new_event(
                 EventKind.CHARGE_CAPTURE_REQUESTED,

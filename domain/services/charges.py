@@ -141,7 +141,14 @@ class ChargeService:
         )
         await claim(tx, command.request, charge.id, now=now)
         await tx.charges.insert(charge)
-        operation = await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
+        operation = await write_down(
+            tx,
+            charge,
+            request,
+            solved_by=self._teller.solves(charge.account),
+            lease_seconds=self._deployment.lease_seconds,
+            now=now,
+        )
         await tx.events.add(
             new_event(
                 EventKind.CHARGE_CREATED,
@@ -191,7 +198,14 @@ class ChargeService:
         request = ContinueRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=ref_of(charge), token=token)
         now = self._clock.now()
         await claim(tx, command.request, request.operation_id, now=now)
-        return charge, await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
+        return charge, await write_down(
+            tx,
+            charge,
+            request,
+            solved_by=self._teller.solves(charge.account),
+            lease_seconds=self._deployment.lease_seconds,
+            now=now,
+        )
 
     # --- watch ------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from domain.charges import Charge
 from domain.jobs import JobKind
-from domain.operations import MoneyRequest, Operation, OperationKind, VoidPurpose, stored
+from domain.operations import MoneyRequest, Operation, OperationKind, SolvedBy, VoidPurpose, stored
 from domain.provider import CaptureRequest, ChargeRequest, ContinueRequest, RefundRequest, VoidRequest
 from domain.store import Transaction
 
@@ -22,6 +22,7 @@ async def write_down(
     charge: Charge,
     request: MoneyRequest,
     *,
+    solved_by: SolvedBy,
     lease_seconds: float,
     now: datetime,
     void_purpose: VoidPurpose | None = None,
@@ -35,6 +36,7 @@ async def write_down(
         account=charge.account,
         request=stored(request),
         on_session=kind is OperationKind.CHARGE and charge.initiator.on_session,
+        solved_by=solved_by,
         void_purpose=void_purpose,
         first_sent_at=now,
         created_at=now,

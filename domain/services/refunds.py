@@ -99,7 +99,14 @@ class RefundService:
             amount=refund.amount,
             reason=refund.reason,
         )
-        operation = await write_down(tx, charge, request, lease_seconds=self._deployment.lease_seconds, now=now)
+        operation = await write_down(
+            tx,
+            charge,
+            request,
+            solved_by=self._teller.solves(charge.account),
+            lease_seconds=self._deployment.lease_seconds,
+            now=now,
+        )
         await tx.events.add(
             new_event(
                 EventKind.REFUND_REQUESTED,

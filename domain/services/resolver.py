@@ -1,7 +1,9 @@
 """The resolver: finishes the story of every operation whose answer nobody got.
 
 It looks first. Only when the provider has no trace of the operation is the very same request sent again under its key,
-and an on-session charge only while the customer can still be thought to wait. What stays unknown stays so, in sight of
+while the provider surely remembers that key, and an on-session charge only while the customer can still be thought to
+wait. Where an account keeps no keys nothing is sent again: what three searches do not find, long enough after the
+request can have been on its way, has not happened. What stays unknown stays so, in sight of
 the client, and is looked into again; it never becomes a failure by age alone.
 """
 
@@ -13,7 +15,7 @@ from domain.charges import Charge
 from domain.clock import Clock
 from domain.deployment import Deployment
 from domain.jobs import JobKind
-from domain.operations import Operation, OperationKind
+from domain.operations import Operation, OperationKind, SolvedBy
 from domain.provider import ChargeResult, LookUp, Outcome, RefundResult
 from domain.services.settlement import LOOK_AFTER_SECONDS, Settlement
 from domain.services.teller import Teller
@@ -21,9 +23,6 @@ from domain.store import Store
 
 SEND_AGAIN_WITHIN = timedelta(minutes=10)
 """How long after the client asked an on-session charge may still be sent. Nobody expects to pay an hour later."""
-
-KEY_IS_SAFE_FOR = timedelta(hours=23)
-"""Stripe may forget a key after 24 hours (its page on idempotent requests); after that a repeat could act twice."""
 
 EMPTY_LOOKS_FOR_PROOF = 3
 
@@ -152,7 +151,17 @@ class Resolver:
     # --- rules ------------------------------------------------------------------------------------------------------
 
     def _may_send(self, operation: Operation) -> bool:
-        return self._clock.now() - operation.first_sent_at <= _sent_within(operation)
+        if operation.solved_by is SolvedBy.SEARCH:
+            return False
+        return self._clock.now() - operation.first_sent_at <= self._sent_within(operation)
+
+    def _sent_within(self, operation: Operation) -> timedelta:
+        """Until how long after its first sending it may have been sent again, by us or by a rival."""
+        if operation.solved_by is SolvedBy.SEARCH:
+            return timedelta(0)
+        # An account that has stopped keeping keys says so for what is asked from now on; of others it may know less.
+        safe = self._teller.provider(operation.account).key_lifetime or timedelta(0)
+        return min(safe, SEND_AGAIN_WITHIN) if operation.on_session else safe
 
     def _proves_absence(self, operation: Operation) -> bool:
         """Whether an empty look-up shows that nothing happened and nothing is still on its way."""
@@ -162,7 +171,7 @@ class Resolver:
         # From the last moment at which it may have been taken over, by us or by a rival; it may then leave a little
         # later, and needs its own time.
         travel = timedelta(seconds=2 * self._deployment.provider_timeout_seconds + lag)
-        return self._clock.now() - operation.first_sent_at > _sent_within(operation) + travel
+        return self._clock.now() - operation.first_sent_at > self._sent_within(operation) + travel
 
     async def _not_applied(self, operation: Operation) -> None:
         async with self._store.transaction() as tx:
@@ -174,10 +183,6 @@ class Resolver:
                 await self._settlement.refund_not_applied(
                     tx, operation.refund_id, operation_id=operation.id, actor=_ACTOR
                 )
-
-
-def _sent_within(operation: Operation) -> timedelta:
-    return SEND_AGAIN_WITHIN if operation.on_session else KEY_IS_SAFE_FOR
 
 
 def _as_replay(result: Answer) -> Answer:

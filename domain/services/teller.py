@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from domain.deployment import Deployment, Providers
-from domain.operations import Operation, restored
+from domain.operations import Operation, SolvedBy, restored
 from domain.provider import (
     AttachRequest,
     CaptureRequest,
@@ -52,6 +52,10 @@ class Teller:
 
     def provider(self, account: str) -> PaymentProvider:
         return self._providers.require(account)
+
+    def solves(self, account: str) -> SolvedBy:
+        """How the next request to this account will be solved, should its answer be lost."""
+        return SolvedBy.SEARCH if self.provider(account).key_lifetime is None else SolvedBy.KEY
 
     async def send_charge(self, operation: Operation) -> ChargeResult:
         """Send a CHARGE, CONTINUE, CAPTURE or VOID exactly as it was written down."""

@@ -112,6 +112,7 @@ class VoidService:
             tx,
             charge,
             request,
+            solved_by=self._teller.solves(charge.account),
             lease_seconds=self._deployment.lease_seconds,
             now=now,
             void_purpose=purpose,

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 
 from domain.provider import (
@@ -43,6 +44,7 @@ class WatchedProvider:
         self.calls: list[Call] = []
         self.between: dict[str, Between] = {}
         self.livemode_shown: bool | None = None
+        self.key_lifetime_shown: timedelta | None = inner.key_lifetime
         self.look_up_lag_shown: float | None = inner.look_up_lag_seconds
 
     def names(self) -> list[str]:
@@ -70,6 +72,10 @@ class WatchedProvider:
     @property
     def capabilities(self) -> tuple[Capability, ...]:
         return self._inner.capabilities
+
+    @property
+    def key_lifetime(self) -> timedelta | None:
+        return self.key_lifetime_shown
 
     @property
     def look_up_lag_seconds(self) -> float | None:
