@@ -8,4 +8,4 @@ for _name in list(os.environ):
     if _name.startswith(("STRIPE_", "BRAINTREE_", "PAYDESK_")) and not _name.startswith("PAYDESK_TEST_"):
         del os.environ[_name]
 
-pytest_plugins = ["tests.databases", "tests.schema.refusals"]
+pytest_plugins = ["tests.databases", "tests.forks", "tests.schema.refusals"]

@@ -1,35 +1,40 @@
-"""A process that dies at its n-th step: from then on nothing that it does reaches the database or the bank.
+"""A process that is killed with -9 at its n-th step: nothing after that reaches the database or the bank.
 
-A step is the beginning of a transaction, each call inside it, its commit, the moment after the commit, and each call of
-the provider before it left and after it was worked on. What was committed stays; what was not is rolled back.
+A step is the moment before a commit is sent, while it is under way and after it is confirmed, and around each call of
+the provider: before the request left and after it was worked on. To everybody else a death before a transaction begins
+is one at the step before it, and a death inside it is one before its commit: none of it is kept.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, TypeVar, cast
+import contextvars
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any, NoReturn
 
-from domain.store import Store, Transaction
 from tests.services.watching import Ask
 
-Result = TypeVar("Result")
 
+class Mortality:
+    """Notes the steps in a file, which survives; `last` is the one at which the process is killed."""
 
-class Life:
-    """Counts steps; `last` is the one at which the process dies, None lets it live."""
-
-    def __init__(self, last: int | None = None) -> None:
+    def __init__(self, diary: Path, last: int | None) -> None:
+        self._diary = os.open(diary, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._last = last
-        self.steps: list[str] = []
+        self._steps = 0
 
-    @property
-    def is_over(self) -> bool:
-        return self._last is not None and len(self.steps) >= self._last
+    def write(self, **note: Any) -> None:
+        os.write(self._diary, json.dumps(note).encode() + b"\n")
 
-    def step(self, what: str) -> None:
-        self.steps.append(what)
-        if self.is_over:
-            raise asyncio.CancelledError(f"died at step {len(self.steps)}: {what}")
+    def is_due(self, step: str) -> bool:
+        self.write(step=step)
+        self._steps += 1
+        return self._steps == self._last
+
+    def step(self, step: str) -> None:
+        if self.is_due(step):
+            die()
 
     async def between(self, _asked: Any, ask: Ask) -> Any:
         """In the way of a watched provider."""
@@ -39,57 +44,28 @@ class Life:
         return told
 
 
-class MortalStore:
-    """The store as the process sees it that may die. With `coarse`, calls inside a transaction are no steps."""
+class MortalEngine:
+    """The database as a process sees it that may be killed."""
 
-    def __init__(self, store: Store, life: Life, *, coarse: bool = False) -> None:
-        self._store = store
-        self._life = life
-        self._coarse = coarse
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        self._life.step("begin")
-        async with self._store.transaction() as tx:
-            yield tx if self._coarse else cast("Transaction", _Mortal(tx, self._life.step))
-            self._life.step("commit")
-        self._life.step("committed")
-
-    async def run(
-        self,
-        work: Callable[[Transaction], Awaitable[Result]],
-        *,
-        landed: Callable[[Transaction, Result], Awaitable[bool]] | None = None,
-    ) -> Result:
-        """Without the repetitions of the real one: the dead repeat nothing."""
-        async with self.transaction() as tx:
-            return await work(tx)
-
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[Transaction]:
-        self._life.step("read")
-        async with self._store.reading() as tx:
-            yield tx
-
-    def reading(self) -> AbstractAsyncContextManager[Transaction]:
-        return self._reading()
-
-
-class _Mortal:
-    """A transaction, or one of its nouns: awaiting any call of it is a step."""
-
-    def __init__(self, inner: Any, step: Callable[[str], None], name: str = "") -> None:
-        self._inner = inner
-        self._step = step
-        self._name = name
+    def __init__(self, engine: Any, mortality: Mortality) -> None:
+        self._engine = engine
+        self._mortality = mortality
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if not self._name:
-            return _Mortal(found, self._step, name)
+        return getattr(self._engine, name)
 
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            self._step(f"{self._name}.{name}")
-            return await found(*args, **kwargs)
+    async def commit(self, connection: Any) -> None:
+        self._mortality.step("commit")
+        if self._mortality.is_due("committing"):
+            asyncio.get_running_loop().create_task(self._engine.commit(connection), context=contextvars.Context())
+            # Long enough for it to leave, too short to be sure that it has arrived.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            die()
+        await self._engine.commit(connection)
+        self._mortality.step("committed")
 
-        return call
+
+def die() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("unreachable: a process does not survive this")

@@ -1,7 +1,7 @@
 """The services as `server.py` joins them, on a real store and a real bank, and somebody who asks them in few words."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -330,7 +330,6 @@ def open_shop(
     bank: Bank,
     clock: Clock,
     *,
-    wrap_store: Callable[[Store], Store] = lambda store: store,
     other_accounts: Sequence[str] = (),
     **decided: Any,
 ) -> Shop:
@@ -347,7 +346,7 @@ def open_shop(
         ),
         **decided,
     )
-    store = wrap_store(TortoiseStore(database))
+    store = TortoiseStore(database)
     provider = WatchedProvider(FakeProvider.in_process(bank, clock=clock, timeout_seconds=PROVIDER_SECONDS))
     providers = Providers(dict.fromkeys((ACCOUNT, *other_accounts), provider), default=ACCOUNT)
     detached = Detached()

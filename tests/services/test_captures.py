@@ -1,7 +1,5 @@
 """Capturing by hand: held first, taken once, released when it is not; and every way in which that can go wrong."""
 
-import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -34,11 +32,9 @@ from domain.principals import Permission, Principal, StaffRole, customer, server
 from domain.provider import Capability, CaptureMode, ChargeResult, Outcome, ProviderAction, Support
 from domain.services.captures import CaptureCharge
 from domain.services.voids import VoidCharge
-from persistence.sql import Dialect
 from tests.services.conftest import OpenShop
 from tests.services.dying import die_after, die_before
 from tests.services.shop import SHOP, MovableClock, Shop, at_once, usd
-from tests.services.test_crashes import die_at_every_step
 from tests.services.watching import Ask
 
 THREE_D_SECURE = "tok_threeDSecureRequired"
@@ -773,35 +769,3 @@ async def test_a_capture_never_shown_to_have_acted_is_given_up_and_can_be_repeat
     await shop.check()
     assert (await shop.capture(charge.id)).state is ChargeState.SUCCEEDED
     await shop.check(settled=True)
-
-
-# --- crashes ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("act", ["capture", "void"])
-async def test_it_survives_a_death_at_every_step(new_shop: OpenShop, dialect: Dialect, act: str) -> None:
-    """F1 to F5."""
-    customers: list[str] = []
-
-    async def prepare(shop: Shop) -> str:
-        if not customers:
-            customers.append(await shop.customer())
-            await shop.card(customers[0])
-        order_id = await shop.order_of(customers[0])
-        return (await shop.paid(order_id, capture=CaptureMode.MANUAL)).id
-
-    async def once(shop: Shop, charge_id: str) -> None:
-        with suppress(ChargeInProgress):
-            await getattr(shop, act)(charge_id, key=charge_id)
-
-    survivor, charges, _ = await die_at_every_step(
-        new_shop, dialect, prepare=prepare, act=lambda charge_id: lambda shop: once(shop, charge_id)
-    )
-
-    await asyncio.gather(*(once(survivor, charge_id) for charge_id in charges))
-    expected = ChargeState.SUCCEEDED if act == "capture" else ChargeState.VOIDED
-    assert {(await survivor.charge(charge_id)).state for charge_id in charges} == {expected}
-    taken = 20_00 if act == "capture" else 0
-    assert {charge.captured for charge in survivor.bank.truth().charges} == {taken}
-    assert survivor.bank.truth().charges[0].state == ("succeeded" if act == "capture" else "voided")
-    await survivor.check(settled=True)

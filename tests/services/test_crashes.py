@@ -1,171 +1,266 @@
-"""Kill -9 at every step: the process dies at its n-th await, n growing until it lives, and another goes on.
+"""A process is killed with -9 at its n-th step, n growing until it lives, and another one goes on.
 
 After each death: the promises hold at once; the client repeats its request with the same key, the jobs run, and then
-everything is at its end, here and at the bank. SQLite dies at every call of the store, PostgreSQL at the beginnings and
-ends of transactions and around the bank.
+everything is at its end, here and at the bank. On one kind of database the client is back before the jobs run, on the
+other after them, and at the next step the other way round.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 
 import pytest
 
+from adapters.fake import Bank
 from domain.charges import ChargeState
-from domain.errors import ChargeInProgress, OrderNotCancelable
 from domain.orders import OrderState
+from domain.provider import CaptureMode
 from domain.refunds import RefundState
+from domain.webhooks import DeliveryState
+from persistence.database import Database
 from persistence.sql import Dialect
-from tests.services.conftest import OpenShop
-from tests.services.mortality import Life, MortalStore
-from tests.services.shop import SHOP, Shop, usd
+from tests.forks import Deed, Forks, Life
+from tests.services.dying import dropped_charge
+from tests.services.lives import do
+from tests.services.shop import MovableClock, Shop, open_shop, usd
 
+WITHOUT_A_KEY = {"cancel", "take webhooks", "work"}
 THREE_D_SECURE = "tok_threeDSecureRequired"
 
-Act = Callable[[Shop], Awaitable[object]]
+Prepare = Callable[[Shop], Awaitable[str]]
+"""Makes what a life is about to work on, and says which it is."""
 
 
-async def die_at_every_step(
-    new_shop: OpenShop, dialect: Dialect, *, prepare: Callable[[Shop], Awaitable[str]], act: Callable[[str], Act]
-) -> tuple[Shop, list[str], int]:
-    """The survivor, the object of each life, and how many steps a whole life has."""
-    survivor = new_shop()
-    subjects: list[str] = []
-    for last in range(1, 500):
-        subject = await prepare(survivor)
-        subjects.append(subject)
-        life = Life(last)
-        mortal = _mortal(new_shop, dialect, life)
+@dataclass
+class World:
+    """A database and a bank, and the processes that come and go between them."""
+
+    forks: Forks
+    url: str
+    books: Path
+    bank: Bank
+    clock: MovableClock
+    dialect: Dialect
+    numbers: "count[int]" = field(default_factory=count)
+    subjects: list[str] = field(default_factory=list)
+    customers: dict[str, str] = field(default_factory=dict)
+    """By the token of their card."""
+
+    @asynccontextmanager
+    async def awake(self) -> AsyncIterator[Shop]:
+        """A process that finds what the dead have left."""
+        database = await Database.open(self.url)
+        shop = open_shop(database, self.bank, self.clock)
+        shop.numbers = self.numbers
         try:
-            await act(subject)(mortal)
-        except asyncio.CancelledError:
-            assert life.is_over
-        await mortal.idle()
-        await survivor.check()
-        if not life.is_over:
-            return survivor, subjects, len(life.steps)
-        await act(subject)(survivor)
-        await survivor.run_jobs(rounds=2)
-        if last % 5 == 0:
-            await survivor.check(settled=True)
-    raise AssertionError("a life without an end")
+            yield shop
+        finally:
+            await shop.close()
+            await database.close()
+
+    async def customer(self, shop: Shop, token: str = "tok_visa") -> str:
+        if token not in self.customers:
+            self.customers[token] = await shop.customer()
+            await shop.card(self.customers[token], token)
+        return self.customers[token]
+
+    async def order(self, shop: Shop, token: str = "tok_visa") -> str:
+        return await shop.order_of(await self.customer(shop, token))
+
+    async def die_at_every_step(self, what: str, prepare: Prepare, *, at_least: int, amount: int | None = None) -> None:
+        """Each life does it to a subject of its own; a whole one has at least that many steps."""
+        async with self.awake() as shop:
+            self.subjects.append(await prepare(shop))
+        for last in count(1):
+            deed = Deed(
+                what=what,
+                url=self.url,
+                books=str(self.books),
+                moment=self.clock.now(),
+                subject=self.subjects[-1],
+                key="" if what in WITHOUT_A_KEY else f"the request of life {last}",
+                amount=amount,
+            )
+            (life,) = self.forks.live(deed.dying_at(last))
+            assert life.was_killed == (len(life.steps) == last)
+            async with self.awake() as shop:
+                await shop.check()
+                await self.go_on(shop, deed, life, client_first=(last % 2 == 0) is (self.dialect is Dialect.POSTGRES))
+                await shop.check(settled=True)
+                if not life.was_killed:
+                    assert len(life.steps) >= at_least, life.steps
+                    return
+                self.subjects.append(await prepare(shop))
+
+    async def go_on(self, shop: Shop, deed: Deed, life: Life, *, client_first: bool) -> None:
+        """The one who finds what is left. What a client has been told under a key, it is told again."""
+        if deed.what == "work":
+            await shop.run_jobs()
+            return
+        answers = [] if life.was_killed else [life.told]
+        if client_first:
+            answers.append(await do(shop, deed))
+        await shop.run_jobs()
+        answers.append(await do(shop, deed))
+        await shop.run_jobs()
+        assert deed.key == "" or len(set(answers)) == 1, answers
 
 
-def _mortal(new_shop: OpenShop, dialect: Dialect, life: Life) -> Shop:
-    shop = new_shop(
-        wrap_store=lambda store: MortalStore(store, life, coarse=dialect is Dialect.POSTGRES),
-    )
-    shop.provider.between["*"] = life.between
-    return shop
+@pytest.fixture
+def world(forks: Forks, database_url: str, dialect: Dialect, tmp_path: Path) -> Iterator[World]:
+    clock = MovableClock()
+    books = tmp_path / "bank.sqlite3"
+    bank = Bank(books, clock=clock, public_url="http://bank.test")
+    yield World(forks, database_url, books, bank, clock, dialect)
+    bank.close()
 
 
-async def test_a_charge_survives_a_death_at_every_step(new_shop: OpenShop, dialect: Dialect) -> None:
-    """F1 to F5."""
-    customers: list[str] = []
+# --- what clients ask for ---------------------------------------------------------------------------------------------
 
+
+@pytest.mark.fault("F1", "F2", "F3", "F4", "F5")
+async def test_a_charge_is_taken_once_whenever_its_process_is_killed(world: World) -> None:
+    await world.die_at_every_step("pay", world.order, at_least=8)
+
+    async with world.awake() as shop:
+        for order_id in world.subjects:
+            assert (await shop.order_row(order_id)).state is OrderState.COMPLETED
+            (charge,) = await shop.charges_of(order_id)
+            assert charge.state is ChargeState.SUCCEEDED
+    assert [charge.captured for charge in world.bank.truth().charges] == [20_00] * len(world.subjects)
+
+
+@pytest.mark.fault("F1", "F2", "F3", "F4", "F5")
+async def test_a_confirmed_charge_is_taken_once_whenever_its_process_is_killed(world: World) -> None:
     async def prepare(shop: Shop) -> str:
-        if not customers:
-            customers.append(await shop.customer())
-            await shop.card(customers[0])
-        return await shop.order_of(customers[0])
+        charge = await shop.paid(await world.order(shop, THREE_D_SECURE))
+        await shop.answer_challenge(charge)
+        return charge.id
 
-    survivor, orders, steps = await die_at_every_step(
-        new_shop, dialect, prepare=prepare, act=lambda order_id: lambda shop: shop.pay(order_id, key=order_id)
-    )
+    await world.die_at_every_step("continue", prepare, at_least=8)
 
-    assert steps >= (8 if dialect is Dialect.POSTGRES else 30)
-    for order_id in orders:
-        assert (await survivor.order_row(order_id)).state is OrderState.COMPLETED
-        (charge,) = await survivor.charges_of(order_id)
-        assert charge.state is ChargeState.SUCCEEDED
-    assert len(survivor.bank.truth().charges) == len(orders)
-    await survivor.check(settled=True)
+    async with world.awake() as shop:
+        assert {(await shop.charge(charge_id)).state for charge_id in world.subjects} == {ChargeState.SUCCEEDED}
 
 
-async def test_a_refund_survives_a_death_at_every_step(new_shop: OpenShop, dialect: Dialect) -> None:
+@pytest.mark.fault("F1", "F2", "F3", "F4", "F5")
+@pytest.mark.parametrize(("what", "ends", "taken"), [("capture", "succeeded", 5_00), ("void", "voided", 0)])
+async def test_a_held_amount_is_taken_or_released_whenever_the_process_is_killed(
+    world: World, what: str, ends: str, taken: int
+) -> None:
+    async def prepare(shop: Shop) -> str:
+        return (await shop.paid(await world.order(shop), capture=CaptureMode.MANUAL)).id
+
+    await world.die_at_every_step(what, prepare, at_least=8, amount=taken or None)
+
+    async with world.awake() as shop:
+        assert {(await shop.charge(charge_id)).captured for charge_id in world.subjects} == {usd(taken)}
+    assert {(charge.state, charge.captured) for charge in world.bank.truth().charges} == {(ends, taken)}
+
+
+@pytest.mark.fault("F1", "F2", "F3", "F4", "F5")
+async def test_a_refund_gives_back_once_whenever_its_process_is_killed(world: World) -> None:
     charges: list[str] = []
-    numbers = count()
 
     async def prepare(shop: Shop) -> str:
         if not charges:
             charges.append((await shop.paid(await shop.order(1_000_00))).id)
-        return f"refund {next(numbers)}"
+        return charges[0]
 
-    survivor, keys, _ = await die_at_every_step(
-        new_shop, dialect, prepare=prepare, act=lambda key: lambda shop: shop.refund(charges[0], 1_00, key=key)
-    )
+    await world.die_at_every_step("refund", prepare, at_least=8, amount=1_00)
 
-    charge = await survivor.charge(charges[0])
-    assert (charge.refunded, charge.refund_reserved) == (usd(len(keys) * 1_00), usd(0))
-    assert len(survivor.bank.truth().refunds) == len(keys)
-    assert {row["state"] for row in await survivor.rows("SELECT state FROM refunds")} == {RefundState.SUCCEEDED}
-    await survivor.check(settled=True)
+    lives = len(world.subjects)
+    async with world.awake() as shop:
+        charge = await shop.charge(charges[0])
+        assert (charge.refunded, charge.refund_reserved) == (usd(lives * 1_00), usd(0))
+        assert {row["state"] for row in await shop.rows("SELECT state FROM refunds")} == {RefundState.SUCCEEDED}
+    assert [refund.amount for refund in world.bank.truth().refunds] == [1_00] * lives
 
 
-async def test_a_confirmed_payment_survives_a_death_at_every_step(new_shop: OpenShop, dialect: Dialect) -> None:
-    customers: list[str] = []
-
+@pytest.mark.fault("F1", "F2", "F3", "F4", "F5")
+@pytest.mark.parametrize(("token", "mode"), [(THREE_D_SECURE, CaptureMode.AUTOMATIC), ("tok_visa", CaptureMode.MANUAL)])
+async def test_an_order_is_cancelled_with_what_it_holds_whenever_the_process_is_killed(
+    world: World, token: str, mode: CaptureMode
+) -> None:
     async def prepare(shop: Shop) -> str:
-        if not customers:
-            customers.append(await shop.customer())
-            await shop.card(customers[0], THREE_D_SECURE)
-        charge = await shop.paid(await shop.order_of(customers[0]))
-        await shop.answer_challenge(charge)
+        return (await shop.paid(await world.order(shop, token), capture=mode)).order_id
+
+    await world.die_at_every_step("cancel", prepare, at_least=11)
+
+    async with world.awake() as shop:
+        for order_id in world.subjects:
+            assert (await shop.order_row(order_id)).state is OrderState.CANCELED
+            (charge,) = await shop.charges_of(order_id)
+            assert charge.state is ChargeState.VOIDED
+    assert {charge.state for charge in world.bank.truth().charges} == {"voided"}
+
+
+# --- what jobs do -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.fault("F2", "F3", "F4", "F6")
+@pytest.mark.parametrize("script", ["charge#1=lose_answer", "charge#1=error"])
+async def test_a_resolver_finishes_whenever_the_one_before_it_was_killed(world: World, script: str) -> None:
+    async def prepare(shop: Shop) -> str:
+        shop.misbehave("")
+        shop.misbehave(script)
+        charge = await shop.paid(await world.order(shop))
+        assert charge.state is ChargeState.UNKNOWN
+        await shop.make_jobs_due()
         return charge.id
 
-    survivor, charges, _ = await die_at_every_step(
-        new_shop, dialect, prepare=prepare, act=lambda charge_id: lambda shop: shop.proceed(charge_id, key=charge_id)
-    )
+    await world.die_at_every_step("work", prepare, at_least=11)
 
-    for charge_id in charges:
-        assert (await survivor.charge(charge_id)).state is ChargeState.SUCCEEDED
-    await survivor.check(settled=True)
+    async with world.awake() as shop:
+        assert {(await shop.charge(charge_id)).state for charge_id in world.subjects} == {ChargeState.SUCCEEDED}
+    assert [charge.captured for charge in world.bank.truth().charges] == [20_00] * len(world.subjects)
 
 
-async def test_a_cancellation_survives_a_death_at_every_step(new_shop: OpenShop, dialect: Dialect) -> None:
-    customers: list[str] = []
-
+@pytest.mark.fault("F4", "F30", "F36")
+async def test_a_delivery_that_was_not_stored_is_not_answered_and_comes_again(world: World) -> None:
     async def prepare(shop: Shop) -> str:
-        if not customers:
-            customers.append(await shop.customer())
-            await shop.card(customers[0], THREE_D_SECURE)
-        return (await shop.paid(await shop.order_of(customers[0]))).order_id
+        # The bank delivers again what was not answered.
+        world.clock.advance(hours=1)
+        charge, _ = await dropped_charge(shop, await world.order(shop))
+        return charge.id
 
-    async def cancel(shop: Shop, order_id: str) -> None:
-        with suppress(ChargeInProgress, OrderNotCancelable):
-            await shop.orders.cancel(SHOP, order_id, version=None)
+    await world.die_at_every_step("take webhooks", prepare, at_least=3)
 
-    survivor, orders, _ = await die_at_every_step(
-        new_shop, dialect, prepare=prepare, act=lambda order_id: lambda shop: cancel(shop, order_id)
-    )
-
-    for order_id in orders:
-        await cancel(survivor, order_id)
-        assert (await survivor.order_row(order_id)).state is OrderState.CANCELED
-        (charge,) = await survivor.charges_of(order_id)
-        assert charge.state is ChargeState.VOIDED
-    await survivor.check(settled=True)
+    async with world.awake() as shop:
+        await shop.deliver_webhooks()
+        await shop.run_jobs()
+        states = [row["state"] for row in await shop.rows("SELECT state FROM webhook_deliveries")]
+        sent = await shop.bank.run(lambda books: books.all("SELECT id FROM events"))
+    assert states == [DeliveryState.APPLIED] * len(sent)
 
 
-@pytest.mark.parametrize("fault", ["charge#1=lose_answer", "charge#1=error"])
-async def test_a_resolver_survives_a_death_at_every_step(new_shop: OpenShop, dialect: Dialect, fault: str) -> None:
-    customers: list[str] = []
-
+@pytest.mark.fault("F4", "F30", "F32")
+async def test_a_webhook_is_applied_once_whenever_the_one_who_applies_it_is_killed(world: World) -> None:
     async def prepare(shop: Shop) -> str:
-        if not customers:
-            customers.append(await shop.customer())
-            await shop.card(customers[0])
-        shop.misbehave("")
-        shop.misbehave(fault)
-        charge = await shop.paid(await shop.order_of(customers[0]))
-        assert charge.state is ChargeState.UNKNOWN
-        return (await shop.operation(charge.id)).id
+        charge, _ = await dropped_charge(shop, await world.order(shop))
+        # The operation's own job has its lease; the delivery's is due at once.
+        assert await shop.deliver_webhooks() > 0
+        return charge.id
 
-    survivor, operations, _ = await die_at_every_step(
-        new_shop, dialect, prepare=prepare, act=lambda operation_id: lambda shop: shop.resolver.resolve(operation_id)
-    )
+    await world.die_at_every_step("work", prepare, at_least=11)
 
-    assert len(survivor.bank.truth().charges) == len(operations)
-    assert {charge.captured for charge in survivor.bank.truth().charges} == {20_00}
-    await survivor.check(settled=True)
+    async with world.awake() as shop:
+        assert {(await shop.charge(charge_id)).state for charge_id in world.subjects} == {ChargeState.SUCCEEDED}
+        states = {row["state"] for row in await shop.rows("SELECT state FROM webhook_deliveries")}
+    assert states == {DeliveryState.APPLIED}
+
+
+@pytest.mark.fault("F2", "F3", "F4", "F22")
+async def test_a_confirmation_that_nobody_gives_expires_whenever_the_process_is_killed(world: World) -> None:
+    async def prepare(shop: Shop) -> str:
+        charge = await shop.paid(await world.order(shop, THREE_D_SECURE))
+        world.clock.advance(hours=2)
+        await shop.make_jobs_due()
+        return charge.id
+
+    await world.die_at_every_step("work", prepare, at_least=11)
+
+    async with world.awake() as shop:
+        assert {(await shop.charge(charge_id)).state for charge_id in world.subjects} == {ChargeState.EXPIRED}

@@ -1,6 +1,5 @@
 """Webhooks in: stored before they are believed, applied once, in any order, and never able to stop the others."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -19,7 +18,6 @@ from domain.services.webhooks import UnknownAccount
 from domain.webhooks import DeliveryState
 from tests.services.conftest import OpenShop
 from tests.services.dying import dropped_charge, dropped_refund
-from tests.services.mortality import Life, MortalStore
 from tests.services.shop import ACCOUNT, MovableClock, Shop, at_once, usd
 from tests.services.watching import Ask
 
@@ -108,29 +106,6 @@ async def test_the_same_event_is_stored_once(new_shop: OpenShop) -> None:
 
     assert sorted(stored) == [False] * 9 + [True]
     assert len(await shops[0].jobs(JobKind.APPLY_WEBHOOK)) == 1
-
-
-@pytest.mark.fault("F36")
-async def test_what_could_not_be_stored_is_not_answered_as_if_it_were(new_shop: OpenShop) -> None:
-    """At every step of the commit; the bank delivers again, and then it is applied."""
-    charge, _ = await dropped_charge(new_shop(), await new_shop().order())
-    for last in range(1, 20):
-        life = Life(last)
-        mortal = new_shop(wrap_store=lambda store, life=life: MortalStore(store, life))
-        try:
-            await receive(mortal, event(key=f"fev_{last}"))
-        except asyncio.CancelledError:
-            assert life.is_over
-            continue
-        break
-    else:
-        raise AssertionError("it was never stored")
-
-    assert last > 3
-    shop = new_shop()
-    await shop.deliver_webhooks()
-    await shop.run_jobs()
-    assert (await shop.charge(charge.id)).state is ChargeState.SUCCEEDED
 
 
 # --- applying -------------------------------------------------------------------------------------------------------
