@@ -72,6 +72,7 @@ from domain.services.teller import Teller
 from domain.services.voids import VoidService
 from domain.services.webhooks import WebhookService
 from domain.store import Store
+from persistence.alone import alone_on
 from persistence.database import Database, DatabaseUnavailable
 from persistence.failures import is_transient
 from persistence.feed import TortoiseEventLog
@@ -584,13 +585,13 @@ cli.add_typer(keys, name="keys")
 @cli.command("serve")
 def serve_command() -> None:
     """Run the gateway, with its worker unless PAYDESK_WORKER=false."""
-    _run(serve)
+    _run(_alone(serve))
 
 
 @cli.command("worker")
 def worker_command() -> None:
-    """Do the jobs alone, without the API; as many processes as wanted on PostgreSQL."""
-    _run(work)
+    """Do the jobs alone, without the API. On PostgreSQL as many as wanted; on SQLite, see PAYDESK_SQLITE_SHARED."""
+    _run(_alone(work))
 
 
 @cli.command("migrate")
@@ -815,6 +816,16 @@ async def _api_keys(settings: Settings) -> AsyncIterator[ApiKeyService]:
             raise SettingsWrong(missing)
         clock = SystemClock()
         yield ApiKeyService(store=AuditedStore(TortoiseStore(database), clock=clock), clock=clock)
+
+
+def _alone(command: Callable[[Settings], Awaitable[None]]) -> Callable[[Settings], Awaitable[None]]:
+    """Of those that go on for long. The others may run beside them, and beside one another."""
+
+    async def alone(settings: Settings) -> None:
+        with alone_on(settings.database_url, shared=settings.sqlite_shared):
+            await command(settings)
+
+    return alone
 
 
 def _run(command: Callable[[Settings], Awaitable[None]]) -> None:

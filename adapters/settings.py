@@ -77,6 +77,11 @@ class Settings(BaseSettings):
         description="`sqlite://file`, `postgres://…` or `postgresql://…`. May hold a password and never prints.",
         repr=False,
     )
+    sqlite_shared: bool = Field(
+        False,
+        description="Whether several `paydesk serve` and `paydesk worker` may use one SQLite file; each of them has to "
+        "be told. Without it, one has the file for itself, and a second does not start. Of no meaning on PostgreSQL.",
+    )
 
     # --- who may ask ------------------------------------------------------------------------------------------------
 

@@ -61,7 +61,7 @@ class SqliteEngine:
         self._closed = False
 
     async def open(self) -> None:
-        _create_file(self.address.path)
+        create_file(self.address.path)
         await finish(self._fill(self._writer))
 
     async def close(self) -> None:
@@ -241,7 +241,8 @@ class _Slot:
             await _close_quietly(connection)
 
 
-def _create_file(path: Path) -> None:
+def create_file(path: Path) -> None:
+    """The database's, empty, unless it is there."""
     if path.is_dir():
         raise DatabaseUnavailable(f"the database file {path} is a folder")
     try:

@@ -66,7 +66,9 @@ def test_migrating_again_changes_nothing(sandbox: Process, tmp_path: Path) -> No
 def test_two_gateways_that_start_at_once_migrate_once(
     dialect: Dialect, new_database_url: NewDatabaseUrl, tmp_path: Path
 ) -> None:
-    chosen = settings(new_database_url(dialect, migrated=False), tmp_path, environment="development")
+    chosen = settings(
+        new_database_url(dialect, migrated=False), tmp_path, environment="development", sqlite_shared="true"
+    )
     with ExitStack() as both:
         gateways = []
         for port in (free_port(), free_port()):

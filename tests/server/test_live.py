@@ -31,7 +31,7 @@ async def update(client: SocketClient) -> Json:
 
 async def test_what_a_worker_does_reaches_clients_of_other_gateways(database_url: str, tmp_path: Path) -> None:
     """An order expires in the worker, a process of its own; one client has a socket, the other an event stream."""
-    chosen = settings(database_url, tmp_path, worker="false")
+    chosen = settings(database_url, tmp_path, worker="false", sqlite_shared="true")
     with serving(chosen, tmp_path) as asked, serving(chosen, tmp_path) as followed:
         async with Api(asked.address) as api:
             customer_id = await api.customer("Ada")
@@ -57,7 +57,7 @@ async def test_what_a_worker_does_reaches_clients_of_other_gateways(database_url
 
 async def test_a_client_goes_on_at_another_gateway_without_a_gap_or_a_repeat(database_url: str, tmp_path: Path) -> None:
     """Its gateway is killed twice, while another goes on working."""
-    chosen = settings(database_url, tmp_path, worker="false")
+    chosen = settings(database_url, tmp_path, worker="false", sqlite_shared="true")
     with ExitStack() as running:
         asked = running.enter_context(serving(chosen, tmp_path))
         async with Api(asked.address) as api:
