@@ -29,6 +29,10 @@ _NOW: Final = {
     Dialect.SQLITE: "(strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z')",
 }
 
+# While a newer version runs beside this one there may be jobs that only it knows: they are left to it. To claim one and
+# then not to know its name would hold up whatever was claimed with it, until the leases end, and then again.
+_KNOWN: Final = "kind IN ('" + "', '".join(JobKind) + "')"
+
 # A condition on it can use an index: unlike clock_timestamp() it stays the same for all rows of a statement.
 _STATEMENT_NOW: Final = {**_NOW, Dialect.POSTGRES: "statement_timestamp()"}
 
@@ -114,7 +118,8 @@ class TortoiseJobQueue:
 
 
 _ANY_DUE: Final = {
-    dialect: f"SELECT 1 AS due FROM jobs WHERE dead_at IS NULL AND run_at <= {_STATEMENT_NOW[dialect]} LIMIT 1"
+    dialect: "SELECT 1 AS due FROM jobs"
+    f" WHERE dead_at IS NULL AND run_at <= {_STATEMENT_NOW[dialect]} AND {_KNOWN} LIMIT 1"
     for dialect in Dialect
 }
 
@@ -123,7 +128,7 @@ _CLAIM: Final = {
     Dialect.POSTGRES: f"""
         WITH due AS MATERIALIZED (
             SELECT id FROM jobs
-            WHERE dead_at IS NULL AND run_at <= {_STATEMENT_NOW[Dialect.POSTGRES]}
+            WHERE dead_at IS NULL AND run_at <= {_STATEMENT_NOW[Dialect.POSTGRES]} AND {_KNOWN}
             ORDER BY run_at LIMIT $1
             FOR UPDATE SKIP LOCKED
         )
@@ -136,7 +141,7 @@ _CLAIM: Final = {
         UPDATE jobs SET claim = $2, tries = tries + 1, run_at = {_in_seconds("$3", Dialect.SQLITE)}
         WHERE id IN (
             SELECT id FROM jobs
-            WHERE dead_at IS NULL AND run_at <= {_STATEMENT_NOW[Dialect.SQLITE]}
+            WHERE dead_at IS NULL AND run_at <= {_STATEMENT_NOW[Dialect.SQLITE]} AND {_KNOWN}
             ORDER BY run_at LIMIT $1
         )
         RETURNING id, kind, subject_id, tries, claim

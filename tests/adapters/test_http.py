@@ -180,6 +180,7 @@ async def test_whoever_hangs_up_while_sending_has_said_nothing(running: Gateway)
     assert await running.worker.run_due() == 0
 
 
+@pytest.mark.fault("F36")
 async def test_a_webhook_that_cannot_be_stored_has_to_come_again(
     webhooks: httpx.AsyncClient, running: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:

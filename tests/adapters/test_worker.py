@@ -117,6 +117,7 @@ async def test_a_job_whose_work_is_not_over_comes_back_and_has_not_failed(databa
 # --- what fails -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F37")
 async def test_a_job_that_fails_is_tried_later_and_holds_up_no_other(
     database: Database, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -134,6 +135,7 @@ async def test_a_job_that_fails_is_tried_later_and_holds_up_no_other(
     assert f"job {KIND} of whd_bad failed (try 1)" in caplog.messages
 
 
+@pytest.mark.fault("F37")
 async def test_what_fails_too_often_is_put_aside_for_a_person(database: Database, log: Log) -> None:
     async def run(_job: Job) -> Again | None:
         raise LookupError("never there")
@@ -250,6 +252,7 @@ async def test_what_becomes_due_is_begun_without_being_told(database: Database) 
             await done.wait()
 
 
+@pytest.mark.fault("F46")
 async def test_a_worker_that_is_told_to_stop_finishes_what_it_has_and_begins_nothing(database: Database) -> None:
     # With both hands full, so that it is not asking for more at the very moment of the stop.
     at_once = [f"whd_{number}" for number in range(JOBS_AT_ONCE)]

@@ -68,6 +68,7 @@ async def test_a_job_is_one_worker_s_for_the_time_of_its_lease(desk: Desk) -> No
     assert desk.done == ["a"]
 
 
+@pytest.mark.fault("F6")
 async def test_a_job_whose_worker_died_is_done_by_another(desk: Desk) -> None:
     await desk.schedule("a")
     dying = asyncio.create_task(desk.worker(desk.do_slowly).run_due())
@@ -83,6 +84,7 @@ async def test_a_job_whose_worker_died_is_done_by_another(desk: Desk) -> None:
     assert (desk.done, await desk.rows()) == (["a"], [])
 
 
+@pytest.mark.fault("F47")
 async def test_a_worker_whose_lease_has_passed_ends_nothing(desk: Desk) -> None:
     """It slept; another took the job, and its failure put it back. The sleeper's success must not remove it."""
     await desk.schedule("a")

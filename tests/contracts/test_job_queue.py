@@ -71,6 +71,7 @@ async def test_a_job_comes_with_its_commit_only(store: Store, queue: JobQueue) -
     assert await claim(queue) == []
 
 
+@pytest.mark.fault("F47")
 async def test_a_transaction_that_had_to_wait_gives_a_full_lease(store: Store, queue: JobQueue) -> None:
     async with store.transaction() as tx:
         await tx.facts.get("anything")
@@ -194,3 +195,17 @@ async def test_a_buried_job_rests_until_it_is_scheduled_anew(store: Store, queue
     await schedule(store, "op_1")
 
     assert (await claim_one(queue)).tries == 1
+
+
+@pytest.mark.fault("F48")
+async def test_a_job_of_a_newer_version_is_left_to_it(store: Store, queue: JobQueue, database: Database) -> None:
+    """And holds up none of those that are known, however long it has been due."""
+    await schedule(store, "op_1", "op_2")
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE jobs SET kind = 'SEND_INVOICE' WHERE subject_id = 'op_1'")
+
+    assert [job.subject_id for job in await claim(queue)] == ["op_2"]
+    assert await claim(queue) == []
+    async with database.reader() as connection:
+        (left,) = await connection.fetch_all("SELECT * FROM jobs WHERE kind = 'SEND_INVOICE'")
+    assert (left["tries"], left["claim"]) == (0, None)

@@ -284,6 +284,7 @@ async def test_an_account_of_a_customer_is_kept_once(store: Store) -> None:
         assert await tx.accounts.find(customer.id, "stripe") == replace(first, account="stripe")
 
 
+@pytest.mark.fault("F30")
 async def test_a_webhook_is_stored_once(store: Store) -> None:
     delivery = a_delivery()
     again = replace(delivery, id=new_id(IdPrefix.WEBHOOK_DELIVERY), payload={})
@@ -572,6 +573,7 @@ async def test_an_exception_undoes_the_whole_transaction(store: Store) -> None:
         assert await tx.customers.get(customer.id) is None
 
 
+@pytest.mark.fault("F45")
 async def test_a_cancellation_undoes_the_whole_transaction(store: Store) -> None:
     customer, inserted = a_customer(), asyncio.Event()
 
@@ -591,6 +593,7 @@ async def test_a_cancellation_undoes_the_whole_transaction(store: Store) -> None
         assert await tx.customers.get(customer.id) is None
 
 
+@pytest.mark.fault("F44")
 async def test_after_a_failure_the_transaction_is_over(store: Store) -> None:
     first, customer = a_customer(), a_customer()
     async with store.transaction() as tx:
@@ -681,6 +684,7 @@ async def test_a_locked_order_has_the_lines_that_the_last_writer_left(store: Sto
     assert (len(found.lines), found.total, found.version) == (13, usd(32_00), 13)
 
 
+@pytest.mark.fault("F24")
 async def test_of_charges_made_at_once_one_lives(store: Store, rival: Store) -> None:
     order, method = await a_stored_order(store)
     charges = [a_charge(order, method, state=ChargeState.PENDING) for _ in range(10)]
@@ -757,6 +761,7 @@ async def test_a_key_that_is_released_may_be_used_again(store: Store) -> None:
         assert await tx.keys.claim(a_request("b"), "chg_3", now=NOW) is not None
 
 
+@pytest.mark.fault("F62")
 async def test_old_keys_are_forgotten(store: Store) -> None:
     async with store.transaction() as tx:
         await tx.keys.claim(a_request("old"), "chg_1", now=NOW)
@@ -766,6 +771,7 @@ async def test_old_keys_are_forgotten(store: Store) -> None:
         assert await tx.keys.find(a_request("new")) is not None
 
 
+@pytest.mark.fault("F62")
 async def test_the_key_of_a_request_without_an_end_outlives_all_others(store: Store) -> None:
     """A retry that comes late must still find it: without the key the money would move a second time."""
     charge = await a_stored_charge(store, state=ChargeState.UNKNOWN)

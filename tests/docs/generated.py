@@ -36,7 +36,7 @@ from persistence.erasure import DECISIONS, OF_NO_CUSTOMER, Decision, Erased, Kep
 from schema.http.live import LiveLimits
 from schema.limits import Limits
 from schema.root import build_schema
-from tests.docs import reference
+from tests.docs import faults, reference
 from tests.docs.pages import DOCS, name_of, pages
 from tests.docs.remedies import REMEDIES
 
@@ -403,6 +403,7 @@ _PARTS: dict[str, Callable[[], str]] = {
     "live limits": lambda: _limits(LiveLimits),
     "commands": _commands,
     "erasure": _erasure,
+    "faults": faults.chapters,
 }
 
 

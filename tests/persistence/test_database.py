@@ -118,6 +118,7 @@ async def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
     await database.close()
 
 
+@pytest.mark.fault("F43")
 async def test_sqlite_keeps_what_it_confirmed(tmp_path: Path) -> None:
     database = await Database.open(f"sqlite://{tmp_path / 'paydesk.sqlite3'}", app=SAMPLE)
 

@@ -128,6 +128,7 @@ OTHER_BILLING_TABLES = (
 )
 
 
+@pytest.mark.fault("F62")
 async def test_a_billing_record_is_never_deleted(shop: Shop) -> None:
     deletes = (f"DELETE FROM {table}" for table in OTHER_BILLING_TABLES)
     assert await shop.taken(*deletes, words="are never deleted") == []
@@ -148,6 +149,7 @@ async def test_truncate_is_no_way_around(shop: Shop) -> None:
 # --- one at most ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F24")
 async def test_an_order_has_one_live_charge(shop: Shop) -> None:
     rival = replace(shop.charge, id="chg_2", charge_ref=None)
     for state in (ChargeState.PENDING, ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED, ChargeState.UNKNOWN):
@@ -158,6 +160,7 @@ async def test_an_order_has_one_live_charge(shop: Shop) -> None:
     assert await shop.insert("charges", charge_to_row(rival)) == 1
 
 
+@pytest.mark.fault("F28")
 async def test_a_charge_has_one_unfinished_operation(shop: Shop) -> None:
     rival = operation_to_row(an_operation(shop.charge))
     with pytest.raises(IntegrityError):

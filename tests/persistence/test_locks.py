@@ -50,6 +50,7 @@ async def test_a_locked_row_is_waited_for(database: Database) -> None:
     assert got_it.is_set()
 
 
+@pytest.mark.fault("F40")
 async def test_a_transaction_that_lost_a_deadlock_is_run_again(database: Database) -> None:
     store = TortoiseStore(database)
     first, second = await a_stored_charge(store), await a_stored_charge(store)

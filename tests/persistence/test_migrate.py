@@ -72,6 +72,7 @@ async def test_replicas_may_migrate_at_once(dialect: Dialect, new_database_url: 
         await replica.close()
 
 
+@pytest.mark.fault("F48")
 async def test_a_later_version_changes_tables_that_hold_rows(sample_url: str) -> None:
     first = await Database.open(sample_url, app=SAMPLE)
     await add_boxes(first, "box", "other")
@@ -118,6 +119,7 @@ async def test_a_failed_migration_leaves_nothing_behind(sample_url: str) -> None
     await later.close()
 
 
+@pytest.mark.fault("F48")
 async def test_a_program_older_than_its_database_says_so(sample: Database) -> None:
     await change(
         sample,

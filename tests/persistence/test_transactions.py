@@ -58,6 +58,7 @@ async def test_an_exception_rolls_back(sample: Database) -> None:
     assert sample.idle
 
 
+@pytest.mark.fault("F44")
 async def test_a_savepoint_undoes_what_failed_inside_it_and_no_more(sample: Database) -> None:
     async with sample.transaction() as connection:
         await insert_box(connection, "first")
@@ -76,6 +77,7 @@ async def test_a_savepoint_undoes_what_failed_inside_it_and_no_more(sample: Data
     assert await names_of_boxes(sample) == ["fifth", "first"]
 
 
+@pytest.mark.fault("F41")
 async def test_concurrent_read_modify_writes_lose_nothing(sample_url: str) -> None:
     """Two databases on one URL stand for two processes."""
     processes = [await Database.open(sample_url, app=SAMPLE) for _ in range(2)]
@@ -94,6 +96,7 @@ async def test_concurrent_read_modify_writes_lose_nothing(sample_url: str) -> No
         await process.close()
 
 
+@pytest.mark.fault("F40")
 async def test_rivals_that_lock_in_opposite_order_both_get_through(sample: Database) -> None:
     await add_boxes(sample, "left", "right")
     attempts: list[str] = []
@@ -116,6 +119,7 @@ async def test_rivals_that_lock_in_opposite_order_both_get_through(sample: Datab
     assert len(attempts) == (3 if sample.dialect is Dialect.POSTGRES else 2)
 
 
+@pytest.mark.fault("F40")
 async def test_run_gives_up_after_five_attempts(sample: Database) -> None:
     attempts = 0
 
@@ -281,6 +285,7 @@ class TestTheOutcomeOfACommit:
         assert await change(sample, "DELETE FROM sample_labels") == 0
         assert sample.idle
 
+    @pytest.mark.fault("F44")
     async def test_an_error_that_was_swallowed_is_not_taken_for_a_commit(
         self, new_database_url: NewDatabaseUrl
     ) -> None:
@@ -299,6 +304,7 @@ class TestTheOutcomeOfACommit:
         assert await names_of_boxes(database) == []
         await database.close()
 
+    @pytest.mark.fault("F38")
     async def test_a_connection_that_breaks_during_commit_leaves_the_outcome_unknown(
         self, new_database_url: NewDatabaseUrl
     ) -> None:
@@ -373,6 +379,7 @@ class TestTheOutcomeOfACommit:
         assert not is_transient(error)
 
 
+@pytest.mark.fault("F38")
 async def test_a_restarted_server_costs_no_transaction(new_database_url: NewDatabaseUrl) -> None:
     """Every connection of the pool is dead then, and the first statement finds out."""
     url = new_database_url(Dialect.POSTGRES, app=SAMPLE)
@@ -386,6 +393,7 @@ async def test_a_restarted_server_costs_no_transaction(new_database_url: NewData
     await database.close()
 
 
+@pytest.mark.fault("F38")
 async def test_last_words_of_a_server_cost_no_transaction(new_database_url: NewDatabaseUrl) -> None:
     """Its error is there and the end of the stream is not: such a connection looks well and takes no statement."""
     url = new_database_url(Dialect.POSTGRES, app=SAMPLE)

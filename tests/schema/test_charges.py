@@ -7,7 +7,7 @@ import pytest
 
 from adapters.fake.cards import CARDS
 from domain.declines import DECLINES, DeclineCode
-from tests.schema.gateway import CHALLENGED, DECLINED, Shop, by_hand, money, new_key
+from tests.schema.gateway import ADMIN, CHALLENGED, DECLINED, Shop, by_hand, money, new_key
 
 CHARGE = (
     "charge { id state amount { minorUnits currency } authorized { minorUnits } captured { minorUnits } "
@@ -57,6 +57,7 @@ async def test_an_open_order_is_placed_charged_and_complete(shop_on_both: Shop) 
     assert data["charge"] == {"state": "SUCCEEDED", "captured": {"minorUnits": 20_00}}
 
 
+@pytest.mark.fault("F58")
 @pytest.mark.parametrize(("currency", "minor_units"), [("JPY", 500), ("KWD", 1_234), ("CLP", 7), ("EUR", 1)])
 async def test_money_is_charged_in_its_own_smallest_unit(shop: Shop, currency: str, minor_units: int) -> None:
     _, charge_id = await shop.paid(await shop.buyer(), minor_units, currency)
@@ -65,6 +66,7 @@ async def test_money_is_charged_in_its_own_smallest_unit(shop: Shop, currency: s
     assert (taken.charge_id, taken.captured, taken.currency) == (charge_id, minor_units, currency)
 
 
+@pytest.mark.fault("F58")
 async def test_the_largest_amount_is_charged_exactly(shop: Shop) -> None:
     largest = 2**53 - 1
     order_id = await shop.order(await shop.buyer(), largest, "USD")
@@ -308,6 +310,7 @@ class TestConfirmation:
 
 
 class TestTroubleOnTheWay:
+    @pytest.mark.fault("F15")
     async def test_a_request_that_never_left_has_failed_and_frees_its_key(self, shop_on_both: Shop) -> None:
         shop = shop_on_both
         order_id = await shop.order(await shop.buyer())
@@ -323,6 +326,7 @@ class TestTroubleOnTheWay:
         assert again["id"] != failed["id"]
         assert len(shop.bank.charges) == 1
 
+    @pytest.mark.fault("F7")
     @pytest.mark.parametrize("fault", ["lose_answer", "reset", "error_after", "html", "truncate", "empty"])
     async def test_a_lost_answer_is_unknown_and_nothing_is_sent_twice(self, shop: Shop, fault: str) -> None:
         order_id = await shop.order(await shop.buyer())
@@ -343,6 +347,7 @@ class TestTroubleOnTheWay:
 
 
 class TestIdempotency:
+    @pytest.mark.fault("F23")
     async def test_the_same_request_ten_times_at_once_is_one_charge(self, shop_on_both: Shop) -> None:
         shop = shop_on_both
         order_id = await shop.order(await shop.buyer())
@@ -354,6 +359,7 @@ class TestIdempotency:
         assert [payload["userErrors"] for payload in payloads] == [[]] * 10
         assert len(shop.bank.charges) == 1
 
+    @pytest.mark.fault("F24")
     async def test_ten_keys_at_once_are_one_charge_and_nine_refusals(self, shop_on_both: Shop) -> None:
         shop = shop_on_both
         order_id = await shop.order(await shop.buyer())
@@ -370,6 +376,22 @@ class TestIdempotency:
         assert set(codes) <= {"CHARGE_IN_PROGRESS", "ORDER_ALREADY_PAID"}
         assert len(shop.bank.charges) == 1
 
+    @pytest.mark.fault("F25")
+    async def test_a_hundred_charges_in_one_document_are_refused_before_the_first(self, shop: Shop) -> None:
+        order_id = await shop.order(await shop.buyer())
+        fields = " ".join(
+            f'a{number}: orderCharge(input: {{orderId: "{order_id}", idempotencyKey: "{new_key()}"}}) {{ __typename }}'
+            for number in range(100)
+        )
+
+        answer = (await shop.send(f"mutation {{ {fields} }}", as_=ADMIN)).json()
+
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["TOO_MANY_ALIASES"]
+        assert "data" not in answer
+        assert shop.bank.charges == ()
+        assert await shop.count("charges") == 0
+
+    @pytest.mark.fault("F17")
     async def test_a_key_belongs_to_one_input(self, shop: Shop) -> None:
         customer_id = await shop.buyer()
         order_id, other_id = await shop.order(customer_id), await shop.order(customer_id)

@@ -115,6 +115,7 @@ async def answered_within(seconds: float, send: Callable[[], Awaitable[httpx.Res
     raise AssertionError(f"took {took} s each time")
 
 
+@pytest.mark.fault("F25", "F59")
 @pytest.mark.parametrize("abuse", ABUSES)
 async def test_abuse_is_refused_at_once_and_by_name(ask: Ask, abuse: str) -> None:
     query, expected = ABUSES[abuse]
@@ -157,6 +158,7 @@ async def test_what_is_merely_large_is_served(ask: Ask, query: str) -> None:
     assert response.status_code == 200
 
 
+@pytest.mark.fault("F59")
 async def test_the_largest_valid_document_does_not_hold_up_the_others(ask: Ask) -> None:
     leaves = "id name sails { area }"
     selection = "{ " + leaves + " twin { " * 10 + leaves + " }" * 10 + " }"
@@ -266,6 +268,7 @@ class TestDocuments:
             assert documents.prepare("{ hello }") is first
 
 
+@pytest.mark.fault("F59")
 async def test_a_server_in_the_wild_refuses_10_mb_and_knows_294(served: str) -> None:
     body = b'{"query": "{ hello(name: \\"' + b"x" * 10_000_000 + b'\\") }"}'
     async with httpx.AsyncClient(base_url=served, timeout=20) as client:

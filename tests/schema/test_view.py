@@ -186,6 +186,7 @@ class TestMethods:
 
 
 class TestBodies:
+    @pytest.mark.fault("F59")
     @pytest.mark.parametrize(
         "content",
         [
@@ -257,6 +258,7 @@ class TestBodies:
         response = await client.post("/graphql", json=HELLO | {"id": 7, "operationName": ""})
         assert response.json()["data"] == {"hello": "hello world"}
 
+    @pytest.mark.fault("F59")
     async def test_a_body_over_the_limit_gets_413_before_anything_parses(self, client: httpx.AsyncClient) -> None:
         started = time.perf_counter()
         response = await post(client, b'{"query": "{ hello(name: \\"' + b"[" * 10_000_000 + b'\\") }"}')
@@ -290,6 +292,7 @@ class TestBodies:
         assert response.status_code == 422
         assert codes(response) == ["TOO_MANY_VALUES"]
 
+    @pytest.mark.fault("F59")
     @pytest.mark.parametrize(
         ("query", "variables"),
         [

@@ -73,6 +73,7 @@ async def test_another_subprotocol_is_refused(subprotocols: tuple[str, ...]) -> 
         assert (code, "graphql-transport-ws" in reason) == (4406, True)
 
 
+@pytest.mark.fault("F61")
 async def test_a_client_has_to_begin_soon() -> None:
     async with toy(init_seconds=0.2) as toys, toys.open() as client:
         assert await client.closed() == (4408, "Connection initialisation timeout")
@@ -84,6 +85,7 @@ async def test_a_client_begins_once() -> None:
         assert await client.closed() == (4429, "Too many initialisation requests")
 
 
+@pytest.mark.fault("F61")
 async def test_nothing_runs_before_the_beginning() -> None:
     async with toy() as toys, toys.open() as client:
         await client.subscribe("1", "{ hello }")
@@ -345,6 +347,7 @@ async def test_a_mutation_whose_client_left_runs_to_its_end() -> None:
     assert sorted(launched) == ["a", "b"]
 
 
+@pytest.mark.fault("F61")
 async def test_a_socket_has_so_many_operations_at_once_and_no_more() -> None:
     async with toy(operations=3) as toys, connected(toys.address, GOOD) as client:
         for number in range(4):
@@ -355,6 +358,7 @@ async def test_a_socket_has_so_many_operations_at_once_and_no_more() -> None:
         assert await client.data("5") == {"hello": "hello world"}
 
 
+@pytest.mark.fault("F61")
 async def test_a_socket_begins_so_many_operations_a_second() -> None:
     async with toy(operations_at_first=5, operations_per_second=1) as toys, connected(toys.address, GOOD) as client:
         refused = 0

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from persistence.database import Database
 from persistence.sql import Dialect
 from tests.server.api import Api, eventually, mutation, new_key
@@ -18,6 +20,7 @@ SOON_SECONDS = 5.0
 """Many times what the answers take; a wedged database gives none at all."""
 
 
+@pytest.mark.fault("F45")
 async def test_a_hundred_aborted_requests_wedge_nothing(dialect: Dialect, database_url: str, tmp_path: Path) -> None:
     url = database_url + ("?pool_size=3" if dialect is Dialect.POSTGRES else "?readers=2")
     with serving(settings(url, tmp_path), tmp_path) as gateway:
@@ -89,6 +92,7 @@ async def open_transactions(database: Database) -> list[str]:
 # --- told to stop ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F46")
 async def test_a_gateway_that_is_told_to_stop_ends_its_payments_first(database_url: str, tmp_path: Path) -> None:
     """The one whose client waits for the answer, and the one that was answered with PENDING."""
     script = "charge#1=slow:3; charge#2=slow:1"

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from persistence.sql import Dialect
 from server import application
 from tests.schema.gateway import ADMIN, Shop, open_shop, settings_for
@@ -19,6 +21,7 @@ AT_ONCE = 8
 FOLLOW = "subscription { events { event { id kind subjectIds } cursor } }"
 
 
+@pytest.mark.fault("F45", "F61")
 async def test_500_aborted_sockets_and_streams_leave_nothing_behind(
     dialect: Dialect, database_url: str, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.server.api import PATIENCE_SECONDS, Api, Json, codes, new_key
 from tests.server.processes import Process, fake_bank, serving, settings
@@ -17,6 +18,7 @@ CAPTURED = "charge { id state captured { minorUnits } captureRequested { minorUn
 PART = {"minorUnits": 12_50, "currency": "USD"}
 
 
+@pytest.mark.fault("F3", "F4")
 async def test_a_killed_gateway_captures_once(database_url: str, tmp_path: Path) -> None:
     """Killed with -9 between the bank's work and our commit, and before the request has reached the bank."""
     bank_settings = settings(

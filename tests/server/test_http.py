@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 import httpx
+import pytest
 
 from adapters.fake.webhooks import SIGNATURE_HEADER, sign
 from domain.ids import IdPrefix, new_id
@@ -85,6 +86,7 @@ async def logged(gateway: Process, request_id: str) -> list[dict[str, Any]]:
 # --- webhooks -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F35")
 async def test_what_is_no_webhook_of_the_provider_is_refused(sandbox: Process) -> None:
     event = event_about("charge", "ch_of_somebody_else")
     async with httpx.AsyncClient(base_url=sandbox.address, trust_env=False) as client:
@@ -105,6 +107,7 @@ async def test_what_is_no_webhook_of_the_provider_is_refused(sandbox: Process) -
         assert (await client.get("/webhooks/fake")).status_code == 405
 
 
+@pytest.mark.fault("F30")
 async def test_a_webhook_is_taken_once(sandbox: Process) -> None:
     event = event_about("charge", "ch_of_somebody_else")
     async with httpx.AsyncClient(base_url=sandbox.address, trust_env=False) as client:

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import httpx
+import pytest
 
 from adapters.fake.truth import Truth
 from tests.server.api import PATIENCE_SECONDS, Api, Json, codes, new_key
@@ -20,6 +21,7 @@ TIMEOUT_SECONDS = 2.0
 # --- in one life of the gateway -------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F5", "F17", "F23", "F24")
 async def test_the_same_request_again_is_answered_with_the_same_charge(database_url: str, tmp_path: Path) -> None:
     with serving(settings(database_url, tmp_path), tmp_path) as gateway:
         async with Api(gateway.address) as api:
@@ -63,6 +65,7 @@ async def ten_at_once_with_ten_keys(api: Api) -> None:
 # --- in two lives ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F3", "F4", "F5")
 async def test_a_killed_gateway_takes_the_money_once(database_url: str, tmp_path: Path) -> None:
     """Killed with -9 between the bank's work and our commit, and before the request has reached the bank."""
     bank_settings = settings(

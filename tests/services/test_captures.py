@@ -262,6 +262,7 @@ async def test_of_two_captures_at_once_one_takes_the_money(shop: Shop) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F28")
 async def test_a_capture_and_a_void_at_once_leave_one_truth(shop: Shop) -> None:
     for _ in range(5):
         charge = await shop.authorized(20_00)
@@ -306,6 +307,7 @@ async def test_a_cancelled_order_releases_what_is_held(shop: Shop) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F28")
 async def test_an_order_whose_money_was_captured_meanwhile_is_not_cancelled(shop: Shop) -> None:
     """F28: somebody captured it at the provider itself; the money is booked."""
     charge = await shop.authorized(20_00)
@@ -590,6 +592,7 @@ async def test_a_capture_that_reaches_the_bank_too_late_has_taken_nothing(shop: 
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F28")
 async def test_a_capture_just_before_the_end_wins_over_the_expiry(shop: Shop, clock: MovableClock) -> None:
     charge = await shop.authorized(20_00)
     clock.advance(days=6, hours=23)
@@ -607,6 +610,7 @@ async def test_a_capture_just_before_the_end_wins_over_the_expiry(shop: Shop, cl
 # --- lost answers -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F7", "F8", "F9", "F12", "F14")
 @pytest.mark.parametrize("fault", ["lose_answer", "reset", "hang", "error_after", "html", "truncate", "empty"])
 async def test_a_capture_whose_answer_is_lost_is_found(shop: Shop, fault: str) -> None:
     """F7, F8, F9, F12, F14: taken once; until it is known the client sees what is being done."""
@@ -625,6 +629,7 @@ async def test_a_capture_whose_answer_is_lost_is_found(shop: Shop, fault: str) -
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F12", "F13")
 @pytest.mark.parametrize("fault", ["error", "rate_limit"])
 async def test_a_capture_that_was_not_taken_up_is_sent_again(shop: Shop, fault: str) -> None:
     charge = await shop.authorized(20_00)
@@ -639,6 +644,7 @@ async def test_a_capture_that_was_not_taken_up_is_sent_again(shop: Shop, fault: 
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F2", "F4")
 @pytest.mark.parametrize("die", [die_before, die_after])
 async def test_a_process_that_dies_while_it_captures_leaves_it_to_the_resolver(shop: Shop, die: Any) -> None:
     charge = await shop.authorized(20_00)
@@ -703,6 +709,7 @@ async def test_a_capture_of_what_the_bank_released_shows_what_became_of_it(shop:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F21")
 async def test_another_amount_than_was_asked_for_is_booked_and_looked_at(shop: Shop) -> None:
     """F21."""
     charge = await shop.authorized(20_00)

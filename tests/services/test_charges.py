@@ -52,6 +52,7 @@ async def test_an_order_is_paid_with_everything_that_follows(shop: Shop) -> None
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F2")
 async def test_the_bank_is_asked_after_the_commit_and_outside_of_any_transaction(
     shop: Shop, other_database: Database
 ) -> None:
@@ -133,6 +134,7 @@ async def test_a_declined_order_can_be_paid_again(shop: Shop, token: str, code: 
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F15")
 async def test_nothing_is_charged_later_when_the_bank_cannot_be_reached(shop: Shop) -> None:
     order_id = await shop.order()
     shop.misbehave("charge#1=refuse")
@@ -163,6 +165,7 @@ async def test_a_refused_charge_has_failed_and_keeps_its_key(shop: Shop) -> None
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F7", "F8", "F9", "F12", "F14")
 @pytest.mark.parametrize("fault", ["lose_answer", "reset", "error_after", "html", "truncate", "empty", "hang"])
 async def test_a_lost_answer_is_unknown_until_it_is_looked_up(shop: Shop, fault: str) -> None:
     """F7, F8, F9, F12, F14."""
@@ -184,6 +187,7 @@ async def test_a_lost_answer_is_unknown_until_it_is_looked_up(shop: Shop, fault:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F12", "F13")
 @pytest.mark.parametrize("fault", ["error", "rate_limit"])
 async def test_an_error_without_effect_is_unknown_and_the_same_request_is_sent_again(shop: Shop, fault: str) -> None:
     """F12, F13."""
@@ -214,6 +218,7 @@ async def test_an_adapter_that_raises_leaves_the_outcome_unknown(shop: Shop) -> 
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F9")
 async def test_a_late_answer_is_pending_and_settles_without_its_client(new_shop: OpenShop) -> None:
     shop = new_shop(answer_within_seconds=0.02)
     order_id = await shop.order()
@@ -234,6 +239,7 @@ async def test_a_late_answer_is_pending_and_settles_without_its_client(new_shop:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F45")
 async def test_money_settles_when_the_client_hangs_up(shop: Shop) -> None:
     """F45: the request is cancelled while the bank works."""
     order_id = await shop.order()
@@ -260,6 +266,7 @@ async def test_money_settles_when_the_client_hangs_up(shop: Shop) -> None:
 # --- several at once ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F23")
 async def test_one_key_ten_times_at_once_is_one_charge(shop: Shop) -> None:
     """F23: each repeat gets the same charge."""
     order_id = await shop.order()
@@ -271,6 +278,7 @@ async def test_one_key_ten_times_at_once_is_one_charge(shop: Shop) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F24")
 async def test_ten_keys_at_once_are_one_charge_and_burn_no_key(shop: Shop) -> None:
     """F24: the others are told, and their keys are free."""
     order_id = await shop.order(token="tok_chargeDeclined")
@@ -286,6 +294,7 @@ async def test_ten_keys_at_once_are_one_charge_and_burn_no_key(shop: Shop) -> No
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F24")
 async def test_two_keys_while_a_charge_is_under_way(shop: Shop) -> None:
     order_id = await shop.order()
     asked, may_answer = asyncio.Event(), asyncio.Event()
@@ -309,6 +318,7 @@ async def test_two_keys_while_a_charge_is_under_way(shop: Shop) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F24")
 async def test_two_processes_at_once_are_one_charge(new_shop: OpenShop) -> None:
     """F6: nothing of what keeps two charges apart lives in a process."""
     one, other = new_shop(), new_shop()
@@ -324,6 +334,7 @@ async def test_two_processes_at_once_are_one_charge(new_shop: OpenShop) -> None:
     await one.check(settled=True)
 
 
+@pytest.mark.fault("F17")
 async def test_a_key_belongs_to_one_request(shop: Shop) -> None:
     """F17: the bank is not asked."""
     order_id, other_id = await shop.order(), await shop.order()
@@ -366,6 +377,7 @@ async def test_an_order_of_nothing_completes_without_the_bank(shop: Shop) -> Non
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F21")
 async def test_another_amount_than_asked_is_booked_and_shown_to_staff(shop: Shop) -> None:
     """F21: less was taken; the order is paid in part, and the rest can be charged."""
     order_id = await shop.order(20_00)
@@ -392,6 +404,7 @@ async def test_another_amount_than_asked_is_booked_and_shown_to_staff(shop: Shop
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F21")
 async def test_more_than_asked_is_booked_and_shown_to_staff(shop: Shop) -> None:
     order_id = await shop.order(20_00)
 
@@ -471,6 +484,7 @@ async def test_the_bank_cannot_be_reached_on_the_way_back(shop: Shop) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F22")
 async def test_an_abandoned_confirmation_expires_and_the_order_can_be_paid_again(
     shop: Shop, clock: MovableClock
 ) -> None:
@@ -491,6 +505,7 @@ async def test_an_abandoned_confirmation_expires_and_the_order_can_be_paid_again
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F22")
 async def test_we_end_a_confirmation_before_the_bank_does(new_shop: OpenShop, clock: MovableClock) -> None:
     shop = new_shop(action_lifetime=timedelta(minutes=10))
     waiting = await shop.paid(await shop.order(token=THREE_D_SECURE))
@@ -505,6 +520,7 @@ async def test_we_end_a_confirmation_before_the_bank_does(new_shop: OpenShop, cl
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F22", "F28")
 async def test_a_customer_who_confirms_while_we_give_up_has_paid(new_shop: OpenShop, clock: MovableClock) -> None:
     """F28: the bank decides, and what happened is booked."""
     shop = new_shop(action_lifetime=timedelta(minutes=10))
@@ -524,6 +540,7 @@ async def test_a_customer_who_confirms_while_we_give_up_has_paid(new_shop: OpenS
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F7", "F22")
 @pytest.mark.parametrize("fault", ["lose_answer", "error", "hang", "refuse"])
 async def test_an_expiry_whose_answer_is_lost_is_finished_later(
     new_shop: OpenShop, clock: MovableClock, fault: str

@@ -46,6 +46,7 @@ async def test_a_refund_in_part_and_the_rest(shop: Shop) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F26")
 async def test_refunds_at_once_never_go_beyond_what_was_taken(new_shop: OpenShop) -> None:
     """F26: in two processes, each with keys of its own."""
     shops = [new_shop(), new_shop()]
@@ -71,6 +72,7 @@ async def test_refunds_at_once_never_go_beyond_what_was_taken(new_shop: OpenShop
     await shops[0].check(settled=True)
 
 
+@pytest.mark.fault("F26")
 async def test_what_is_on_its_way_cannot_be_promised_again(shop: Shop) -> None:
     charge = await shop.paid(await shop.order(20_00))
     asked, may_answer = asyncio.Event(), asyncio.Event()
@@ -91,6 +93,7 @@ async def test_what_is_on_its_way_cannot_be_promised_again(shop: Shop) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F23")
 async def test_one_key_ten_times_at_once_is_one_refund(shop: Shop) -> None:
     charge = await shop.paid(await shop.order(20_00))
 
@@ -133,6 +136,7 @@ async def test_a_failed_refund_frees_its_money_and_keeps_its_key(shop: Shop) -> 
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F7")
 @pytest.mark.parametrize("fault", ["lose_answer", "error", "error_after", "hang"])
 async def test_an_unknown_refund_is_executed_once(shop: Shop, fault: str) -> None:
     charge = await shop.paid(await shop.order(20_00))
@@ -152,6 +156,7 @@ async def test_an_unknown_refund_is_executed_once(shop: Shop, fault: str) -> Non
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F45")
 async def test_a_refund_settles_when_the_client_hangs_up(shop: Shop) -> None:
     charge = await shop.paid(await shop.order(20_00))
     asked, may_answer = asyncio.Event(), asyncio.Event()
@@ -174,6 +179,7 @@ async def test_a_refund_settles_when_the_client_hangs_up(shop: Shop) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F27")
 @pytest.mark.parametrize(
     ("token", "script"),
     [
@@ -227,6 +233,7 @@ async def test_who_may_not_refund_changes_nothing(shop: Shop) -> None:
     assert await shop.rows("SELECT id FROM refunds") == []
 
 
+@pytest.mark.fault("F21")
 @pytest.mark.parametrize(
     ("told", "booked"),
     [(usd(4_00), usd(4_00)), (usd(25_00), usd(20_00)), (usd(0), usd(5_00)), (Money(5_00, "EUR"), usd(5_00))],

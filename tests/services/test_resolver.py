@@ -35,6 +35,7 @@ async def know_nothing(_asked: Any, _ask: Ask) -> ChargeResult:
 # --- a process dies -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F2")
 async def test_a_request_that_never_left_is_sent_once(shop: Shop) -> None:
     """F2: looked up first; then the very same request goes out under the same key."""
     order_id = await shop.order()
@@ -54,6 +55,7 @@ async def test_a_request_that_never_left_is_sent_once(shop: Shop) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F3", "F4")
 async def test_a_request_that_was_worked_on_is_found_and_not_sent_again(shop: Shop) -> None:
     """F3, F4."""
     order_id = await shop.order()
@@ -68,6 +70,7 @@ async def test_a_request_that_was_worked_on_is_found_and_not_sent_again(shop: Sh
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F6")
 async def test_a_process_leaves_its_story_to_another(new_shop: OpenShop, other_database: Database) -> None:
     """F6: nothing that is needed died with the first one."""
     dead, survivor = new_shop(), new_shop()
@@ -96,6 +99,7 @@ async def test_nobody_touches_an_operation_while_its_maker_has_the_lease(shop: S
     assert shop.deployment.lease_seconds > 2 * shop.deployment.provider_timeout_seconds
 
 
+@pytest.mark.fault("F6")
 async def test_two_resolvers_at_once_send_one_charge(new_shop: OpenShop) -> None:
     """Even when a lease ends too early the key makes it one."""
     one, other = new_shop(), new_shop()
@@ -113,6 +117,7 @@ async def test_two_resolvers_at_once_send_one_charge(new_shop: OpenShop) -> None
     await one.check(settled=True)
 
 
+@pytest.mark.fault("F12")
 async def test_a_repeat_is_the_same_request_byte_by_byte(shop: Shop) -> None:
     """A bank refuses a key that comes with another request, so the stored one is sent as it was."""
     wires: list[bytes] = []
@@ -144,6 +149,7 @@ async def test_a_repeat_is_the_same_request_byte_by_byte(shop: Shop) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F2", "F4")
 @pytest.mark.parametrize("kill", [die_before, die_after])
 async def test_a_refund_is_finished_once(shop: Shop, kill: Any) -> None:
     charge = await shop.paid(await shop.order())
@@ -161,6 +167,7 @@ async def test_a_refund_is_finished_once(shop: Shop, kill: Any) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F2", "F4")
 @pytest.mark.parametrize("kill", [die_before, die_after])
 async def test_a_void_is_finished_once(shop: Shop, kill: Any) -> None:
     waiting = await shop.paid(await shop.order(token=THREE_D_SECURE))
@@ -178,6 +185,7 @@ async def test_a_void_is_finished_once(shop: Shop, kill: Any) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F2", "F4")
 @pytest.mark.parametrize("kill", [die_before, die_after])
 async def test_a_continuation_is_finished_once(shop: Shop, kill: Any) -> None:
     waiting = await shop.paid(await shop.order(token=THREE_D_SECURE))
@@ -193,6 +201,7 @@ async def test_a_continuation_is_finished_once(shop: Shop, kill: Any) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F10", "F16")
 async def test_a_slow_bank_is_waited_for(shop: Shop) -> None:
     """F10, F16: the key is in use at the bank, which answers 409; a look at that time is no proof either."""
     order_id = await shop.order()
@@ -252,6 +261,7 @@ async def test_a_charge_is_still_sent_within_ten_minutes(shop: Shop, clock: Mova
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F18")
 async def test_a_charge_without_its_customer_is_sent_for_as_long_as_its_key_is_safe(
     shop: Shop, clock: MovableClock
 ) -> None:
@@ -275,6 +285,7 @@ async def test_a_charge_without_its_customer_is_sent_for_as_long_as_its_key_is_s
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F7", "F15")
 async def test_a_repeat_that_never_left_proves_nothing(shop: Shop) -> None:
     """F15 after F7: the bank took the money, then it cannot be reached, and its index is behind."""
     order_id = await shop.order()
@@ -292,6 +303,7 @@ async def test_a_repeat_that_never_left_proves_nothing(shop: Shop) -> None:
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F10")
 async def test_an_empty_look_is_no_proof_while_a_request_may_travel(shop: Shop, clock: MovableClock) -> None:
     """The last repeat may have left at the tenth minute; it gets the time that it may need, and the index its lag."""
     shop.provider.look_up_lag_shown = 30.0
@@ -340,6 +352,7 @@ async def test_a_failed_look_is_no_empty_look(shop: Shop, clock: MovableClock) -
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F34")
 async def test_a_charge_that_was_given_up_and_turns_up_is_booked(shop: Shop, clock: MovableClock) -> None:
     """F34: a discrepancy of the bank's index; the webhook comes three days late."""
     order_id = await shop.order()
@@ -428,6 +441,7 @@ async def test_an_unknown_charge_is_looked_into_ever_less_often_and_shown_to_sta
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F34")
 async def test_a_charge_that_the_bank_is_still_deciding_on_is_watched(shop: Shop, clock: MovableClock) -> None:
     """The webhook that will tell may get lost: the customer confirmed, and the bank thinks it over."""
     waiting = await shop.paid(await shop.order(token=THREE_D_SECURE))

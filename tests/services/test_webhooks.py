@@ -57,6 +57,7 @@ async def test_a_delivery_is_stored_with_its_job_before_it_is_answered(shop: Sho
     await shop.check()
 
 
+@pytest.mark.fault("F35")
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -151,6 +152,7 @@ async def test_what_a_webhook_says_is_not_believed(shop: Shop) -> None:
     await shop.check()
 
 
+@pytest.mark.fault("F30")
 async def test_a_webhook_applied_twice_changes_nothing(shop: Shop) -> None:
     charge = await shop.paid(await shop.order())
     await shop.deliver_webhooks()

@@ -57,6 +57,7 @@ def start_client(path: Path, what: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.fault("F11")
 def test_two_processes_that_ask_the_same_get_the_same_and_charge_once(tmp_path: Path, clock: StandingClock) -> None:
     path = tmp_path / "bank.sqlite3"
     clients = [start_client(path, "race") for _ in range(2)]

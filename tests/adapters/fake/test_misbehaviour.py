@@ -26,6 +26,7 @@ async def test_the_third_charge_declines_and_no_other(shop: Shop) -> None:
     assert charges[2].refusal.decline_code is DeclineCode.INSUFFICIENT_FUNDS
 
 
+@pytest.mark.fault("F7", "F8", "F9", "F12", "F14")
 @pytest.mark.parametrize("fault", ["lose_answer", "reset", "hang", "error_after", "html", "truncate", "empty"])
 async def test_an_answer_lost_after_the_work_is_unknown_and_a_replay_finds_it(shop: Shop, fault: str) -> None:
     shop.bank.misbehave(f"charge#1={fault}")
@@ -43,6 +44,7 @@ async def test_an_answer_lost_after_the_work_is_unknown_and_a_replay_finds_it(sh
     assert len(shop.bank.truth().charges) == 1
 
 
+@pytest.mark.fault("F12", "F13", "F15")
 @pytest.mark.parametrize(
     ("fault", "outcome", "code"),
     [
@@ -76,6 +78,7 @@ async def test_a_lost_look_up_is_unknown_and_never_none(shop: Shop) -> None:
     assert await shop.provider.find_charge(look_up("op_never_sent")) is None
 
 
+@pytest.mark.fault("F10", "F16")
 async def test_a_slow_request_lands_after_its_client_gave_up_and_says_so_until_then(shop: Shop) -> None:
     shop.bank.misbehave("charge#1=slow:1.3")
     request = await shop.charge_request()
@@ -113,6 +116,7 @@ async def test_a_cancelled_client_does_not_undo_what_the_bank_does(shop: Shop) -
     assert shop.bank.truth().captured(request.charge_id) == 20_00
 
 
+@pytest.mark.fault("F9")
 async def test_a_hanging_refund_gives_the_money_back_once(shop: Shop) -> None:
     shop.bank.misbehave("refund#1=hang")
     charge = await shop.charge()
@@ -124,6 +128,7 @@ async def test_a_hanging_refund_gives_the_money_back_once(shop: Shop) -> None:
     assert shop.bank.truth().charges[0].refunded == 5_00
 
 
+@pytest.mark.fault("F7", "F8")
 @pytest.mark.parametrize("fault", ["lose_answer", "reset"])
 async def test_connections_break_on_uvloop_as_well(bank: Bank, clock: StandingClock, fault: str) -> None:
     with served(fake_bank_app(bank, api_key=API_KEY), loop="uvloop") as url:

@@ -72,6 +72,7 @@ async def test_header_names_have_no_case() -> None:
     assert verify(BODY, signed(BODY), header=SIGNATURE_HEADER.upper()).key == "fev_1"
 
 
+@pytest.mark.fault("F35")
 async def test_while_a_secret_is_changed_both_are_taken() -> None:
     for secrets in ((SECRET, OLD_SECRET), (OLD_SECRET, SECRET)):
         assert verify(BODY, signed(BODY), secrets=secrets).key == "fev_1"
@@ -83,12 +84,14 @@ async def test_clocks_may_differ_by_five_minutes(seconds: float) -> None:
     assert verify(BODY, signed(BODY, seconds=seconds)).key == "fev_1"
 
 
+@pytest.mark.fault("F35")
 @pytest.mark.parametrize("seconds", [-301, 301, -(3600 * 24), 3600])
 async def test_an_old_signature_and_one_from_the_future_are_refused(seconds: float) -> None:
     with pytest.raises(WebhookRejected):
         verify(BODY, signed(BODY, seconds=seconds))
 
 
+@pytest.mark.fault("F35")
 async def test_other_bytes_another_secret_and_another_time_are_refused() -> None:
     good = signed(BODY)
     for body, signature, secrets in (
@@ -130,6 +133,7 @@ async def test_a_missing_header_is_refused() -> None:
         verify(BODY, signed(BODY), header="X-Other")
 
 
+@pytest.mark.fault("F35")
 @pytest.mark.parametrize(
     "body",
     [

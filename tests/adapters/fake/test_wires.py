@@ -92,6 +92,7 @@ async def test_a_bank_that_answers_as_it_should_is_understood() -> None:
     assert (charge.outcome, charge.captured) == (Outcome.SUCCEEDED, Money(20_00, "USD"))
 
 
+@pytest.mark.fault("F7", "F9", "F12", "F13", "F14", "F16")
 @pytest.mark.parametrize(
     "reply",
     [
@@ -165,6 +166,7 @@ async def test_the_banks_own_server_does_not_take_a_wrong_key(bank: Bank) -> Non
     assert charge.refusal.provider_code == "configuration"
 
 
+@pytest.mark.fault("F15")
 async def test_a_bank_that_is_not_there_got_nothing() -> None:
     with create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -176,6 +178,7 @@ async def test_a_bank_that_is_not_there_got_nothing() -> None:
         assert charge.refusal.provider_code == "unreachable"
 
 
+@pytest.mark.fault("F15")
 async def test_a_bank_that_does_not_speak_tls_got_nothing() -> None:
     async with answering(b"plain words\r\n") as url:
         charge = await charge_at(url.replace("http:", "https:"))
@@ -183,6 +186,7 @@ async def test_a_bank_that_does_not_speak_tls_got_nothing() -> None:
     assert charge.outcome is Outcome.NOT_SENT
 
 
+@pytest.mark.fault("F14")
 async def test_no_question_ever_raises_and_none_is_answered_by_guessing() -> None:
     async with answering(b"garbage") as url:
         provider = provider_at(url)
@@ -206,6 +210,7 @@ async def test_no_question_ever_raises_and_none_is_answered_by_guessing() -> Non
     assert [result and result.outcome for result in results] == [Outcome.UNKNOWN] * len(results)
 
 
+@pytest.mark.fault("F15")
 async def test_a_request_that_found_no_connection_never_left() -> None:
     """All connections wait for a bank that hangs: the next request learns soon, and for certain, that it never left."""
     arrived = asyncio.Semaphore(0)
@@ -248,6 +253,7 @@ async def test_a_look_up_that_did_not_leave_is_unknown_too() -> None:
     assert (found.outcome, fetched.outcome) == (Outcome.UNKNOWN, Outcome.UNKNOWN)
 
 
+@pytest.mark.fault("F10")
 async def test_over_http_an_empty_look_up_proves_nothing_while_a_request_may_still_travel(bank: Bank) -> None:
     outside = provider_at("http://127.0.0.1:1", timeout_seconds=20)
     inside = FakeProvider.in_process(bank, clock=StandingClock())
