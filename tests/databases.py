@@ -20,7 +20,7 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,19 +46,24 @@ class NewDatabaseUrl(Protocol):
 
 @pytest.fixture
 def new_database_url(tmp_path: Path) -> Iterator[NewDatabaseUrl]:
-    made: list[str] = []
+    with ExitStack() as made:
 
-    def make(dialect: Dialect, *, app: App = PAYDESK, migrated: bool = True) -> str:
-        if dialect is Dialect.POSTGRES:
-            url = _new_postgres(app, migrated=migrated)
-            made.append(url)
-            return url
-        return _new_sqlite(tmp_path, app, migrated=migrated)
+        def make(dialect: Dialect, *, app: App = PAYDESK, migrated: bool = True) -> str:
+            return made.enter_context(temporary_database(dialect, tmp_path, app=app, migrated=migrated))
 
-    yield make
-    for url in made:
-        server, _, name = url.rpartition("/")
-        _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+        yield make
+
+
+@contextmanager
+def temporary_database(dialect: Dialect, folder: Path, *, app: App = PAYDESK, migrated: bool = True) -> Iterator[str]:
+    """The URL of a new one, which is gone afterwards; `folder` holds the file of SQLite."""
+    if dialect is Dialect.SQLITE:
+        yield _new_sqlite(folder, app, migrated=migrated)
+        return
+    url = _new_postgres(app, migrated=migrated)
+    yield url
+    server, _, name = url.rpartition("/")
+    _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(params=list(Dialect), ids=str)

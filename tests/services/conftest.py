@@ -8,7 +8,10 @@ import pytest
 
 from adapters.fake import Bank
 from persistence.database import Database
+from persistence.sql import Dialect
+from tests.forks import Forks
 from tests.services.shop import MovableClock, Shop, open_shop
+from tests.services.world import World
 
 OpenShop = Callable[..., Shop]
 
@@ -23,6 +26,11 @@ def bank(tmp_path: Path, clock: MovableClock) -> Iterator[Bank]:
     opened = Bank(tmp_path / "bank.sqlite3", clock=clock, public_url="http://bank.test")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def world(forks: Forks, database_url: str, dialect: Dialect, bank: Bank, clock: MovableClock, tmp_path: Path) -> World:
+    return World(forks, database_url, tmp_path / "bank.sqlite3", bank, clock, dialect)
 
 
 @pytest.fixture

@@ -1,0 +1,241 @@
+"""A shop to which anything happens, in any order: what clients, customers, the bank, its webhooks, time and death do.
+
+Rules choose; what they choose is done to a real gateway on a real database with a real bank. After each rule the
+promises hold; at the end everybody behaves, time passes, and everything is at its end on both sides.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
+
+from adapters.fake import Bank, WebhookSender
+from adapters.fake.webhooks import SIGNATURE_HEADER, sign
+from domain.charges import Charge, FailureCode
+from domain.provider import RedirectAction, WebhookRejected
+from persistence.database import Database
+from persistence.sql import Dialect
+from tests.databases import temporary_database
+from tests.forks import Deed, Forks
+from tests.services.lives import do
+from tests.services.shop import ACCOUNT, MovableClock, Shop, open_shop
+
+T = TypeVar("T")
+
+TOKENS = ("tok_visa", "tok_threeDSecureRequired", "tok_chargeDeclined", "tok_refundFail")
+CLIENT = ("pay", "pay", "hold", "continue", "capture", "void", "refund", "refund", "cancel")
+"""What is asked for; a payment and a refund twice as often, since the rest needs them."""
+NAMES_A_CHARGE = {"continue", "capture", "void", "refund"}
+
+CALLS = ("charge", "continue_charge", "capture", "void", "refund", "find_charge", "find_refund", "fetch_charge")
+FAULTS = ("lose_answer", "reset", "error", "error_after", "rate_limit", "html", "truncate", "empty", "refuse")
+"""Without those that take time, of which a story has a lot, but not a test."""
+
+LONGEST_STORY_DAYS = 12
+"""After what happened last: a hold is given up after seven days, what failed is tried again for a day."""
+
+amounts = st.one_of(st.none(), st.integers(1, 30_00))
+
+
+class Story(RuleBasedStateMachine):
+    orders = Bundle("orders")
+    asked = Bundle("asked")
+
+    def __init__(self, dialect: Dialect, forks: Forks) -> None:
+        super().__init__()
+        self.rented = ExitStack()
+        folder = Path(self.rented.enter_context(TemporaryDirectory(prefix="paydesk-story-")))
+        self.url = self.rented.enter_context(temporary_database(dialect, folder))
+        self.runner = self.rented.enter_context(asyncio.Runner())
+        self.books = folder / "bank.sqlite3"
+        self.forks = forks
+        self.clock = MovableClock()
+        self.bank = Bank(self.books, clock=self.clock, public_url="http://bank.test")
+        self.customers: dict[str, str] = {}
+        self.answers: dict[str, object] = {}
+        self.bodies: list[bytes] = []
+        self.goes_well = True
+        self.database, self.shop = self.run(self.open())
+
+    def run(self, story: Coroutine[Any, Any, T]) -> T:
+        goes_well, self.goes_well = self.goes_well, False
+        told = self.runner.run(story)
+        self.goes_well = goes_well
+        return told
+
+    async def open(self) -> tuple[Database, Shop]:
+        database = await Database.open(self.url)
+        return database, open_shop(database, self.bank, self.clock)
+
+    # --- clients ----------------------------------------------------------------------------------------------------
+
+    @rule(target=orders, token=st.sampled_from(TOKENS), amount=st.integers(1, 30_00))
+    def order(self, token: str, amount: int) -> str:
+        async def create() -> str:
+            if token not in self.customers:
+                self.customers[token] = await self.shop.customer()
+                await self.shop.card(self.customers[token], token)
+            return await self.shop.order_of(self.customers[token], amount)
+
+        return self.run(create())
+
+    @rule(target=asked, order=orders, what=st.sampled_from(CLIENT), amount=amounts)
+    def ask(self, order: str, what: str, amount: int | None) -> Deed:
+        deed = self.deed(order, what, amount)
+        self.run(self.hear(deed, do(self.shop, deed)))
+        return deed
+
+    @rule(deed=asked)
+    def ask_again(self, deed: Deed) -> None:
+        self.run(self.hear(deed, do(self.shop, deed)))
+
+    @rule(order=orders, whats=st.lists(st.sampled_from(CLIENT), min_size=2, max_size=4), amount=amounts)
+    def ask_all_at_once(self, order: str, whats: list[str], amount: int | None) -> None:
+        deeds = [self.deed(order, what, amount) for what in whats]
+
+        async def all_of_them() -> None:
+            await asyncio.gather(*(self.hear(deed, do(self.shop, deed)) for deed in deeds))
+
+        self.run(all_of_them())
+
+    # --- processes that die -----------------------------------------------------------------------------------------
+
+    @rule(target=asked, order=orders, what=st.sampled_from(CLIENT), amount=amounts, step=st.integers(1, 12))
+    def die_while_asked(self, order: str, what: str, amount: int | None, step: int) -> Deed:
+        deed = self.deed(order, what, amount)
+        (life,) = self.forks.live(deed.dying_at(step))
+        if not life.was_killed:
+            self.answers[deed.key] = life.told
+        return deed
+
+    @rule(what=st.sampled_from(("work", "take webhooks")), step=st.integers(1, 20))
+    def die_at_work(self, what: str, step: int) -> None:
+        self.run(self.shop.make_jobs_due())
+        self.forks.live(self.deed("", what, None).dying_at(step))
+
+    # --- customers, and the bank ------------------------------------------------------------------------------------
+
+    @rule(order=orders, confirmed=st.booleans())
+    def answer_the_challenge(self, order: str, confirmed: bool) -> None:
+        charge = self.last_charge(order)
+        if charge is not None and isinstance(charge.next_action, RedirectAction):
+            self.run(self.shop.answer_challenge(charge, confirmed=confirmed))
+
+    @rule(call=st.sampled_from(CALLS), fault=st.sampled_from(FAULTS), until=st.integers(1, 3))
+    def misbehave(self, call: str, fault: str, until: int) -> None:
+        self.bank.misbehave("")
+        self.bank.misbehave(f"{call}#1-{until}={fault}")
+
+    @rule()
+    def deliver(self) -> None:
+        self.run(self.deliver_due())
+
+    @precondition(lambda self: self.bodies)
+    @rule(chance=st.randoms(use_true_random=False))
+    def deliver_again(self, chance: Any) -> None:
+        bodies = chance.sample(self.bodies, k=min(3, len(self.bodies)))
+
+        async def all_of_them() -> None:
+            for body in bodies:
+                await self.post(body, {SIGNATURE_HEADER: self.signature(body)})
+
+        self.run(all_of_them())
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    @rule(minutes=st.sampled_from((1, 11, 61, 24 * 60, 8 * 24 * 60)))
+    def wait(self, minutes: int) -> None:
+        self.clock.advance(minutes=minutes)
+
+    @rule(all_of_them=st.booleans())
+    def work(self, all_of_them: bool) -> None:
+        self.run(self.shop.run_jobs() if all_of_them else self.shop.worker.run_due())
+
+    # --- what has to hold -------------------------------------------------------------------------------------------
+
+    @invariant()
+    def nothing_is_broken(self) -> None:
+        self.run(self.shop.check())
+
+    async def hear(self, deed: Deed, answer: Awaitable[object]) -> None:
+        """I5: what was answered to a request is answered to it again, unless it certainly has not left."""
+        told = await answer
+        before = self.answers.get(deed.key)
+        self.answers[deed.key] = told
+        if deed.what in ("pay", "hold", "refund") and before != told and await self.may_have_left(before):
+            raise AssertionError(f"{deed} was answered with {before}, and then with {told}")
+
+    async def may_have_left(self, made: object) -> bool:
+        """Whether this is the id of something, and not of what the provider never heard of."""
+        if not isinstance(made, str) or not made.startswith(("chg_", "ref_")):
+            return False
+        table = "charges" if made.startswith("chg_") else "refunds"
+        (row,) = await self.shop.rows(f"SELECT failure_code FROM {table} WHERE id = $1", made)
+        return bool(row["failure_code"] != FailureCode.PROVIDER_UNAVAILABLE)
+
+    def teardown(self) -> None:
+        try:
+            if self.goes_well:
+                self.run(self.come_to_an_end())
+        finally:
+            self.runner.run(self.close())
+            self.bank.close()
+            self.rented.close()
+
+    async def come_to_an_end(self) -> None:
+        self.bank.misbehave("")
+        for _ in range(LONGEST_STORY_DAYS):
+            self.clock.advance(days=1)
+            await self.deliver_due()
+            await self.shop.run_jobs()
+        await self.shop.check(settled=True)
+
+    async def close(self) -> None:
+        await self.shop.close()
+        await self.database.close()
+
+    # --- helpers ----------------------------------------------------------------------------------------------------
+
+    def deed(self, order: str, what: str, amount: int | None) -> Deed:
+        subject = order
+        if what in NAMES_A_CHARGE:
+            charge = self.last_charge(order)
+            subject = "chg_00000000000000000000000000" if charge is None else charge.id
+        return Deed(
+            what=what,
+            url=self.url,
+            books=str(self.books),
+            moment=self.clock.now(),
+            subject=subject,
+            key=f"request {next(self.shop.numbers)}",
+            amount=amount,
+        )
+
+    def last_charge(self, order: str) -> Charge | None:
+        charges = self.run(self.shop.charges_of(order))
+        return charges[-1] if charges else None
+
+    async def deliver_due(self) -> None:
+        sender = WebhookSender(self.bank, url="http://gateway.test", clock=self.clock)
+
+        async def post(body: bytes, headers: Mapping[str, str]) -> int:
+            self.bodies.append(body)
+            return await self.post(body, headers)
+
+        while await sender.deliver_due(post):
+            pass
+
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> int:
+        try:
+            await self.shop.webhooks.receive(ACCOUNT, headers, body)
+        except WebhookRejected:
+            return 400
+        return 200
+
+    def signature(self, body: bytes) -> str:
+        return sign(body, secrets=[self.bank.webhook_secret], moment=self.clock.now())
