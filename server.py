@@ -96,6 +96,8 @@ DEVELOPMENT_ISSUER = "paydesk-development"
 GRAPHIQL_TOKEN_SECONDS = 3600
 CORS_SECONDS = 7200
 """How long a browser remembers that a page may ask: Chromium keeps it two hours at most, Firefox a day."""
+LOOK_AT_SILENT_SECONDS = 0.5
+"""How late it is noticed that a silent account is due to be looked at; while all answer, it costs nothing."""
 UNREAD_SECONDS = 60
 """After which the system gives up a connection whose client takes nothing; longer than we wait ourselves."""
 
@@ -122,6 +124,7 @@ class Gateway:
     detached: Detached
     feed: Feed
     live: Live
+    teller: Teller
     bank: Bank | None
     """The fake provider's, where it runs in this process."""
 
@@ -139,7 +142,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
         deployment = settings.deployment()
         bank, providers = _providers(settings)
         detached = Detached()
-        teller = Teller(providers=providers, deployment=deployment)
+        teller = Teller(providers=providers, clock=clock, deployment=deployment)
         settlement = Settlement(clock=clock, deployment=deployment)
         customers = CustomerService(store=store, clock=clock, deployment=deployment)
         accounts = ProviderAccountService(store=store, providers=providers, teller=teller, clock=clock)
@@ -240,6 +243,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                 detached=detached,
                 feed=feed,
                 live=Live(),
+                teller=teller,
                 bank=bank,
             )
         finally:
@@ -470,6 +474,7 @@ async def serve(settings: Settings) -> None:
         )
         beside = [_beside(running.worker.work(stop), "worker")] if settings.worker else []
         beside.append(_beside(_hang_up(running.live, stop), "hanging up"))
+        beside.append(_beside(_look_at_silent_accounts(running.teller), "looking at silent accounts"))
         if running.bank is not None:
             sender = WebhookSender(
                 running.bank,
@@ -527,7 +532,18 @@ async def work(settings: Settings) -> None:
     async with gateway(settings) as running:
         stop = _told_to_stop()
         await running.background.begin()
-        await running.worker.work(stop)
+        looking = _beside(_look_at_silent_accounts(running.teller), "looking at silent accounts")
+        try:
+            await running.worker.work(stop)
+        finally:
+            looking.cancel()
+
+
+async def _look_at_silent_accounts(teller: Teller) -> None:
+    """So that an outage of a provider ends here when it ends there, also while nobody wants to pay."""
+    while True:
+        await asyncio.sleep(LOOK_AT_SILENT_SECONDS)
+        await teller.look_at_silent_accounts()
 
 
 async def _hang_up(live: Live, stop: asyncio.Event) -> None:

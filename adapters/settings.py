@@ -117,6 +117,31 @@ class Settings(BaseSettings):
     provider_timeout_seconds: float = Field(
         25.0, gt=0, le=120, description="How long a request to the provider may take before its outcome is unknown."
     )
+    provider_calls: int = Field(
+        50,
+        ge=1,
+        le=1000,
+        description="How many charges, captures, voids and refunds one process has under way at once.",
+    )
+    provider_card_calls: int = Field(
+        20, ge=1, le=1000, description="How many calls about customers and cards; places of their own."
+    )
+    provider_look_ups: int = Field(
+        20, ge=1, le=1000, description="How many looks at what became of something; places of their own."
+    )
+    breaker_failures: int = Field(
+        5,
+        ge=0,
+        le=10,
+        description="So many of the provider's last ten answers may be missing or broken; then payments are refused at "
+        "once until it answers again. 0 never refuses.",
+    )
+    breaker_pause_seconds: float = Field(
+        10.0,
+        ge=0.1,
+        le=600,
+        description="How long a provider that does not answer is left alone before it is asked again.",
+    )
     answer_within_seconds: float = Field(
         15.0, gt=0, le=60, description="How long a mutation waits before it answers that a charge is PENDING."
     )
@@ -320,6 +345,11 @@ class Settings(BaseSettings):
             provider_timeout_seconds=self.provider_timeout_seconds,
             answer_within_seconds=self.answer_within_seconds,
             action_lifetime=timedelta(seconds=self.action_lifetime_seconds),
+            provider_calls=self.provider_calls,
+            provider_card_calls=self.provider_card_calls,
+            provider_look_ups=self.provider_look_ups,
+            breaker_failures=self.breaker_failures,
+            breaker_pause_seconds=self.breaker_pause_seconds,
         )
 
 

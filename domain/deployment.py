@@ -34,6 +34,16 @@ class Deployment:
     """How long a hold is relied on where the provider does not say: card schemes drop one after seven days at the
     earliest, and a capture that comes in the last hours may find it gone."""
 
+    provider_calls: int = 50
+    """Charges, captures, voids and refunds under way at one account. Stripe takes 100 requests a second (its page on
+    rate limits), and one that takes half a second has 50 of them under way."""
+    provider_card_calls: int = 20
+    provider_look_ups: int = 20
+    breaker_failures: int = 5
+    """Of the last ten answers of an account; one lost answer is bad luck, and five in a row are 75 s of hanging."""
+    breaker_pause_seconds: float = 10.0
+    """How long a dead account is left alone before it is looked at again; a restart there takes about as long."""
+
     @property
     def lease_seconds(self) -> float:
         """When others may assume that the owner of an operation is gone: twice the time-out, and time to commit."""

@@ -65,6 +65,8 @@ class PaydeskError(Exception):
     """A refusal that the caller can cause and understand. `path` leads to the field of the input at fault."""
 
     code: ErrorCode
+    retry_after_seconds: int | None = None
+    """When the same request may go well; None where time alone changes nothing, or nobody knows."""
 
     def __init__(self, message: str, *, path: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -405,8 +407,9 @@ class ProviderUnavailable(PaydeskError):
 
     code = ErrorCode.PROVIDER_UNAVAILABLE
 
-    def __init__(self) -> None:
+    def __init__(self, *, retry_after_seconds: int | None = None) -> None:
         super().__init__("The payment provider cannot be reached just now. Nothing was charged; please try again.")
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ProviderRefused(PaydeskError):

@@ -144,6 +144,11 @@ class Refusal:
     decline_code: DeclineCode | None = None
     issuer_code: str | None = None
     provider_code: str | None = None
+    is_outage: bool = False
+    """The provider, or the way to it, is at fault: it cannot be reached, or its answer is late, a 5xx, or unreadable.
+    A decline, a refusal and a rate limit are none: whoever gives them is alive."""
+    retry_after_seconds: float | None = None
+    """How long the provider asked to be left alone with this request (`Retry-After`), where it did."""
 
 
 # --- requests -------------------------------------------------------------------------------------------------------

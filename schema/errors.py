@@ -61,10 +61,20 @@ class UserError:
     code: ErrorCode = strawberry.field(description="The reason, for programs.")
     message: str = strawberry.field(description="For people, in English.")
     path: list[str] = strawberry.field(description="Leads to the field of the input at fault; empty when it is none.")
+    retry_after_seconds: int | None = strawberry.field(
+        default=None,
+        description="When the same request, with the same key, may go well; null where time alone changes nothing, or "
+        "nobody can say.",
+    )
 
 
 def user_error(error: PaydeskError) -> UserError:
-    return UserError(code=error.code, message=error.message, path=list(error.path))
+    return UserError(
+        code=error.code,
+        message=error.message,
+        path=list(error.path),
+        retry_after_seconds=error.retry_after_seconds,
+    )
 
 
 def error_formatter() -> MaskingFormatter:

@@ -1,12 +1,15 @@
-"""The deployment's payment provider, as far as clients have to know it."""
+"""The deployment's payment provider, as far as clients have to know it; and how its accounts do, for staff."""
 
+from datetime import datetime
 from typing import cast
 
 import strawberry
 
 from domain import provider as domain
+from domain.breaker import BreakerState
 from domain.principals import Permission
 from domain.provider import ProviderAction, Support
+from domain.services.gates import CallKind
 from schema.context import Info
 from schema.described import described_enum
 
@@ -39,6 +42,24 @@ described_enum(
         Support.UNSUPPORTED: "It cannot be done with this provider.",
     },
 )
+described_enum(
+    BreakerState,
+    description="Whether a provider account is asked at all.",
+    values={
+        BreakerState.CLOSED: "It answers: requests are sent.",
+        BreakerState.OPEN: "It does not answer: new payments are refused at once with PROVIDER_UNAVAILABLE.",
+        BreakerState.HALF_OPEN: "It answers again: one request is let through, and decides.",
+    },
+)
+described_enum(
+    CallKind,
+    description="Calls to a provider that get places of their own, so that none of them starves the others.",
+    values={
+        CallKind.MONEY: "Charges, captures, voids and refunds.",
+        CallKind.CARDS: "Customers and cards.",
+        CallKind.LOOK_UPS: "Looking at what became of something.",
+    },
+)
 
 
 @strawberry.type(description="Whether the provider can do something.")
@@ -55,6 +76,25 @@ class PaymentProvider:
     capabilities: list[ProviderCapability] = strawberry.field(description="What it can do.")
 
 
+@strawberry.type(description="How many calls of a kind an account is answering.")
+class ProviderCalls:
+    kind: CallKind = strawberry.field(description="What they are about.")
+    most: int = strawberry.field(description="How many there may be at once.")
+    under_way: int = strawberry.field(description="How many there are now.")
+    waiting: int = strawberry.field(description="How many wait for a place; for two seconds at most.")
+
+
+@strawberry.type(description="How an account at a provider does, as the process sees that answers this.")
+class ProviderHealth:
+    account: str = strawberry.field(description="Its name in the configuration, as in `Charge.account`.")
+    state: BreakerState = strawberry.field(description="Whether it is asked at all.")
+    changed_at: datetime = strawberry.field(description="Since when it is so; when the process started, at first.")
+    retry_after_seconds: int | None = strawberry.field(
+        description="What clients are told who are refused just now; null when nobody is."
+    )
+    calls: list[ProviderCalls] = strawberry.field(description="What is under way there, by kind.")
+
+
 @strawberry.type
 class ProviderQuery:
     @strawberry.field(description="Who moves the money of new payments.")
@@ -62,3 +102,25 @@ class ProviderQuery:
         info.context.require(Permission.CATALOGUE_READ)
         provider: domain.PaymentProvider = info.context.services.providers.default
         return cast("PaymentProvider", provider)
+
+    @strawberry.field(
+        description="How the provider accounts of the deployment do. With several processes, ask more than once: each "
+        "of them learns of an outage by itself."
+    )
+    def provider_health(self, info: Info) -> list[ProviderHealth] | None:
+        health = info.context.services.accounts.health(info.context.principal)
+        return [
+            ProviderHealth(
+                account=account.account,
+                state=account.state,
+                changed_at=account.since,
+                retry_after_seconds=account.retry_after_seconds,
+                calls=[
+                    ProviderCalls(
+                        kind=places.kind, most=places.most, under_way=places.under_way, waiting=places.waiting
+                    )
+                    for places in account.places
+                ],
+            )
+            for account in health
+        ]

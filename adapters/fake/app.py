@@ -94,7 +94,8 @@ class _Counter:
         reply = await asyncio.shield(task)
         if isinstance(reply, Silence):
             return _Quiet(reply)
-        return Response(reply.body, status_code=reply.status, media_type=reply.content_type)
+        headers = {"Retry-After": reply.retry_after} if reply.retry_after else None
+        return Response(reply.body, status_code=reply.status, media_type=reply.content_type, headers=headers)
 
     async def script(self, request: Request) -> Response:
         try:

@@ -9,11 +9,12 @@ given again to whoever repeats the request.
 import asyncio
 import hashlib
 import logging
+import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
@@ -26,7 +27,7 @@ import orjson
 from adapters.fake import charges, customers, refunds
 from adapters.fake.books import Books, OpenBooks, Terms, as_text
 from adapters.fake.calls import Answer, Fields, Refused, refusal
-from adapters.fake.misbehaviour import Fault, parse_script
+from adapters.fake.misbehaviour import Fault, Misdeed, parse_script
 from adapters.fake.truth import Truth, read_truth
 from domain.clock import Clock
 
@@ -46,6 +47,8 @@ class Reply:
     status: int
     body: bytes
     content_type: str = "application/json"
+    retry_after: str | None = None
+    """The header of that name: when to ask again."""
 
 
 class Silence(StrEnum):
@@ -196,7 +199,7 @@ class Bank:
         if misdeed is None:
             return _sent(_handle(books, call, _parsed(raw)))
         if misdeed.fault in _BEFORE:
-            return _sent(_BEFORE[misdeed.fault])
+            return _turned_away(misdeed)
         if misdeed.fault is Fault.SLOW:
             return _take_off(books, call, raw, misdeed.seconds)
         answer = _handle(books, call, _parsed(raw), forced_decline=misdeed.decline_code)
@@ -303,6 +306,11 @@ def _parsed(raw: bytes) -> object:
 
 def _sent(answer: Answer) -> Reply:
     return Reply(answer.status, orjson.dumps(answer.body))
+
+
+def _turned_away(misdeed: Misdeed) -> Reply:
+    retry_after = f"{math.ceil(misdeed.seconds)}" if misdeed.seconds else None
+    return replace(_sent(_BEFORE[misdeed.fault]), retry_after=retry_after)
 
 
 def _truncated(answer: Answer) -> Reply:

@@ -38,13 +38,13 @@ class Fault(StrEnum):
     SLOW = "slow"
     """The work begins only after that many seconds: `slow:30`. Until then the same key is answered 409."""
     REFUSE = "refuse"
-    """Nothing is done, and the bank says so: the request counts as not sent."""
+    """503: nothing is done, and the bank says so: the request counts as not sent. `refuse:30` adds `Retry-After`."""
     ERROR = "error"
     """500, nothing is done."""
     ERROR_AFTER = "error_after"
     """500, though the work is done."""
     RATE_LIMIT = "rate_limit"
-    """429, nothing is done."""
+    """429, nothing is done. `rate_limit:30` adds `Retry-After`."""
     HTML = "html"
     """The work is done; a proxy's page comes instead of the answer."""
     TRUNCATE = "truncate"
@@ -176,6 +176,8 @@ def _parse_fault(text: str, call: str, fault: str, argument: str | None) -> Misd
         return Misdeed(Fault.DECLINE, decline_code=code)
     if fault == Fault.SLOW:
         return Misdeed(Fault.SLOW, seconds=_parse_seconds(text, argument, longest=_LONGEST_SLOW_SECONDS))
+    if fault in (Fault.REFUSE, Fault.RATE_LIMIT) and argument is not None:
+        return Misdeed(Fault(fault), seconds=_parse_seconds(text, argument, longest=_LONGEST_SLOW_SECONDS))
     _refuse_argument(text, fault, argument)
     return Misdeed(Fault(fault))
 

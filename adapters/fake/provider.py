@@ -267,15 +267,16 @@ class FakeProvider:
             # A lone surrogate, for one: nothing that any repetition could cure.
             return _failed("request_unreadable", "The request holds text that is no text.")
         try:
-            told = reading.understand(await self._wire.ask(call, raw))
+            told = reading.understand(await self._wire.ask(call, raw), now=self._clock.now())
         except NotSent as error:
-            return Verdict(Outcome.NOT_SENT, Refusal(str(error), provider_code="unreachable"))
+            return Verdict(Outcome.NOT_SENT, Refusal(str(error), provider_code="unreachable", is_outage=True))
         except AnswerLost as error:
-            return Verdict(Outcome.UNKNOWN, Refusal(str(error), provider_code="answer_lost"))
+            return Verdict(Outcome.UNKNOWN, Refusal(str(error), provider_code="answer_lost", is_outage=True))
         except Exception:
             # The port promises that nothing is raised for what a network can do, and nobody listed that in full.
             _log.exception("The fake bank was asked for %s, and the wire broke.", call)
-            return Verdict(Outcome.UNKNOWN, Refusal("The wire to the bank broke.", provider_code="wire_broken"))
+            broken = Refusal("The wire to the bank broke.", provider_code="wire_broken", is_outage=True)
+            return Verdict(Outcome.UNKNOWN, broken)
         return told if isinstance(told, Verdict) else reading.read(reader, told)
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from adapters import retry_after
 from adapters.fake.bank import Reply
 from adapters.fake.calls import exponent_of
 from adapters.fake.charges import EXPIRIES
@@ -45,7 +46,10 @@ class Verdict:
     refusal: Refusal
 
 
-UNREADABLE = Verdict(Outcome.UNKNOWN, Refusal("The bank's answer cannot be read.", provider_code="answer_unreadable"))
+UNREADABLE = Verdict(
+    Outcome.UNKNOWN,
+    Refusal("The bank's answer cannot be read.", provider_code="answer_unreadable", is_outage=True),
+)
 _CONFIGURATION = Verdict(
     Outcome.NOT_SENT,
     Refusal("The fake bank does not take this key: check PAYDESK_FAKE_API_KEY.", provider_code="configuration"),
@@ -55,7 +59,7 @@ _OUTCOMES_BY_STATUS = {400: Outcome.FAILED, 404: Outcome.FAILED}
 _OUTCOMES_BY_CODE = {"not_accepted": Outcome.NOT_SENT}
 
 
-def understand(reply: Reply) -> dict[str, Any] | Verdict:
+def understand(reply: Reply, *, now: datetime) -> dict[str, Any] | Verdict:
     """The object that came back, or what the lack of one means."""
     if reply.status in (401, 403):
         return _CONFIGURATION
@@ -70,7 +74,13 @@ def understand(reply: Reply) -> dict[str, Any] | Verdict:
         return UNREADABLE
     by_status = _OUTCOMES_BY_STATUS.get(reply.status, Outcome.UNKNOWN)
     outcome = _OUTCOMES_BY_CODE.get(code, by_status)
-    return Verdict(outcome, Refusal(str(error.get("message", "")), provider_code=code))
+    refusal = Refusal(
+        str(error.get("message", "")),
+        provider_code=code,
+        is_outage=reply.status >= 500,
+        retry_after_seconds=retry_after.seconds_of(reply.retry_after, now=now),
+    )
+    return Verdict(outcome, refusal)
 
 
 def _json_object(raw: bytes) -> dict[str, Any] | None:

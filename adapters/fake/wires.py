@@ -117,7 +117,8 @@ class HttpWire:
                 body += chunk
                 if len(body) > _LONGEST_ANSWER:
                     raise AnswerLost("The bank's answer has no end.")
-            return Reply(response.status_code, bytes(body), response.headers.get("content-type", ""))
+            headers = response.headers
+            return Reply(response.status_code, bytes(body), headers.get("content-type", ""), headers.get("retry-after"))
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -1,5 +1,7 @@
 """The provider accounts of the deployment over time, and those of its customers at them."""
 
+from collections.abc import Sequence
+
 from domain.clock import Clock
 from domain.customers import Customer, ProviderAccount
 from domain.deployment import Deployment, Providers
@@ -8,6 +10,7 @@ from domain.events import EventKind, new_event
 from domain.jobs import JobKind
 from domain.principals import Permission, Principal
 from domain.provider import ClientSession, CustomerRequest, Outcome, ProviderAction, Refusal
+from domain.services.gates import AccountHealth
 from domain.services.teller import Teller
 from domain.store import Store
 
@@ -72,6 +75,11 @@ class ProviderAccountService:
                 # answer came.
                 await tx.jobs.schedule(JobKind.FORGET_CUSTOMER, customer.id, after_seconds=0)
         return result.customer_ref
+
+    def health(self, principal: Principal) -> Sequence[AccountHealth]:
+        """How each account does, as this process sees it."""
+        principal.require(Permission.UPKEEP_READ)
+        return self._teller.health
 
     async def client_session(self, principal: Principal, customer_id: str | None) -> ClientSession:
         """What the provider's own card form is opened with, for new cards."""

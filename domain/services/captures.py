@@ -24,6 +24,7 @@ from domain.orders import Order, OrderState
 from domain.principals import Permission, Principal
 from domain.provider import CaptureRequest, Outcome, ProviderAction
 from domain.services.charges import Charged, ref_of
+from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, there
 from domain.services.operations import is_written_down, write_down
@@ -80,6 +81,7 @@ class CaptureService:
         self._teller.require_support(
             charge.account, ProviderAction.CAPTURE if whole else ProviderAction.PARTIAL_CAPTURE
         )
+        self._teller.require_reachable(charge.account, CallKind.MONEY)
         request = CaptureRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=ref_of(charge), amount=amount)
         await claim(tx, command.request, request.operation_id, now=now)
         await tx.charges.save(captured)

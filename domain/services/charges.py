@@ -23,6 +23,7 @@ from domain.orders import Order, OrderState
 from domain.payment_methods import PaymentMethod
 from domain.principals import Permission, Principal
 from domain.provider import CaptureMode, ChargeRequest, ContinueRequest, Initiator, Outcome, ProviderAction
+from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, lock_order
 from domain.services.operations import is_written_down, write_down
@@ -122,6 +123,7 @@ class ChargeService:
         method = await _usable_method(tx, order, command.payment_method_id)
         mode = command.capture or self._deployment.capture
         self._teller.require_support(method.account, _ACTIONS[mode])
+        self._teller.require_reachable(method.account, CallKind.MONEY)
         account = await tx.accounts.find(order.customer_id, method.account)
         if account is None or method.payment_method_ref is None:
             raise LookupError(f"{method.id} is active but has no reference at {method.account}")
@@ -195,6 +197,7 @@ class ChargeService:
             # A webhook, or another tab, was faster than the customer's way back: the charge tells what happened.
             return charge, None
         self._teller.require_support(charge.account, ProviderAction.CUSTOMER_ACTION)
+        self._teller.require_reachable(charge.account, CallKind.MONEY)
         request = ContinueRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=ref_of(charge), token=token)
         now = self._clock.now()
         await claim(tx, command.request, request.operation_id, now=now)

@@ -28,6 +28,7 @@ from domain.provider import (
 )
 from domain.services.accounts import ProviderAccountService
 from domain.services.customers import CustomerService, insert
+from domain.services.gates import CallKind
 from domain.services.keyed import claim
 from domain.services.locking import there
 from domain.services.teller import NothingHeard, Teller
@@ -110,6 +111,7 @@ class PaymentMethodService:
             method = self._new(customer, token, command.return_url, make_default=command.make_default, now=now)
             if made := await claim(tx, command.request, method.id, now=now):
                 return Attached(customer_id=customer.id, payment_method_id=made)
+            self._teller.require_reachable(method.account, CallKind.CARDS)
             await self._request(tx, method, actor=principal.actor, now=now)
         await self._ask_and_wait(customer, method)
         return Attached(customer_id=customer.id, payment_method_id=method.id)
@@ -130,6 +132,7 @@ class PaymentMethodService:
                 if made := await claim(tx, command.request, customer.id, now=now):
                     first = there(await tx.payment_methods.first_of_customer(made), f"the first card of {made}")
                     return Attached(customer_id=made, payment_method_id=first.id)
+                self._teller.require_reachable(method.account, CallKind.CARDS)
                 await insert(tx, customer, actor=principal.actor, now=now)
                 await self._request(tx, method, actor=principal.actor, now=now)
         except UniqueTaken as taken:

@@ -16,6 +16,7 @@ from domain.operations import Operation
 from domain.principals import Permission, Principal
 from domain.provider import ProviderAction, RefundRequest
 from domain.refunds import Refund, RefundReason
+from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, there
 from domain.services.operations import is_written_down, write_down
@@ -88,7 +89,9 @@ class RefundService:
         amount = charge.refundable if command.amount is None else command.amount
         whole = amount == charge.captured
         self._teller.require_support(charge.account, ProviderAction.REFUND if whole else ProviderAction.PARTIAL_REFUND)
-        await tx.charges.save(charge.refund_requested(amount, now=now))
+        requested = charge.refund_requested(amount, now=now)
+        self._teller.require_reachable(charge.account, CallKind.MONEY)
+        await tx.charges.save(requested)
         refund = _new_refund(charge, command, amount=amount, note=note, now=now)
         await claim(tx, command.request, refund.id, now=now)
         await tx.refunds.insert(refund)

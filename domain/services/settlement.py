@@ -150,7 +150,7 @@ class Settlement:
             return _request_ended(operation, charge, now=now).checked_again_at(None)
         if not owned:
             return charge  # a webhook that settles nothing: whoever holds the lease goes on
-        wait = await _postpone(tx, learnt)
+        wait = await _postpone(tx, learnt, result.refusal)
         charge = charge.checked_again_at(now + wait)
         lost = result.outcome is Outcome.UNKNOWN and learnt.tries >= REVIEW_AFTER_TRIES
         return charge.with_review(ReviewReason.UNRESOLVED, now=now) if lost else charge
@@ -220,7 +220,7 @@ class Settlement:
                 if result.outcome is Outcome.NOT_SENT:
                     await tx.keys.release(before.id)
             else:
-                after = after.checked_again_at(now + await _postpone(tx, learnt))
+                after = after.checked_again_at(now + await _postpone(tx, learnt, result.refusal))
         after = await _book_refund(tx, charge, before, after, told=result.amount, actor=actor, now=now)
         await _forget_who(tx, charge)
         return after
@@ -425,8 +425,11 @@ async def _finish(tx: Transaction, operation: Operation, *, now: datetime) -> No
     await tx.jobs.cancel(JobKind.RESOLVE_OPERATION, operation.id)
 
 
-async def _postpone(tx: Transaction, operation: Operation) -> timedelta:
-    seconds = LOOK_AFTER_SECONDS[min(operation.tries, len(LOOK_AFTER_SECONDS) - 1)]
+async def _postpone(tx: Transaction, operation: Operation, refusal: Refusal | None) -> timedelta:
+    """By our schedule; later where the provider asked to be left alone for longer."""
+    scheduled = float(LOOK_AFTER_SECONDS[min(operation.tries, len(LOOK_AFTER_SECONDS) - 1)])
+    asked_for = refusal.retry_after_seconds if refusal else None
+    seconds = max(scheduled, asked_for or 0.0)
     await tx.operations.save(operation)
     await tx.jobs.schedule(JobKind.RESOLVE_OPERATION, operation.id, after_seconds=seconds)
     return timedelta(seconds=seconds)

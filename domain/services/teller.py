@@ -1,13 +1,16 @@
 """The teller: the only place where a request is handed to a provider.
 
-Whatever comes back, and whatever does not come back in time, is an outcome. No transaction is open here.
+Whatever comes back, and whatever does not come back in time, is an outcome. No transaction is open here. Before each
+account is a gate; what that turns away was certainly not sent.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from domain.clock import Clock
 from domain.deployment import Deployment, Providers
 from domain.operations import Operation, SolvedBy, restored
 from domain.provider import (
@@ -29,13 +32,16 @@ from domain.provider import (
     Refusal,
     VoidRequest,
 )
+from domain.services.gates import AccountHealth, CallKind, Gate, TurnedAway
 
 _log = logging.getLogger("paydesk.teller")
 
 Answer = TypeVar("Answer")
+Result = TypeVar("Result", CustomerResult, PaymentMethodResult, ChargeResult, RefundResult)
 
-_GRACE_SECONDS = 5.0
-"""An adapter ends its own requests; this much later it is taken for hanging, and the outcome for unknown."""
+_GRACE_SECONDS = 3.0
+"""An adapter ends its own requests; this much later it is taken for hanging, and the outcome for unknown. With the wait
+for a place at the gate it is 5 s in all, which the lease of an operation leaves."""
 
 
 class NothingHeard(Exception):
@@ -43,12 +49,28 @@ class NothingHeard(Exception):
 
 
 class Teller:
-    def __init__(self, *, providers: Providers, deployment: Deployment) -> None:
+    def __init__(
+        self,
+        *,
+        providers: Providers,
+        clock: Clock,
+        deployment: Deployment,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._providers = providers
         self._seconds = deployment.provider_timeout_seconds + _GRACE_SECONDS
+        self._gates = {
+            account: Gate(account, deployment=deployment, clock=clock, monotonic=monotonic)
+            for account in providers.accounts
+        }
 
     def require_support(self, account: str, action: ProviderAction) -> None:
         self._providers.require_support(account, action)
+
+    def require_reachable(self, account: str, kind: CallKind) -> None:
+        """Before anything is written down: ProviderUnavailable for an account that is known not to answer."""
+        self._providers.require(account)
+        self._gates[account].check_open(kind)
 
     def provider(self, account: str) -> PaymentProvider:
         return self._providers.require(account)
@@ -57,77 +79,202 @@ class Teller:
         """How the next request to this account will be solved, should its answer be lost."""
         return SolvedBy.SEARCH if self.provider(account).key_lifetime is None else SolvedBy.KEY
 
+    @property
+    def health(self) -> Sequence[AccountHealth]:
+        return [gate.health for gate in self._gates.values()]
+
+    async def look_at_silent_accounts(self) -> None:
+        """Ask those that have been left alone for long enough whether they are there again."""
+        due = [account for account, gate in self._gates.items() if gate.is_due]
+        await asyncio.gather(*(self._check(account) for account in due))
+
+    async def _check(self, account: str) -> None:
+        async def check(provider: PaymentProvider) -> Refusal | None:
+            problem = await provider.check()
+            return Refusal(message=problem, is_outage=True) if problem else None
+
+        silent: Refusal | None = _SILENT
+        await self._look_up(account, check, unknown=silent, about=account)
+
     async def send_charge(self, operation: Operation) -> ChargeResult:
         """Send a CHARGE, CONTINUE, CAPTURE or VOID exactly as it was written down."""
-        asked = _send(self.provider(operation.account), operation)
-        return await self._bounded(asked, else_=_CHARGE_UNKNOWN, about=operation.id)
+        return await self._request(
+            operation.account,
+            CallKind.MONEY,
+            lambda provider: _send(provider, operation),
+            result=ChargeResult,
+            about=operation.id,
+        )
 
     async def send_refund(self, operation: Operation) -> RefundResult:
         request = restored(operation)
         if not isinstance(request, RefundRequest):
             raise TypeError(f"{operation.id} is not a refund")
-        asked = self.provider(operation.account).refund(request)
-        return await self._bounded(asked, else_=_REFUND_UNKNOWN, about=operation.id)
+        return await self._request(
+            operation.account,
+            CallKind.MONEY,
+            lambda provider: provider.refund(request),
+            result=RefundResult,
+            about=operation.id,
+        )
 
     async def fetch_charge(self, account: str, charge_ref: str) -> ChargeResult:
-        asked = self.provider(account).fetch_charge(charge_ref=charge_ref)
-        return await self._bounded(asked, else_=_CHARGE_UNKNOWN, about=charge_ref)
+        return await self._look_up(
+            account,
+            lambda provider: provider.fetch_charge(charge_ref=charge_ref),
+            unknown=_CHARGE_UNKNOWN,
+            about=charge_ref,
+        )
 
     async def fetch_refund(self, account: str, refund_ref: str) -> RefundResult:
-        asked = self.provider(account).fetch_refund(refund_ref=refund_ref)
-        return await self._bounded(asked, else_=_REFUND_UNKNOWN, about=refund_ref)
+        return await self._look_up(
+            account,
+            lambda provider: provider.fetch_refund(refund_ref=refund_ref),
+            unknown=_REFUND_UNKNOWN,
+            about=refund_ref,
+        )
 
     async def find_charge(self, account: str, look_up: LookUp) -> ChargeResult | None:
         """None only when the provider has answered that it knows of nothing."""
-        asked = self.provider(account).find_charge(look_up)
-        return await self._bounded(asked, else_=_CHARGE_UNKNOWN, about=look_up.operation_id)
+        return await self._look_up(
+            account,
+            lambda provider: provider.find_charge(look_up),
+            unknown=_CHARGE_UNKNOWN,
+            about=look_up.operation_id,
+        )
 
     async def find_refund(self, account: str, look_up: LookUp) -> RefundResult | None:
-        asked = self.provider(account).find_refund(look_up)
-        return await self._bounded(asked, else_=_REFUND_UNKNOWN, about=look_up.operation_id)
+        return await self._look_up(
+            account,
+            lambda provider: provider.find_refund(look_up),
+            unknown=_REFUND_UNKNOWN,
+            about=look_up.operation_id,
+        )
 
     # --- cards ------------------------------------------------------------------------------------------------------
 
     async def ensure_customer(self, account: str, request: CustomerRequest) -> CustomerResult:
-        asked = self.provider(account).ensure_customer(request)
-        return await self._bounded(asked, else_=_CUSTOMER_UNKNOWN, about=request.customer_id)
+        return await self._request(
+            account,
+            CallKind.CARDS,
+            lambda provider: provider.ensure_customer(request),
+            result=CustomerResult,
+            about=request.customer_id,
+        )
 
     async def forget_customer(self, account: str, customer_ref: str) -> CustomerResult:
-        asked = self.provider(account).forget_customer(customer_ref=customer_ref)
-        return await self._bounded(asked, else_=_CUSTOMER_UNKNOWN, about=customer_ref)
+        return await self._request(
+            account,
+            CallKind.CARDS,
+            lambda provider: provider.forget_customer(customer_ref=customer_ref),
+            result=CustomerResult,
+            about=customer_ref,
+        )
 
     async def client_session(self, account: str, customer_ref: str) -> ClientSession | Refusal:
-        asked = self.provider(account).client_session(customer_ref=customer_ref)
-        return await self._bounded(asked, else_=_NO_ANSWER, about=customer_ref)
+        return await self._asked(
+            account,
+            CallKind.CARDS,
+            lambda provider: provider.client_session(customer_ref=customer_ref),
+            unknown=_SILENT,
+            turned_away=lambda refusal: refusal,
+            about=customer_ref,
+        )
 
     async def attach(self, account: str, request: AttachRequest) -> PaymentMethodResult:
-        asked = self.provider(account).attach_payment_method(request)
-        return await self._bounded(asked, else_=_METHOD_UNKNOWN, about=request.payment_method_id)
+        return await self._request(
+            account,
+            CallKind.CARDS,
+            lambda provider: provider.attach_payment_method(request),
+            result=PaymentMethodResult,
+            about=request.payment_method_id,
+        )
 
     async def detach(self, account: str, payment_method_ref: str) -> PaymentMethodResult:
-        asked = self.provider(account).detach_payment_method(payment_method_ref=payment_method_ref)
-        return await self._bounded(asked, else_=_METHOD_UNKNOWN, about=payment_method_ref)
+        return await self._request(
+            account,
+            CallKind.CARDS,
+            lambda provider: provider.detach_payment_method(payment_method_ref=payment_method_ref),
+            result=PaymentMethodResult,
+            about=payment_method_ref,
+        )
 
     async def fetch_payment_method(self, account: str, payment_method_ref: str) -> PaymentMethodResult:
-        asked = self.provider(account).fetch_payment_method(payment_method_ref=payment_method_ref)
-        return await self._bounded(asked, else_=_METHOD_UNKNOWN, about=payment_method_ref)
+        return await self._look_up(
+            account,
+            lambda provider: provider.fetch_payment_method(payment_method_ref=payment_method_ref),
+            unknown=_METHOD_UNKNOWN,
+            about=payment_method_ref,
+        )
 
-    async def _bounded(self, asked: Awaitable[Answer], *, else_: Answer, about: str) -> Answer:
-        """The answer; `else_` when the adapter hangs or breaks the promise of the port not to raise."""
+    # --- one call ---------------------------------------------------------------------------------------------------
+
+    async def _request(
+        self,
+        account: str,
+        kind: CallKind,
+        ask: Callable[[PaymentProvider], Awaitable[Result]],
+        *,
+        result: type[Result],
+        about: str,
+    ) -> Result:
+        """Something that changes things there: NOT_SENT when it was turned away, UNKNOWN when no answer came."""
+        return await self._asked(
+            account,
+            kind,
+            ask,
+            unknown=result(outcome=Outcome.UNKNOWN, refusal=_SILENT),
+            turned_away=lambda refusal: result(outcome=Outcome.NOT_SENT, refusal=refusal),
+            about=about,
+        )
+
+    async def _look_up(
+        self, account: str, ask: Callable[[PaymentProvider], Awaitable[Answer]], *, unknown: Answer, about: str
+    ) -> Answer:
+        """A question only: one that was not asked tells as little as one that was not answered."""
+        return await self._asked(
+            account, CallKind.LOOK_UPS, ask, unknown=unknown, turned_away=lambda _: unknown, about=about
+        )
+
+    async def _asked(
+        self,
+        account: str,
+        kind: CallKind,
+        ask: Callable[[PaymentProvider], Awaitable[Answer]],
+        *,
+        unknown: Answer,
+        turned_away: Callable[[Refusal], Answer],
+        about: str,
+    ) -> Answer:
+        provider, gate = self.provider(account), self._gates[account]
         try:
-            async with asyncio.timeout(self._seconds):
-                return await asked
-        except Exception:
-            # An adapter that raises has a bug, but money may have moved: the bug is logged, the outcome is unknown.
-            _log.exception("no usable answer about %s", about)
-            return else_
+            async with gate.passing(kind):
+                try:
+                    async with asyncio.timeout(self._seconds):
+                        answer = await ask(provider)
+                except TimeoutError:
+                    _log.warning("no answer about %s: the adapter hangs", about)
+                    answer = unknown
+                except Exception:
+                    # An adapter that raises has a bug, but money may have moved: the bug is logged, the outcome is
+                    # unknown, and of the provider nothing is learnt.
+                    _log.exception("no usable answer about %s", about)
+                    return unknown
+                gate.heard(kind, outage=_is_outage(answer))
+                return answer
+        except TurnedAway as why:
+            return turned_away(Refusal(message=str(why), provider_code="not_asked"))
 
 
-_NO_ANSWER = Refusal(message="the provider gave no usable answer")
-_CHARGE_UNKNOWN = ChargeResult(outcome=Outcome.UNKNOWN, refusal=_NO_ANSWER)
-_CUSTOMER_UNKNOWN = CustomerResult(outcome=Outcome.UNKNOWN, refusal=_NO_ANSWER)
-_METHOD_UNKNOWN = PaymentMethodResult(outcome=Outcome.UNKNOWN, refusal=_NO_ANSWER)
-_REFUND_UNKNOWN = RefundResult(outcome=Outcome.UNKNOWN, refusal=_NO_ANSWER)
+_SILENT = Refusal(message="the provider gave no usable answer", is_outage=True)
+_CHARGE_UNKNOWN = ChargeResult(outcome=Outcome.UNKNOWN, refusal=_SILENT)
+_METHOD_UNKNOWN = PaymentMethodResult(outcome=Outcome.UNKNOWN, refusal=_SILENT)
+_REFUND_UNKNOWN = RefundResult(outcome=Outcome.UNKNOWN, refusal=_SILENT)
+
+
+def _is_outage(answer: object) -> bool:
+    refusal = answer if isinstance(answer, Refusal) else getattr(answer, "refusal", None)
+    return refusal is not None and refusal.is_outage
 
 
 async def _send(provider: PaymentProvider, operation: Operation) -> ChargeResult:

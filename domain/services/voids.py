@@ -15,6 +15,7 @@ from domain.operations import Operation, VoidPurpose
 from domain.principals import Permission, Principal, system
 from domain.provider import Outcome, ProviderAction, VoidRequest
 from domain.services.charges import Charged, ref_of
+from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, there
 from domain.services.operations import is_written_down, write_down
@@ -106,6 +107,7 @@ class VoidService:
         if await tx.operations.unfinished_of_charge(charge.id):
             raise ChargeInProgress(path=(path,))
         self._teller.require_support(charge.account, ProviderAction.VOID)
+        self._teller.require_reachable(charge.account, CallKind.MONEY)
         request = VoidRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=ref_of(charge))
         now = self._clock.now()
         operation = await write_down(
@@ -143,7 +145,7 @@ class VoidService:
         waiting = await self._seconds_to_wait(charge_id)
         if waiting is None or waiting > 0:
             return waiting
-        with suppress(ChargeInProgress):
+        with suppress(ChargeInProgress, ProviderUnavailable):
             await self.end_waiting(charge_id, VoidPurpose.EXPIRE, only_if_overdue=True, actor="system:expiry")
         if await self._seconds_to_wait(charge_id) is None:
             return None
@@ -176,7 +178,7 @@ class VoidService:
             async with self._store.transaction() as tx:
                 await self._settlement.settle_charge(tx, charge_id, picture, actor="system:release")
             return None
-        with suppress(ChargeInProgress):
+        with suppress(ChargeInProgress, ProviderUnavailable):
             async with self._store.transaction() as tx:
                 _, charge = await lock_charge(tx, system("voids"), charge_id)
                 operation = await self._write_down(tx, charge, VoidPurpose.CANCEL, actor="system:release", path="id")

@@ -89,6 +89,7 @@ _WRITTEN: Mapping[str, Written] = {
         {"last": 10, "filter": {"states": ["PENDING", "UNKNOWN"]}},
     ),
     "paymentProvider": Written("name livemode capabilities { action support note }"),
+    "providerHealth": Written("account state changedAt retryAfterSeconds calls { kind most underWay waiting }"),
     "auditEntries": Written(
         "nodes { at actor role action changes { subjectId field before after } } pageInfo { hasNextPage endCursor }",
         {"first": 10},

@@ -161,6 +161,7 @@ QUERIES: Mapping[str, Row] = {
     "refunds": Row((P.RECORDS_READ,), _MANY, _nothing),
     "apiKeys": Row((P.KEYS_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 5, YES, YES), _nothing),
     "auditEntries": Row((P.AUDIT_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 5, YES, YES), _nothing),
+    "providerHealth": Row((P.UPKEEP_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 4, YES, YES, YES), _nothing),
     "paymentProvider": Row((P.CATALOGUE_READ,), _CATALOGUE, _nothing, "name and capabilities"),
 }
 

@@ -92,6 +92,7 @@ class Shop:
     provider: WatchedProvider
     deployment: Deployment
     detached: Detached
+    teller: Teller
     settlement: Settlement
     accounts: ProviderAccountService
     customers: CustomerService
@@ -343,6 +344,8 @@ def open_shop(
             return_urls=("https://shop.example",),
             provider_timeout_seconds=PROVIDER_SECONDS,
             answer_within_seconds=5,
+            # What a test has the bank do to one request is not to turn away the next.
+            breaker_failures=0,
         ),
         **decided,
     )
@@ -350,7 +353,7 @@ def open_shop(
     provider = WatchedProvider(FakeProvider.in_process(bank, clock=clock, timeout_seconds=PROVIDER_SECONDS))
     providers = Providers(dict.fromkeys((ACCOUNT, *other_accounts), provider), default=ACCOUNT)
     detached = Detached()
-    teller = Teller(providers=providers, deployment=deployment)
+    teller = Teller(providers=providers, clock=clock, deployment=deployment, monotonic=lambda: clock.now().timestamp())
     settlement = Settlement(clock=clock, deployment=deployment)
     customers = CustomerService(store=store, clock=clock, deployment=deployment)
     accounts = ProviderAccountService(store=store, providers=providers, teller=teller, clock=clock)
@@ -409,6 +412,7 @@ def open_shop(
         provider=provider,
         deployment=deployment,
         detached=detached,
+        teller=teller,
         settlement=settlement,
         accounts=accounts,
         customers=customers,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from socket import create_server
 
 import pytest
@@ -130,6 +131,52 @@ async def test_an_answer_without_evidence_leaves_the_charge_unknown(reply: bytes
     assert charge.outcome is Outcome.UNKNOWN
     assert charge.refusal is not None
     assert charge.captured is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_outage"),
+    [
+        (http("200 OK", b"{}"), True),
+        (http("502 Bad Gateway", b"<html>Bad Gateway</html>", kind="text/html"), True),
+        (http("500 Internal Server Error", b'{"error": {"code": "server_error", "message": ""}}'), True),
+        (http("503 Service Unavailable", b'{"error": {"code": "not_accepted", "message": ""}}'), True),
+        (b"", True),
+        (None, True),
+        (http("400 Bad Request", b'{"error": {"code": "amount_invalid", "message": ""}}'), False),
+        (http("401 Unauthorized", b'{"error": {"code": "configuration", "message": ""}}'), False),
+        (http("404 Not Found", b'{"error": {"code": "charge_missing", "message": ""}}'), False),
+        (http("409 Conflict", b'{"error": {"code": "key_in_flight", "message": ""}}'), False),
+        (http("429 Too Many Requests", b'{"error": {"code": "rate_limited", "message": ""}}'), False),
+    ],
+)
+async def test_an_outage_is_told_from_the_no_of_a_bank_that_is_there(reply: bytes | None, is_outage: bool) -> None:
+    async with answering(reply) as url:
+        charge = await charge_at(url)
+
+    assert charge.refusal is not None
+    assert charge.refusal.is_outage is is_outage
+
+
+async def test_a_bank_that_nobody_reaches_is_an_outage() -> None:
+    async with answering(None) as url:
+        pass
+    charge = await charge_at(url)
+
+    assert charge.refusal is not None
+    assert (charge.outcome, charge.refusal.is_outage) == (Outcome.NOT_SENT, True)
+
+
+async def test_the_bank_says_when_to_ask_again(tmp_path: Path) -> None:
+    """Over the wire and in process, as a script has it."""
+    bank = Bank(tmp_path / "bank.sqlite3", clock=StandingClock(), public_url="http://bank.test")
+    bank.misbehave("charge#1=rate_limit:90; charge#2=refuse:2.5; charge#3=rate_limit")
+    in_process = FakeProvider.in_process(bank, clock=StandingClock())
+    with served(fake_bank_app(bank, api_key=API_KEY)) as url:
+        told = [await charge_at(url), await in_process.charge(a_charge()), await charge_at(url)]
+    await in_process.close()
+    bank.close()
+
+    assert [charge.refusal and charge.refusal.retry_after_seconds for charge in told] == [90.0, 3.0, None]
 
 
 async def test_the_answer_about_another_charge_says_nothing_about_this_one() -> None:
