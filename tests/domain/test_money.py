@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from iso4217 import Currency as IsoCurrency
 
 from domain.errors import AmountNotRepresentable, CurrencyMismatch, CurrencyUnknown
 from domain.money import MAXIMUM_MINOR_UNITS, Money, currency_exponent
 from tests.domain.examples import currencies, many, minor_units, usd
+
+EVERY_CURRENCY = [currency.value for currency in IsoCurrency if currency.exponent is not None]
 
 half = st.integers(-MAXIMUM_MINOR_UNITS // 2, MAXIMUM_MINOR_UNITS // 2)
 
@@ -87,6 +90,25 @@ class TestAmounts:
         total = Money.total((Money(amount, currency) for amount in amounts), currency=currency)
         assert total == Money(sum(amounts), currency)
 
+    @many
+    @given(st.lists(st.integers(0, 10**12), min_size=1, max_size=8), currencies, st.randoms(use_true_random=False))
+    def test_an_amount_that_is_given_out_in_parts_is_given_out_whole(
+        self, parts: list[int], currency: str, chance: Any
+    ) -> None:
+        amount = Money(sum(parts), currency)
+        left = amount
+        for part in parts:
+            left -= Money(part, currency)
+        assert left.is_zero
+        chance.shuffle(parts)
+        assert Money.total((Money(part, currency) for part in parts), currency=currency) == amount
+
+    @many
+    @given(st.integers(-(10**9), 10**9), st.integers(0, 40), currencies)
+    def test_a_multiple_is_that_many_of_them(self, amount: int, quantity: int, currency: str) -> None:
+        one = Money(amount, currency)
+        assert one * quantity == Money.total([one] * quantity, currency=currency)
+
     def test_the_total_of_nothing_is_zero_of_its_currency(self) -> None:
         assert Money.total([], currency="JPY") == Money.zero("JPY")
 
@@ -101,6 +123,13 @@ class TestAmounts:
             first >= second,
             first == second,
         )
+
+    @many
+    @given(st.lists(minor_units, min_size=1, max_size=10))
+    def test_amounts_are_sorted_as_their_numbers(self, amounts: list[int]) -> None:
+        sorted_amounts = sorted(usd(amount) for amount in amounts)
+        assert [money.minor_units for money in sorted_amounts] == sorted(amounts)
+        assert max(sorted_amounts) == usd(max(amounts))
 
     @pytest.mark.parametrize(
         "mix",
@@ -157,3 +186,10 @@ class TestRendering:
         assert money.decimal.as_tuple().exponent == -money.exponent
         assert int(money.decimal * 10**money.exponent) == amount
         assert "E" not in str(money).removesuffix(currency)
+
+    @many
+    @given(minor_units, st.sampled_from(EVERY_CURRENCY))
+    def test_what_is_written_is_read_as_the_same_amount(self, amount: int, currency: str) -> None:
+        text, _, code = str(Money(amount, currency)).partition(" ")
+        assert code == currency
+        assert Money(int(Decimal(text).scaleb(currency_exponent(currency))), currency) == Money(amount, currency)

@@ -20,7 +20,7 @@ from tests.persistence.interruptions import at_every_await
 from tests.persistence.sample import SAMPLE
 from tests.persistence.sample.rows import add_boxes, count_of
 
-RANDOM_CANCELLATIONS = 2_000
+RANDOM_CANCELLATIONS = 5_000
 AT_ONCE = 20
 
 
@@ -80,7 +80,7 @@ async def test_a_cancellation_at_any_await_leaves_nothing_behind(
 
 
 @pytest.mark.fault("F45")
-async def test_two_thousand_random_cancellations_leave_nothing_behind(boxes: Database) -> None:
+async def test_five_thousand_random_cancellations_leave_nothing_behind(boxes: Database) -> None:
     chance = random.Random(20260301)
     outcomes = {"done": 0, "cancelled": 0}
     longest_seconds = 0.004

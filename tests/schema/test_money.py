@@ -1,7 +1,12 @@
 """Money as clients read it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from domain.money import Money
+from schema.money import format_money
+from tests.domain.examples import currencies, many, minor_units
 from tests.schema.gateway import Shop
 
 
@@ -37,6 +42,16 @@ async def test_money_is_written_out_for_people(
         "decimal": decimal,
         "formatted": formatted,
     }
+
+
+@many
+@given(minor_units, currencies, st.sampled_from(["en", "de-CH", "fr-FR", "hi-IN", "ja-JP", "pt-BR"]))
+def test_no_way_of_writing_it_out_rounds(amount: int, currency: str, locale: str) -> None:
+    money = Money(amount, currency)
+
+    digits = "".join(character for character in format_money(money, locale) if character.isdigit())
+
+    assert digits == str(abs(money.decimal)).replace(".", "")
 
 
 @pytest.mark.parametrize("locale", ["", "tlh", "en_XX_nonsense_nonsense", "x" * 10_000, "../../etc/passwd", "é", "-"])
