@@ -288,6 +288,7 @@ def _bank(settings: Settings, *, public_url: str) -> Bank:
         clock=SystemClock(),
         public_url=public_url,
         challenge_seconds=settings.fake_challenge_seconds,
+        pending_seconds=settings.fake_pending_seconds,
         keeps_keys=settings.fake_keys,
         script=settings.fake_script,
         seed=settings.fake_seed,

@@ -173,6 +173,9 @@ class Settings(BaseSettings):
         "is sent twice acts twice, and a lost answer is only looked for.",
     )
     fake_challenge_seconds: float = Field(3600, gt=0, description="How long the fake bank's confirmation page is open.")
+    fake_pending_seconds: float = Field(
+        10, ge=0, description="How long the fake bank takes to decide on what is pending there."
+    )
 
     # --- the surface ------------------------------------------------------------------------------------------------
 

@@ -81,6 +81,8 @@ class FailureCode(StrEnum):
     PROVIDER_REFUSED = "PROVIDER_REFUSED"
     NOT_APPLIED = "NOT_APPLIED"
     """The answer was lost, and the provider has since shown that it never acted."""
+    RETURNED = "RETURNED"
+    """Of a refund: it was made, and the customer's bank did not take the money, which is back."""
 
 
 class ReviewReason(StrEnum):
@@ -94,6 +96,8 @@ class ReviewReason(StrEnum):
     """Money arrived for an order that is cancelled, expired or paid by another charge."""
     UNRESOLVED = "UNRESOLVED"
     """The outcome is still unknown after the whole schedule of look-ups."""
+    REFUND_RETURNED = "REFUND_RETURNED"
+    """A refund had succeeded, and its money came back: the customer believes that they have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +222,8 @@ class Charge:
         """
         if result.outcome is Outcome.NOT_SENT and self.state in (ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED):
             return self  # the provider has shown that it has the charge, whichever request did not reach it
+        if result.outcome is Outcome.UNKNOWN and self.state is ChargeState.PENDING and self.charge_ref:
+            return self  # not to hear of a charge that the provider is known to be deciding on says nothing of it
         state = _STATE_AFTER[result.outcome]
         charge, captured = self, result.captured
         if self.state is not ChargeState.SUCCEEDED and _RANK[state] >= _RANK[self.state]:
@@ -308,6 +314,11 @@ class Charge:
     def refunded_after_all(self, amount: Money, *, now: datetime) -> "Charge":
         """A refund that was given up, and its reservation with it, has happened all the same."""
         return replace(self, refunded=self.refunded + amount, updated_at=now)
+
+    def refund_returned(self, amount: Money, *, now: datetime) -> "Charge":
+        """What a refund had given back has come back, and can be refunded again."""
+        charge = replace(self, refunded=self.refunded - amount, updated_at=now)
+        return charge.with_review(ReviewReason.REFUND_RETURNED, now=now)
 
     def void_started(self, *, now: datetime) -> "Charge":
         return replace(self, void_requested_at=now, updated_at=now)

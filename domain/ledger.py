@@ -63,6 +63,22 @@ def refund_entries(
     )
 
 
+def returned_entries(
+    refund_id: str, *, charge_id: str, amount: Money, livemode: bool, now: datetime
+) -> tuple[LedgerEntry, ...]:
+    """A refund whose money came back: the opposite of `refund_entries`, which stay."""
+    return _movement(
+        LedgerAccount.PROVIDER_CLEARING,
+        LedgerAccount.REFUNDS,
+        amount,
+        cause=f"{refund_id}/returned",
+        charge_id=charge_id,
+        refund_id=refund_id,
+        livemode=livemode,
+        now=now,
+    )
+
+
 def _movement(
     debit: LedgerAccount,
     credit: LedgerAccount,

@@ -282,6 +282,8 @@ class ChargeResult:
 class RefundResult:
     outcome: Outcome
     refund_ref: str | None = None
+    """Named whenever there is a refund. FAILED with it says that a refund was made and its money is back; FAILED
+    without it, that the request was refused and made none."""
     operation_id: str | None = None
     amount: Money | None = None
     executed_as: ExecutedAs = ExecutedAs.REFUND
@@ -319,6 +321,11 @@ class WebhookRejected(Exception):
 
 class PaymentProvider(Protocol):
     """One account at one provider.
+
+    What a provider said may change days later, which a webhook or a look tells: what is PENDING comes to an end, and a
+    refund that had SUCCEEDED fails when the customer's bank turns the money away. Money that was captured stays so, and
+    a refund that was shown as failed never succeeds. A repeated request may be answered as it was at first: what became
+    of it since, only looking tells.
 
     Methods never raise for what a provider or a network can do: that is an outcome. Each is bounded by the adapter's
     own timeout, after which the outcome is UNKNOWN. They may be cancelled at any await; what was asked may happen all

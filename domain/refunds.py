@@ -1,4 +1,14 @@
-"""A refund: money on its way back, always at the provider that took it."""
+"""A refund: money on its way back, always at the provider that took it.
+
+Evidence of the provider is applied by `after`, which is the same rule for the direct answer, the webhook and the
+resolver, so these may come in any order, twice or never:
+
+    waiting (PENDING, REQUIRES_ACTION, UNKNOWN) → FAILED (it was never made) → SUCCEEDED → FAILED (RETURNED)
+
+A request that failed may have made a refund all the same, and one that is made is booked. A refund that was made may
+still fail days later, when the customer's bank does not take the money; that is the provider's last word on it. So an
+older picture, in which it had succeeded, never undoes a newer one.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -39,6 +49,9 @@ _STATE_AFTER: dict[Outcome, RefundState] = {
     Outcome.UNKNOWN: RefundState.UNKNOWN,
 }
 
+_NEVER_MADE, _MADE, _RETURNED = 1, 2, 3
+"""How far a refund that waits no longer has come."""
+
 _FAILURE_AFTER: dict[Outcome, FailureCode] = {
     Outcome.DECLINED: FailureCode.PROVIDER_REFUSED,
     Outcome.FAILED: FailureCode.PROVIDER_REFUSED,
@@ -72,13 +85,19 @@ class Refund:
     def is_waiting(self) -> bool:
         return self.state in WAITING_STATES
 
+    @property
+    def is_returned(self) -> bool:
+        """The provider had made it, and the money came back."""
+        return self.state is RefundState.FAILED and self.failure_code is FailureCode.RETURNED
+
     def after(self, result: RefundResult, *, now: datetime) -> "Refund":
-        """The refund once this evidence is known. Its end stays, unless the money went back after all.
+        """The refund once this evidence is known. Evidence that is no further than what is known changes nothing.
 
         The amount becomes what the provider says that it gave back.
         """
         state = _STATE_AFTER[result.outcome]
-        if self.state is RefundState.SUCCEEDED or not (self.is_waiting or state is RefundState.SUCCEEDED):
+        failure_code = _failure_after(result)
+        if not self._is_news(state, failure_code, result):
             return self
         return replace(
             self,
@@ -87,12 +106,27 @@ class Refund:
             refund_ref=result.refund_ref or self.refund_ref,
             # A result that knows nothing carries the default, which must not displace a void that was seen.
             executed_as=self.executed_as if state is RefundState.UNKNOWN else result.executed_as,
-            failure_code=_FAILURE_AFTER.get(result.outcome),
+            failure_code=failure_code,
             provider_code=result.refusal.provider_code if result.refusal else None,
             provider_message=result.refusal.message if result.refusal else None,
             next_check_at=self.next_check_at if state is RefundState.UNKNOWN else None,
             updated_at=now,
         )
+
+    def weighed(self, result: RefundResult) -> RefundResult:
+        """What an answer is worth by now: that a request failed says nothing of a refund that is known to be made."""
+        failed = _STATE_AFTER[result.outcome] is RefundState.FAILED
+        refused = failed and result.refund_ref is None and self.refund_ref is not None
+        return replace(result, outcome=Outcome.UNKNOWN) if refused else result
+
+    def _is_news(self, state: RefundState, failure_code: FailureCode | None, result: RefundResult) -> bool:
+        if self.is_waiting:
+            # Not to hear of a refund that the provider is known to have says nothing of it.
+            return state is not RefundState.UNKNOWN or self.state is RefundState.UNKNOWN or self.refund_ref is None
+        if result.refund_ref and self.refund_ref and result.refund_ref != self.refund_ref:
+            # Two refunds of one request, where a provider has no keys: the one that gave money back counts.
+            return state is RefundState.SUCCEEDED and self.state is not RefundState.SUCCEEDED
+        return _how_far(state, failure_code) > _how_far(self.state, self.failure_code)
 
     def _given_back(self, result: RefundResult) -> Money:
         """What the provider says that it gave back, where that can be; else what was asked for."""
@@ -111,3 +145,17 @@ class Refund:
 
     def checked_again_at(self, when: datetime | None) -> "Refund":
         return replace(self, next_check_at=when)
+
+
+def _failure_after(result: RefundResult) -> FailureCode | None:
+    """A refund that failed and has a name at the provider was made; without one, the request was refused."""
+    failed = _STATE_AFTER[result.outcome] is RefundState.FAILED
+    return FailureCode.RETURNED if failed and result.refund_ref else _FAILURE_AFTER.get(result.outcome)
+
+
+def _how_far(state: RefundState, failure_code: FailureCode | None) -> int:
+    if state in WAITING_STATES:
+        return 0
+    if state is RefundState.SUCCEEDED:
+        return _MADE
+    return _RETURNED if failure_code is FailureCode.RETURNED else _NEVER_MADE

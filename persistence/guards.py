@@ -60,6 +60,51 @@ class NeverDecreased(PerDialect):
         )
 
 
+class RefundedMayComeBack(PerDialect):
+    """What was captured still never decreases. What went back does when a refund's money comes back, and then to what
+    the refunds that stand add up to: the row of the refund is written first."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            sqlite=(
+                "DROP TRIGGER charges_never_decreased;\n"
+                f"{_refused_update(*_CAPTURED_STAYS, Dialect.SQLITE)}{_REFUNDED_STANDS_ON_SQLITE}"
+            ),
+            postgres=(
+                "DROP TRIGGER charges_never_decreased ON charges;\n"
+                f"{_refused_update(*_CAPTURED_STAYS, Dialect.POSTGRES)}{_REFUNDED_STANDS_ON_POSTGRES}"
+            ),
+        )
+
+
+_CAPTURED_STAYS: Final = (
+    "charges_never_decreased",
+    "charges",
+    "NEW.captured < OLD.captured",
+    "captured of charges never decreases",
+)
+_REFUNDED_STANDS_ON_SQLITE: Final = """
+CREATE TRIGGER charges_refunded_stands BEFORE UPDATE ON charges
+    WHEN NEW.refunded < OLD.refunded AND NEW.refunded <> (
+        SELECT coalesce(sum(amount), 0) FROM refunds WHERE charge_id = NEW.id AND state = 'SUCCEEDED'
+    )
+    BEGIN SELECT RAISE(ABORT, 'refunded of charges decreases to what its refunds say'); END;
+"""
+_REFUNDED_STANDS_ON_POSTGRES: Final = """
+CREATE FUNCTION charges_refunded_stands() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.refunded <> (
+        SELECT coalesce(sum(amount), 0) FROM refunds WHERE charge_id = NEW.id AND state = 'SUCCEEDED'
+    ) THEN
+        RAISE EXCEPTION 'refunded of charges decreases to what its refunds say' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER charges_refunded_stands BEFORE UPDATE ON charges FOR EACH ROW
+    WHEN (NEW.refunded < OLD.refunded) EXECUTE FUNCTION charges_refunded_stands();
+"""
+
+
 def _refused_update(name: str, table: str, condition: str, words: str, dialect: Dialect) -> str:
     if dialect is Dialect.SQLITE:
         return (

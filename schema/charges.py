@@ -39,7 +39,7 @@ described_enum(
     ChargeState,
     description="What became of a charge. PENDING, REQUIRES_ACTION, AUTHORIZED and UNKNOWN may still change.",
     values={
-        ChargeState.PENDING: "The provider has been asked.",
+        ChargeState.PENDING: "The provider has been asked, and may take days to decide.",
         ChargeState.REQUIRES_ACTION: "The customer has to confirm it; see `nextAction`.",
         ChargeState.AUTHORIZED: "The amount is held on the card, not taken yet.",
         ChargeState.SUCCEEDED: "The money is taken.",
@@ -76,6 +76,7 @@ described_enum(
         ReviewReason.UNREQUESTED_CAPTURE: "The provider took money that it held, and no capture had asked for it.",
         ReviewReason.LATE_MONEY: "Money arrived for an order that is cancelled, expired or paid otherwise.",
         ReviewReason.UNRESOLVED: "What became of it could not be found out.",
+        ReviewReason.REFUND_RETURNED: "A refund had succeeded, and its money came back: the customer has not got it.",
     },
 )
 

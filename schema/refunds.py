@@ -35,8 +35,8 @@ described_enum(
     values={
         RefundState.PENDING: "Requested; the provider has not said yet what became of it.",
         RefundState.REQUIRES_ACTION: "The customer has to do something to receive it.",
-        RefundState.SUCCEEDED: "The money went back.",
-        RefundState.FAILED: "It did not; the amount can be refunded again.",
+        RefundState.SUCCEEDED: "The money went back. The customer's bank may still turn it away, even days later.",
+        RefundState.FAILED: "It did not, or it came back; the amount can be refunded again.",
         RefundState.CANCELED: "It was called off before the money moved.",
         RefundState.UNKNOWN: "The provider's answer was lost; the gateway is finding out. See `nextCheckAt`.",
     },
@@ -61,11 +61,12 @@ described_enum(
 )
 described_enum(
     FailureCode,
-    description="Why a charge or refund failed for a reason that is not the bank's. The list grows.",
+    description="Why a charge or refund failed that no bank declined. The list grows.",
     values={
         FailureCode.PROVIDER_UNAVAILABLE: "The provider could not be reached; nothing happened there. Try again.",
         FailureCode.PROVIDER_REFUSED: "The provider refused; the same request would be refused again.",
         FailureCode.NOT_APPLIED: "The answer was lost, and the provider has since shown that nothing happened.",
+        FailureCode.RETURNED: "Of a refund: the customer's bank turned the money away. Refund it again.",
     },
 )
 
@@ -78,7 +79,7 @@ class Refund(HasTimeline):
     executed_as: ExecutedAs = strawberry.field(description="What the provider did, or is doing.")
     failure_code: FailureCode | None = strawberry.field(description="Why it failed; null unless the state is FAILED.")
     next_check_at: datetime | None = strawberry.field(
-        description="When the gateway looks into an unknown outcome again; null when it knows."
+        description="When the gateway looks again into what is unknown or pending; null when it knows."
     )
     created_at: datetime = strawberry.field(description="When it was requested.")
     updated_at: datetime = strawberry.field(description="When it last changed.")

@@ -58,7 +58,7 @@ async def check_invariants(database: Database, truth: Truth, *, settled: bool = 
     """Raises AssertionError with every promise that is broken."""
     books = await _read(database)
     problems = [*_money(books, truth), *_refunds(books, truth), *_ledger(books), *_orders(books), *_looked_after(books)]
-    problems += [*_told_once(books), *_keys(books)]
+    problems += [*_told_once(books), *_told_of_returns(books), *_keys(books)]
     if settled:
         problems += [*_settled(books, truth)]
     assert not problems, "\n".join(problems)
@@ -114,8 +114,10 @@ def _refunds(books: _Books, truth: Truth) -> Iterator[str]:
     for refund_id, times in Counter(refund.refund_id for refund in truth.refunds).items():
         if times > 1:
             yield f"I4: {refund_id} is {times} refunds at the bank"
+    failed_since = _failed_there(truth)
     for row in books["refunds"]:
-        if row["state"] == RefundState.SUCCEEDED and given[row["id"]] != row["amount"]:
+        stands = row["state"] == RefundState.SUCCEEDED and row["id"] not in failed_since
+        if stands and given[row["id"]] != row["amount"]:
             yield f"I4: {row['id']} gave back {row['amount']} here, {given[row['id']]} at the bank"
     for charge in books["charges"]:
         own = [refund for refund in books["refunds"] if refund["charge_id"] == charge["id"]]
@@ -130,6 +132,11 @@ def _refunds(books: _Books, truth: Truth) -> Iterator[str]:
             yield f"I4: more than {charge['captured']} of {charge['id']} goes back"
         if truth.refunded(charge["id"]) > truth.captured(charge["id"]):
             yield f"I4: the bank gave back more of {charge['id']} than it took"
+
+
+def _failed_there(truth: Truth) -> set[str]:
+    """Refunds that the bank calls failed. One that it called succeeded before is so here too, until we are told."""
+    return {refund.refund_id for refund in truth.refunds if refund.state == "failed"}
 
 
 def _ledger(books: _Books) -> Iterator[str]:
@@ -224,6 +231,22 @@ def _told_once(books: _Books) -> Iterator[str]:
                 yield f"I7: {row['id']} is {row['state']}, and {wanted} was not told"
 
 
+def _told_of_returns(books: _Books) -> Iterator[str]:
+    """Whoever was told that money went back is told when it came back, and so is the staff."""
+    kinds = {event["id"]: event["kind"] for event in books["events"]}
+    told: dict[str, set[str]] = defaultdict(set)
+    for subject in books["event_subjects"]:
+        told[subject["subject_id"]].add(kinds[subject["event_id"]])
+    for row in books["refunds"]:
+        if row["state"] != RefundState.FAILED:
+            continue
+        if EventKind.REFUND_FAILED not in told[row["id"]]:
+            yield f"I7: {row['id']} has failed, and nobody was told"
+        had_succeeded = EventKind.REFUND_SUCCEEDED in told[row["id"]]
+        if had_succeeded and EventKind.CHARGE_REVIEW_OPENED not in told[row["charge_id"]]:
+            yield f"I4: the money of {row['id']} came back, and nobody looks at {row['charge_id']}"
+
+
 _NOUNS = {"orders": "order", "charges": "charge", "refunds": "refund", "payment_methods": "payment_method"}
 
 _ENDS: dict[tuple[str, str], EventKind] = {
@@ -272,6 +295,9 @@ def _settled(books: _Books, truth: Truth) -> Iterator[str]:
         row = refunds.get(back.refund_id)
         if back.state == "succeeded" and (row is None or row["state"] != RefundState.SUCCEEDED):
             yield f"I4: {back.refund_id} gave back {back.amount}, here it is {row and row['state']}"
+    for refund_id in _failed_there(truth):
+        if refund_id in refunds and refunds[refund_id]["state"] == RefundState.SUCCEEDED:
+            yield f"I4: {refund_id} has failed at the bank, here it is SUCCEEDED"
 
 
 def _named(what: str, names: Iterable[str]) -> Iterator[str]:

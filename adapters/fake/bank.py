@@ -28,6 +28,7 @@ from adapters.fake import charges, customers, refunds
 from adapters.fake.books import Books, OpenBooks, Terms, as_text
 from adapters.fake.calls import Answer, Fields, Refused, refusal
 from adapters.fake.misbehaviour import Fault, Misdeed, parse_script
+from adapters.fake.settling import settle_due
 from adapters.fake.truth import Truth, read_truth
 from domain.clock import Clock
 
@@ -38,6 +39,8 @@ HOLD_SECONDS = 7 * 24 * 3600.0
 """How long an authorized amount is held: as long as the card schemes hold it for a shop on the web."""
 DEFAULT_CHALLENGE_SECONDS = 3600.0
 """How long a customer has for 3D Secure: long enough to find the phone, short enough that an order is not stuck."""
+DEFAULT_PENDING_SECONDS = 10.0
+"""How long what is pending takes: days at a real bank, and here as long as somebody likes to watch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class Bank:
         public_url: str,
         merchant_name: str = "Paydesk test shop",
         challenge_seconds: float = DEFAULT_CHALLENGE_SECONDS,
+        pending_seconds: float = DEFAULT_PENDING_SECONDS,
         keeps_keys: bool = True,
         script: str | None = None,
         seed: int = 0,
@@ -116,7 +120,9 @@ class Bank:
         if script is not None:
             parse_script(script, seed)
         self._clock = clock
-        self._terms = Terms(public_url.rstrip("/"), merchant_name, challenge_seconds, HOLD_SECONDS, keeps_keys)
+        self._terms = Terms(
+            public_url.rstrip("/"), merchant_name, challenge_seconds, HOLD_SECONDS, pending_seconds, keeps_keys
+        )
         self._books = Books(path)
         # One thread: the books take one call at a time anyway, and a wait for another process must not stop the loop.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fake-bank")
@@ -177,6 +183,7 @@ class Bank:
     def truth(self) -> Truth:
         """What was really captured and refunded, and who has an account: for tests that check the gateway's story."""
         with self.open() as books:
+            settle_due(books)
             return read_truth(books)
 
     @property
@@ -207,6 +214,7 @@ class Bank:
 
 
 def _handle(books: OpenBooks, call: str, body: object, *, forced_decline: str | None = None) -> Answer:
+    settle_due(books)
     rule = RULES.get(call)
     if rule is None:
         return refusal(404, "call_unknown", "The bank has no such call.")

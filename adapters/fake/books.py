@@ -150,6 +150,7 @@ class Terms:
     merchant_name: str
     challenge_seconds: float
     hold_seconds: float
+    pending_seconds: float
     keeps_keys: bool
 
 
@@ -164,6 +165,11 @@ class OpenBooks:
     @property
     def moment(self) -> str:
         return as_text(self.now)
+
+    @property
+    def settles_at(self) -> str:
+        """When what is begun now is settled."""
+        return as_text(self.now + timedelta(seconds=self.terms.pending_seconds))
 
     def one(self, sql: str, *values: Any) -> sqlite3.Row | None:
         row: sqlite3.Row | None = self.connection.execute(sql, values).fetchone()

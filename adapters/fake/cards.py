@@ -2,8 +2,9 @@
 """The test cards: which numbers and token names exist, and how each behaves.
 
 The numbers are the ones that Stripe publishes for testing (https://docs.stripe.com/testing), so that habits and test
-plans carry over. They live in this table only: the books keep a card's `name` and its last four digits.
-docs/reference/test-cards.md shows the same table to users; a test compares the two.
+plans carry over; those that begin with 4000 0000 0001 are ours, for what Stripe has no card for. They live in this
+table only: the books keep a card's `name` and its last four digits. docs/reference/test-cards.md shows the same table
+to users; a test compares the two.
 """
 
 from dataclasses import dataclass
@@ -19,10 +20,16 @@ class FakeCard:
     """A token that can be used any number of times, for those who do not want to call the tokenizer."""
     brand: CardBrand = CardBrand.VISA
     decline: str | None = None
-    """The bank's code (declines.py) when a charge is declined; with `challenge`, after the customer confirmed."""
+    """The bank's code (declines.py) when a charge is declined; with `challenge`, after the customer confirmed, and with
+    `pending`, once it settles."""
     challenge: bool = False
     """3D Secure: with the customer there, the charge waits for the confirmation; without, it is declined."""
-    refund_fails: bool = False
+    pending: bool = False
+    """A charge is pending at first, and settles after the bank's time for that."""
+    settling_fails: bool = False
+    """With `pending`: what it settles to is a failure, for a reason that is not the cardholder's."""
+    refund_course: tuple[str, ...] = ("succeeded",)
+    """The states of a refund, one after the other: between two of them lies the bank's time for settling."""
 
     @property
     def last4(self) -> str:
@@ -130,7 +137,45 @@ CARDS: tuple[FakeCard, ...] = (
         challenge=True,
         decline="insufficient_funds",
     ),
-    FakeCard(name="refund_fails", number="4000000000005126", token="tok_refundFail", refund_fails=True),
+    FakeCard(name="pending", number="4000000000010019", token="tok_chargePending", pending=True),
+    FakeCard(
+        name="pending_then_declined",
+        number="4000000000010027",
+        token="tok_chargePendingThenDeclined",
+        pending=True,
+        decline="insufficient_funds",
+    ),
+    FakeCard(
+        name="pending_then_failed",
+        number="4000000000010035",
+        token="tok_chargePendingThenFailed",
+        pending=True,
+        settling_fails=True,
+    ),
+    FakeCard(
+        name="refund_pending",
+        number="4000000000007726",
+        token="tok_pendingRefund",
+        refund_course=("pending", "succeeded"),
+    ),
+    FakeCard(
+        name="refund_fails",
+        number="4000000000005126",
+        token="tok_refundFail",
+        refund_course=("succeeded", "failed"),
+    ),
+    FakeCard(
+        name="refund_pending_then_fails",
+        number="4000000000010043",
+        token="tok_pendingRefundFail",
+        refund_course=("pending", "failed"),
+    ),
+    FakeCard(
+        name="refund_fails_at_once",
+        number="4000000000010050",
+        token="tok_refundFailAtOnce",
+        refund_course=("failed",),
+    ),
 )
 
 CARDS_BY_NAME = {card.name: card for card in CARDS}

@@ -2,7 +2,8 @@
 
 A charge is captured in full when it succeeds, or holds its amount when it is to be captured by hand: once, in full or
 in part, until the gateway voids it or the hold is over. One that needs 3D Secure waits before that, until the customer
-confirms or refuses on the bank's page (pages.py), until the gateway voids it, or until the challenge is over.
+confirms or refuses on the bank's page (pages.py), until the gateway voids it, or until the challenge is over. One that
+is pending settles by itself after a while; meanwhile nobody can call it off.
 """
 
 import sqlite3
@@ -26,6 +27,7 @@ EXPIRIES = {
     HOLD_EXPIRED: "The amount was held until now, and not captured.",
 }
 """Why a charge failed that nobody refused."""
+_FAILURES = EXPIRIES | {"settlement_failed": "The other bank did not settle it."}
 _INITIATORS = frozenset(Initiator)
 _MODES = frozenset(CaptureMode)
 
@@ -54,8 +56,8 @@ def charge(books: OpenBooks, asked: Fields, *, forced_decline: str | None = None
     books.write(
         "INSERT INTO charges (ref, operation_id, charge_id, customer_ref, payment_method_ref, initiator, capture,"
         " currency, amount, authorized, captured, state, refusal_code, return_url, statement_descriptor, metadata,"
-        " challenge, challenge_url, challenge_expires_at, capture_before, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " challenge, challenge_url, challenge_expires_at, capture_before, settles_at, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ref,
         operation_id,
         charge_id,
@@ -76,6 +78,7 @@ def charge(books: OpenBooks, asked: Fields, *, forced_decline: str | None = None
         challenge and f"{books.terms.public_url}/fake/3ds/{challenge}",
         challenge and as_text(books.now + timedelta(seconds=books.terms.challenge_seconds)),
         _held_until(books) if state == "authorized" else None,
+        books.settles_at if state == "pending" else None,
         books.moment,
     )
     return _told(books, ref)
@@ -93,6 +96,8 @@ def _decide(
         return "declined", "authentication_required"
     if card.challenge:
         return "requires_action", None
+    if card.pending:
+        return "pending", None
     if card.decline is not None:
         return "declined", card.decline
     return "succeeded", None
@@ -127,6 +132,8 @@ def capture(books: OpenBooks, asked: Fields) -> Answer:
 
 def void(books: OpenBooks, asked: Fields) -> Answer:
     row = charge_row(books, asked.text("charge_ref"))
+    if row["state"] == "pending":
+        raise Refused(400, "charge_not_voidable", "This charge is on its way to the other bank.")
     if row["state"] not in _WAITING:
         return charge_answer(row)
     return _end(books, row, "voided")
@@ -179,9 +186,17 @@ def expire_waiting(books: OpenBooks) -> None:
         _end(books, row, "failed", refusal_code=_EXPIRY[row["state"]])
 
 
+def settle_pending(books: OpenBooks) -> None:
+    for row in books.all("SELECT * FROM charges WHERE settles_at <= ?", books.moment):
+        _settle(books, row)
+
+
 def charge_row(books: OpenBooks, ref: str) -> sqlite3.Row:
-    """The charge as it is at this moment: a challenge or a hold that is over ends it before anybody sees it."""
+    """The charge as it is at this moment: what its time has come for happens before anybody sees it."""
     row = _row(books, ref)
+    if row["settles_at"] is not None and row["settles_at"] <= books.moment:
+        _settle(books, row)
+        return charge_row(books, ref)
     ends = {"requires_action": row["challenge_expires_at"], "authorized": row["capture_before"]}.get(row["state"])
     if ends is not None and ends <= books.moment:
         _end(books, row, "failed", refusal_code=_EXPIRY[row["state"]])
@@ -200,14 +215,24 @@ def _row(books: OpenBooks, ref: str) -> sqlite3.Row:
     return row
 
 
+def _settle(books: OpenBooks, row: sqlite3.Row) -> None:
+    card = CARDS_BY_NAME[payment_method_row(books, row["payment_method_ref"])["card"]]
+    if card.settling_fails:
+        _end(books, row, "failed", refusal_code="settlement_failed")
+    elif card.decline is not None:
+        _end(books, row, "declined", refusal_code=card.decline)
+    else:
+        _agree(books, row)
+
+
 def _agree(books: OpenBooks, row: sqlite3.Row) -> None:
-    """The customer has confirmed, and the bank agrees."""
+    """The customer has confirmed, or the other bank has settled, and the bank agrees."""
     if _agreed(row["capture"]) == "succeeded":
         _end(books, row, "succeeded", captured=row["amount"])
         return
     books.write(
-        "UPDATE charges SET state = 'authorized', authorized = amount, capture_before = ?"
-        " WHERE ref = ? AND state = 'requires_action'",
+        "UPDATE charges SET state = 'authorized', authorized = amount, capture_before = ?, settles_at = NULL"
+        " WHERE ref = ? AND state IN ('pending', 'requires_action')",
         _held_until(books),
         row["ref"],
     )
@@ -218,8 +243,8 @@ def _end(
     books: OpenBooks, row: sqlite3.Row, state: str, *, captured: int = 0, refusal_code: str | None = None
 ) -> Answer:
     books.write(
-        "UPDATE charges SET state = ?, authorized = max(authorized, ?), captured = ?, refusal_code = ?"
-        " WHERE ref = ? AND state IN ('requires_action', 'authorized')",
+        "UPDATE charges SET state = ?, authorized = max(authorized, ?), captured = ?, refusal_code = ?,"
+        " settles_at = NULL WHERE ref = ? AND state IN ('pending', 'requires_action', 'authorized')",
         state,
         captured,
         captured,
@@ -275,8 +300,8 @@ def charge_object(row: sqlite3.Row) -> dict[str, Any]:
 def _refusal(code: str | None) -> dict[str, Any] | None:
     if code is None:
         return None
-    if code in EXPIRIES:
-        return {"code": code, "issuer_code": None, "message": EXPIRIES[code]}
+    if code in _FAILURES:
+        return {"code": code, "issuer_code": None, "message": _FAILURES[code]}
     decline = BANK_DECLINES[code]
     return {"code": code, "issuer_code": decline.issuer_code, "message": decline.message}
 

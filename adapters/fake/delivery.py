@@ -14,10 +14,11 @@ from functools import partial
 import httpx
 import orjson
 
-from adapters.fake import charges, webhooks
+from adapters.fake import webhooks
 from adapters.fake.bank import Bank
 from adapters.fake.books import OpenBooks, as_text
 from adapters.fake.misdeliveries import DeliveryFault, Misdelivery
+from adapters.fake.settling import settle_due
 from domain.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ def _stranger(body: bytes) -> bytes:
 
 def _claim(books: OpenBooks) -> list[_Due]:
     """Take what is due; the lease gives it to others again should this process die while it sends."""
-    charges.expire_waiting(books)
+    settle_due(books)
     rows = books.all("SELECT * FROM events WHERE next_try_at <= ? ORDER BY sequence LIMIT ?", books.moment, _BATCH)
     rows += _overtaken(books, rows)
     leased_until = as_text(books.now + timedelta(seconds=_LEASE_SECONDS * max(len(rows), 1)))

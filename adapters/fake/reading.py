@@ -133,6 +133,7 @@ def payment_method(body: dict[str, Any]) -> PaymentMethodResult:
 
 
 _CHARGE_OUTCOMES = {
+    "pending": Outcome.PENDING,
     "succeeded": Outcome.SUCCEEDED,
     "authorized": Outcome.AUTHORIZED,
     "requires_action": Outcome.REQUIRES_ACTION,
@@ -162,7 +163,7 @@ def charge(body: dict[str, Any]) -> ChargeResult:
     )
 
 
-_REFUND_OUTCOMES = {"succeeded": Outcome.SUCCEEDED, "failed": Outcome.FAILED}
+_REFUND_OUTCOMES = {"pending": Outcome.PENDING, "succeeded": Outcome.SUCCEEDED, "failed": Outcome.FAILED}
 
 
 def refund(body: dict[str, Any]) -> RefundResult:

@@ -1,4 +1,8 @@
-"""Refunds at the fake bank: in full, in part, repeated, and never beyond what was captured."""
+"""Refunds at the fake bank: in full, in part, repeated, and never beyond what was captured.
+
+A refund runs the course of its card (cards.py). One that fails after it had succeeded is money that came back: the
+card's bank did not take it, and it can be refunded again.
+"""
 
 import sqlite3
 from datetime import datetime
@@ -19,41 +23,74 @@ def refund(books: OpenBooks, asked: Fields) -> Answer:
         raise Refused(400, "currency_mismatch", f"The charge is in {charge['currency']}.")
     if charge["captured"] == 0:
         raise Refused(400, "charge_not_captured", "No money of this charge was taken.")
-    if amount > charge["captured"] - charge["refunded"]:
+    if amount > charge["captured"] - charge["refunded"] - _under_way(books, charge):
         raise Refused(400, "amount_too_high", "More than what is left of the charge.")
 
-    method = payment_method_row(books, charge["payment_method_ref"])
-    state = "failed" if CARDS_BY_NAME[method["card"]].refund_fails else "succeeded"
-    if state == "succeeded":
-        books.write("UPDATE charges SET refunded = refunded + ? WHERE ref = ?", amount, charge["ref"])
+    course = _course(books, charge)
     ref = new_ref("frf")
     books.write(
-        "INSERT INTO refunds (ref, operation_id, refund_id, charge_ref, amount, reason, state, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO refunds (ref, operation_id, refund_id, charge_ref, amount, reason, state, settles_at, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ref,
         operation_id,
         refund_id,
         charge["ref"],
         amount,
         reason,
-        state,
+        course[0],
+        books.settles_at if course[1:] else None,
         books.moment,
     )
-    made = refund_object(_refund_row(books, ref))
-    books.emit(f"refund.{state}", made)
+    return _reached(books, ref)
+
+
+def settle_due(books: OpenBooks) -> None:
+    for row in books.all("SELECT * FROM refunds WHERE settles_at <= ?", books.moment):
+        course = _course(books, charge_row(books, row["charge_ref"]))
+        rest = course[course.index(row["state"]) + 1 :]
+        if row["state"] == "succeeded":
+            books.write("UPDATE charges SET refunded = refunded - ? WHERE ref = ?", row["amount"], row["charge_ref"])
+        books.write(
+            "UPDATE refunds SET state = ?, settles_at = ? WHERE ref = ?",
+            rest[0],
+            books.settles_at if rest[1:] else None,
+            row["ref"],
+        )
+        _reached(books, row["ref"])
+
+
+def _under_way(books: OpenBooks, charge: sqlite3.Row) -> int:
+    row = books.one(
+        "SELECT coalesce(sum(amount), 0) AS amount FROM refunds WHERE charge_ref = ? AND state = 'pending'",
+        charge["ref"],
+    )
+    return 0 if row is None else int(row["amount"])
+
+
+def _course(books: OpenBooks, charge: sqlite3.Row) -> tuple[str, ...]:
+    return CARDS_BY_NAME[payment_method_row(books, charge["payment_method_ref"])["card"]].refund_course
+
+
+def _reached(books: OpenBooks, ref: str) -> Answer:
+    """The refund has come to a further state: it is counted, and told of by an event as well as by the answer."""
+    row = refund_row(books, ref)
+    if row["state"] == "succeeded":
+        books.write("UPDATE charges SET refunded = refunded + ? WHERE ref = ?", row["amount"], row["charge_ref"])
+    made = refund_object(row)
+    books.emit(f"refund.{row['state']}", made)
     return Answer(200, {"refund": made})
 
 
 def fetch_refund(books: OpenBooks, asked: Fields) -> Answer:
-    return Answer(200, {"refund": refund_object(_refund_row(books, asked.text("refund_ref")))})
+    return Answer(200, {"refund": refund_object(refund_row(books, asked.text("refund_ref")))})
 
 
 def find_refund(books: OpenBooks, asked: Fields) -> Answer:
     row = books.one("SELECT ref FROM refunds WHERE operation_id = ?", asked.text("operation_id"))
-    return Answer(200, {"refund": None if row is None else refund_object(_refund_row(books, row["ref"]))})
+    return Answer(200, {"refund": None if row is None else refund_object(refund_row(books, row["ref"]))})
 
 
-def _refund_row(books: OpenBooks, ref: str) -> sqlite3.Row:
+def refund_row(books: OpenBooks, ref: str) -> sqlite3.Row:
     row = books.one(
         "SELECT refunds.*, charges.currency, charges.charge_id"
         " FROM refunds JOIN charges ON charges.ref = refunds.charge_ref WHERE refunds.ref = ?",

@@ -14,7 +14,7 @@ from domain.clock import Clock
 from domain.deployment import Deployment
 from domain.events import Event, EventKind, new_event
 from domain.jobs import JobKind
-from domain.ledger import capture_entries, refund_entries
+from domain.ledger import capture_entries, refund_entries, returned_entries
 from domain.money import Money
 from domain.operations import Operation, OperationKind, VoidPurpose
 from domain.orders import Order, OrderState
@@ -152,7 +152,7 @@ class Settlement:
             return charge  # a webhook that settles nothing: whoever holds the lease goes on
         wait = await _postpone(tx, learnt, result.refusal)
         charge = charge.checked_again_at(now + wait)
-        lost = result.outcome is Outcome.UNKNOWN and learnt.tries >= REVIEW_AFTER_TRIES
+        lost = charge.state is ChargeState.UNKNOWN and learnt.tries >= REVIEW_AFTER_TRIES
         return charge.with_review(ReviewReason.UNRESOLVED, now=now) if lost else charge
 
     async def _book(
@@ -205,11 +205,17 @@ class Settlement:
         result: RefundResult,
         *,
         operation_id: str,
+        is_picture: bool = False,
         look_was_empty: bool | None = None,
         actor: str,
     ) -> Refund:
+        """Apply what the provider says of a refund.
+
+        `operation_id` names the request that made it. With `is_picture` this is no answer to it, and whoever looks
+        after it goes on; a picture that tells how it ended answers it all the same.
+        """
         charge, operation, before = await _lock_refund(tx, refund_id, operation_id)
-        result = _weighed(operation, result)
+        result = before.weighed(_weighed(operation, result))
         operation = _counted(operation, look_was_empty)
         now = self._clock.now()
         after = before.after(result, now=now)
@@ -219,7 +225,7 @@ class Settlement:
                 await _finish(tx, learnt, now=now)
                 if result.outcome is Outcome.NOT_SENT:
                     await tx.keys.release(before.id)
-            else:
+            elif not is_picture:
                 after = after.checked_again_at(now + await _postpone(tx, learnt, result.refusal))
         after = await _book_refund(tx, charge, before, after, told=result.amount, actor=actor, now=now)
         await _forget_who(tx, charge)
@@ -368,6 +374,7 @@ async def _book_refund(
     after = replace(after, amount=min(after.amount, charge.refundable + before.amount)) if before.is_waiting else after
     await tx.refunds.save(after)
     given_back = after.state is RefundState.SUCCEEDED and before.state is not RefundState.SUCCEEDED
+    returned = after.is_returned and before.state is RefundState.SUCCEEDED
     if before.is_waiting and not after.is_waiting:
         given = after.amount if given_back else Money.zero(after.amount.currency)
         charged = charge.refund_ended(before.amount, given_back=given, now=now)
@@ -380,9 +387,15 @@ async def _book_refund(
         # Where the same money was promised again meanwhile the database refuses this, until the provider has refused
         # that other refund: it gives nothing back twice.
         await tx.charges.save(charge.refunded_after_all(after.amount, now=now))
-    if given_back:
+    elif returned:
+        charged = charge.refund_returned(before.amount, now=now)
+        await tx.charges.save(charged)
+        if charged.review and not charge.review:
+            await tx.events.add(_review_opened(charged, charged.review, actor=actor, now=now))
+    if given_back or returned:
+        entries = refund_entries if given_back else returned_entries
         await tx.ledger.add(
-            refund_entries(after.id, charge_id=charge.id, amount=after.amount, livemode=after.livemode, now=now)
+            entries(after.id, charge_id=charge.id, amount=after.amount, livemode=after.livemode, now=now)
         )
     if after.state is not before.state and after.state in _REFUND_EVENTS:
         subjects = (after.id, charge.id, charge.order_id, charge.customer_id)

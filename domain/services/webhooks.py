@@ -140,6 +140,6 @@ class WebhookService:
             if operation is None or operation.refund_id is None or operation.account != delivery.account:
                 return False
             await self._settlement.settle_refund(
-                tx, operation.refund_id, result, operation_id=operation.id, actor=actor
+                tx, operation.refund_id, result, operation_id=operation.id, is_picture=True, actor=actor
             )
         return True

@@ -1,4 +1,6 @@
-"""A refund under every answer: what it ended as stays, unless the money went back after all."""
+"""A refund under every answer: it never made, made, and returned; what it has come to stays, until it goes further."""
+
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -73,9 +75,17 @@ def test_a_failed_refund_says_why(outcome: Outcome, code: FailureCode) -> None:
 def test_an_unknown_answer_displaces_nothing_that_is_known() -> None:
     pending = RefundResult(outcome=Outcome.PENDING, refund_ref="re_1", executed_as=ExecutedAs.VOID)
     refund = new_refund().after(pending, now=LATER).checked_again_at(MUCH_LATER)
-    unknown = refund.after(RefundResult(outcome=Outcome.UNKNOWN), now=LATER)
-    assert (unknown.state, unknown.refund_ref, unknown.executed_as) == (State.UNKNOWN, "re_1", ExecutedAs.VOID)
-    assert unknown.next_check_at == MUCH_LATER
+    assert refund.after(RefundResult(outcome=Outcome.UNKNOWN), now=LATER) is refund
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.DECLINED, Outcome.NOT_SENT, Outcome.EXPIRED])
+def test_a_request_that_failed_says_nothing_of_a_refund_that_is_known_to_be_made(outcome: Outcome) -> None:
+    pending = RefundResult(outcome=Outcome.PENDING, refund_ref="re_1")
+    refused = RefundResult(outcome=outcome)
+    assert new_refund().weighed(refused) is refused
+    made = new_refund().after(pending, now=LATER)
+    assert made.weighed(refused).outcome is Outcome.UNKNOWN
+    assert made.weighed(pending) is pending
 
 
 def test_a_known_answer_ends_the_looking() -> None:
@@ -114,3 +124,67 @@ def test_what_was_given_back_after_all_is_the_providers_amount_too() -> None:
 def test_once_it_has_succeeded_its_amount_stays() -> None:
     done = new_refund(100).after(RefundResult(outcome=Outcome.SUCCEEDED, amount=usd(80)), now=LATER)
     assert done.after(RefundResult(outcome=Outcome.SUCCEEDED, amount=usd(100)), now=MUCH_LATER) is done
+
+
+# --- what was made, and came back -----------------------------------------------------------------------------------
+
+
+def made(outcome: Outcome, ref: str = "re_1") -> RefundResult:
+    """The provider shows the refund itself."""
+    return RefundResult(outcome=outcome, refund_ref=ref)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.DECLINED])
+def test_a_refund_that_had_succeeded_fails_when_the_provider_shows_it_failed(outcome: Outcome) -> None:
+    succeeded = new_refund(100).after(made(Outcome.SUCCEEDED), now=LATER)
+    returned = succeeded.after(made(outcome), now=MUCH_LATER)
+    assert (returned.state, returned.failure_code, returned.is_returned) == (State.FAILED, FailureCode.RETURNED, True)
+    assert (returned.amount, returned.updated_at) == (usd(100), MUCH_LATER)
+
+
+def test_a_refund_that_came_back_has_not_succeeded_because_an_older_picture_says_so() -> None:
+    returned = new_refund().after(made(Outcome.FAILED), now=LATER)
+    for older in (made(Outcome.SUCCEEDED), made(Outcome.PENDING), RefundResult(outcome=Outcome.SUCCEEDED)):
+        assert returned.after(older, now=MUCH_LATER) is returned
+
+
+def test_a_refused_request_never_undoes_a_refund_that_succeeded() -> None:
+    succeeded = new_refund().after(made(Outcome.SUCCEEDED), now=LATER)
+    for outcome in (Outcome.FAILED, Outcome.DECLINED, Outcome.NOT_SENT, Outcome.UNKNOWN):
+        assert succeeded.after(RefundResult(outcome=outcome), now=MUCH_LATER) is succeeded
+
+
+def test_of_two_refunds_of_one_request_the_one_that_gave_money_back_counts() -> None:
+    succeeded = new_refund().after(made(Outcome.SUCCEEDED, "re_1"), now=LATER)
+    assert succeeded.after(made(Outcome.FAILED, "re_2"), now=MUCH_LATER) is succeeded
+    failed = new_refund().after(made(Outcome.FAILED, "re_2"), now=LATER)
+    after = failed.after(made(Outcome.SUCCEEDED, "re_1"), now=MUCH_LATER)
+    assert (after.state, after.refund_ref, after.failure_code) == (State.SUCCEEDED, "re_1", None)
+
+
+_EVIDENCE = [
+    *(made(outcome) for outcome in (Outcome.PENDING, Outcome.SUCCEEDED, Outcome.FAILED)),
+    *(RefundResult(outcome=outcome) for outcome in (Outcome.UNKNOWN, Outcome.FAILED, Outcome.NOT_SENT)),
+]
+
+
+@many
+@given(st.lists(st.sampled_from(_EVIDENCE), max_size=6), st.randoms(use_true_random=False))
+def test_what_it_comes_to_does_not_depend_on_the_order_of_the_evidence(
+    evidence: list[RefundResult], random: Random
+) -> None:
+    def ended(order: list[RefundResult]) -> tuple[State, str | None]:
+        refund = new_refund()
+        for result in order:
+            refund = refund.after(refund.weighed(result), now=LATER)
+        return refund.state, refund.refund_ref if refund.state is State.SUCCEEDED else None
+
+    shuffled = evidence.copy()
+    random.shuffle(shuffled)
+    one, other = ended(evidence), ended([*shuffled, *shuffled])
+    shown = {result.outcome for result in evidence if result.refund_ref}
+    if shown - {Outcome.PENDING}:
+        assert one == other
+    elif shown:
+        # A refused request may be heard of before the refund that it made; then the refund is looked at again.
+        assert {one[0], other[0]} <= {State.PENDING, State.FAILED}

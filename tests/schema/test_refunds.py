@@ -165,7 +165,7 @@ class TestTroubleOnTheWay:
         assert await shop.refused("chargeRefund", too_much) == ("REFUND_AMOUNT_TOO_HIGH", "amount")
 
     async def test_a_refund_that_the_bank_refuses_can_be_asked_for_again(self, shop: Shop) -> None:
-        _, charge_id = await shop.paid(await shop.buyer("tok_refundFail"), 20_00)
+        _, charge_id = await shop.paid(await shop.buyer("tok_refundFailAtOnce"), 20_00)
 
         failed = await charge_refund(shop, charge_id)
 

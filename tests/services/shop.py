@@ -5,9 +5,12 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from operator import methodcaller
 from typing import Any, TypeVar
 
 from adapters.fake import Bank, FakeProvider, WebhookSender
+from adapters.fake.bank import DEFAULT_PENDING_SECONDS
+from adapters.fake.books import as_text
 from adapters.fake.charges import finish_challenge
 from adapters.worker import Worker
 from domain.charges import Charge
@@ -55,6 +58,8 @@ Row = TypeVar("Row")
 ACCOUNT = "fake"
 PROVIDER_SECONDS = 2.0
 """How long the gateway waits for the bank; what hangs costs a test this much. A busy machine takes a part of it."""
+DECIDED_SECONDS = DEFAULT_PENDING_SECONDS + 1
+"""After which what was pending at the bank is settled."""
 
 SHOP = server("key_test", ALL_PERMISSIONS)
 
@@ -318,6 +323,18 @@ class Shop:
             sent += batch
         return sent
 
+    async def hear(self) -> None:
+        """What the bank tells, and everything that is due."""
+        await self.deliver_webhooks()
+        await self.run_jobs()
+
+    async def decide_after(self, **time: float) -> None:
+        """What is pending at the bank now takes this long from now, as it does at a real one."""
+        settles_at = as_text(self.clock.now() + timedelta(**time))
+        for table in ("charges", "refunds"):
+            change = f"UPDATE {table} SET settles_at = ? WHERE settles_at IS NOT NULL"
+            await self.bank.run(methodcaller("write", change, settles_at))
+
     def misbehave(self, script: str) -> None:
         self.bank.misbehave(script)
 
@@ -331,6 +348,7 @@ def open_shop(
     bank: Bank,
     clock: Clock,
     *,
+    store: Store | None = None,
     other_accounts: Sequence[str] = (),
     **decided: Any,
 ) -> Shop:
@@ -349,7 +367,7 @@ def open_shop(
         ),
         **decided,
     )
-    store = TortoiseStore(database)
+    store = store or TortoiseStore(database)
     provider = WatchedProvider(FakeProvider.in_process(bank, clock=clock, timeout_seconds=PROVIDER_SECONDS))
     providers = Providers(dict.fromkeys((ACCOUNT, *other_accounts), provider), default=ACCOUNT)
     detached = Detached()

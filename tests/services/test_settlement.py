@@ -332,7 +332,7 @@ async def test_an_order_whose_money_came_late_cannot_be_cancelled(shop: Shop) ->
 @pytest.mark.fault("F31")
 @pytest.mark.parametrize(
     ("token", "state", "refunded"),
-    [("tok_visa", RefundState.SUCCEEDED, 5_00), ("tok_refundFail", RefundState.FAILED, 0)],
+    [("tok_visa", RefundState.SUCCEEDED, 5_00), ("tok_refundFailAtOnce", RefundState.FAILED, 0)],
 )
 async def test_a_refund_ends_the_same_in_every_order_of_evidence(
     shop: Shop, dialect: Dialect, token: str, state: RefundState, refunded: int

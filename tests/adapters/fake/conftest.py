@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.fake import Bank, FakeProvider, fake_bank_app
-from tests.adapters.fake.helpers import API_KEY, SECRET, Shop, StandingClock, served
+from adapters.fake import Bank, FakeProvider, WebhookSender, fake_bank_app
+from tests.adapters.fake.helpers import API_KEY, SECRET, Gateway, Shop, StandingClock, served
 
 
 @pytest.fixture
@@ -49,3 +49,10 @@ async def quick_shop(bank: Bank, clock: StandingClock) -> AsyncIterator[Shop]:
     await shop.open()
     yield shop
     await provider.close()
+
+
+@pytest.fixture
+async def gateway(quick_shop: Shop, clock: StandingClock) -> Gateway:
+    gateway = Gateway(quick_shop.provider)
+    gateway.sender = WebhookSender(quick_shop.bank, url="http://gateway.test", clock=clock, secrets=[SECRET])
+    return gateway

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from socket import create_server
 import uvicorn
 from starlette.applications import Starlette
 
-from adapters.fake import Bank, FakeProvider
+from adapters.fake import Bank, FakeProvider, WebhookSender
 from domain.money import Money
 from domain.provider import (
     AttachRequest,
@@ -29,6 +29,8 @@ from domain.provider import (
     RefundRequest,
     RefundResult,
     VoidRequest,
+    WebhookEvent,
+    WebhookRejected,
 )
 
 API_KEY = "a key for tests"
@@ -164,6 +166,31 @@ class Shop:
         return await self.provider.continue_charge(
             ContinueRequest(operation_id=f"op_{next(self.numbers)}", charge_ref=charge.charge_ref, token=None)
         )
+
+
+@dataclass
+class Gateway:
+    """Takes what is genuine, and says 400 to the rest."""
+
+    provider: FakeProvider
+    taken: list[WebhookEvent] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    sender: WebhookSender = field(init=False)
+
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> int:
+        try:
+            self.taken.append(self.provider.verify_webhook(headers, body))
+        except WebhookRejected as rejected:
+            self.refused.append(str(rejected))
+            return 400
+        return 200
+
+    async def hear(self) -> list[str]:
+        """The kinds of what comes now."""
+        before = len(self.taken)
+        while await self.sender.deliver_due(self.post):
+            continue
+        return [event.kind for event in self.taken[before:]]
 
 
 def refund_request(charge: ChargeResult, amount: Money, operation_id: str) -> RefundRequest:

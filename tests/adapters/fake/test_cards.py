@@ -44,7 +44,8 @@ def test_each_documented_decline_is_what_the_card_does() -> None:
         [behaviour] = re.findall(rf"^\| [0-9 ]+ \| `{card.token}` \| [^|]+ \| ([^|]+) \|", text, re.MULTILINE)
         codes = re.findall(r"`([A-Z_]+)`", behaviour)
         expected = [] if card.decline is None else [meaning_of(card.decline).value]
-        assert codes == (["REQUIRES_ACTION", *expected] if card.challenge else expected), card.name
+        first = ["REQUIRES_ACTION"] if card.challenge else ["PENDING"] if card.pending else []
+        assert codes == first + expected, card.name
 
 
 def test_every_fault_and_every_decline_of_a_script_is_documented() -> None:

@@ -60,7 +60,7 @@ async def test_everything_that_happens_to_money_and_cards_is_told(
     await quick_shop.refund(charge, Money(1_00, "USD"))
     await quick_shop.charge("tok_chargeDeclined")
     await quick_shop.void(await quick_shop.charge("tok_threeDSecureRequired"))
-    await quick_shop.refund(await quick_shop.charge("tok_refundFail"), Money(1_00, "USD"))
+    await quick_shop.refund(await quick_shop.charge("tok_refundFailAtOnce"), Money(1_00, "USD"))
 
     while await sender.deliver_due(receiver.post):
         continue

@@ -1,48 +1,14 @@
 """Webhooks that come twice, late, out of order, or as something else: by script, and the same each time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import httpx
 import pytest
 
 from adapters.fake import Bank, FakeProvider, ScriptUnreadable, WebhookSender, fake_bank_app, parse_script
 from adapters.fake.misdeliveries import DeliveryFault, Misdelivery
-from domain.provider import WebhookEvent, WebhookRejected, WebhookSubject
-from tests.adapters.fake.helpers import API_KEY, SECRET, Shop, StandingClock, served
-
-
-@dataclass
-class Gateway:
-    """Takes what is genuine, and says 400 to the rest."""
-
-    provider: FakeProvider
-    taken: list[WebhookEvent] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    sender: WebhookSender = field(init=False)
-
-    async def post(self, body: bytes, headers: Mapping[str, str]) -> int:
-        try:
-            self.taken.append(self.provider.verify_webhook(headers, body))
-        except WebhookRejected as rejected:
-            self.refused.append(str(rejected))
-            return 400
-        return 200
-
-    async def hear(self) -> list[str]:
-        """The kinds of what comes now."""
-        before = len(self.taken)
-        while await self.sender.deliver_due(self.post):
-            continue
-        return [event.kind for event in self.taken[before:]]
-
-
-@pytest.fixture
-async def gateway(quick_shop: Shop, clock: StandingClock) -> Gateway:
-    gateway = Gateway(quick_shop.provider)
-    gateway.sender = WebhookSender(quick_shop.bank, url="http://gateway.test", clock=clock, secrets=[SECRET])
-    return gateway
-
+from domain.provider import WebhookSubject
+from tests.adapters.fake.helpers import API_KEY, SECRET, Gateway, Shop, StandingClock, served
 
 ATTACHED, SUCCEEDED, DECLINED = "payment_method.attached", "charge.succeeded", "charge.declined"
 

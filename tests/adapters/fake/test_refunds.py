@@ -74,7 +74,7 @@ async def test_a_refund_is_found_by_its_operation(shop: Shop) -> None:
 
 
 async def test_a_refund_that_the_cards_bank_does_not_take_is_failed_and_refundable_again(shop: Shop) -> None:
-    charge = await shop.charge("tok_refundFail")
+    charge = await shop.charge("tok_refundFailAtOnce")
 
     refund = await shop.refund(charge, Money(20_00, "USD"), operation_id="op_refund")
 

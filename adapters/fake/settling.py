@@ -1,0 +1,10 @@
+"""What happens at the bank by itself, when its time has come: whoever looks next finds it done, and told of."""
+
+from adapters.fake import charges, refunds
+from adapters.fake.books import OpenBooks
+
+
+def settle_due(books: OpenBooks) -> None:
+    charges.settle_pending(books)
+    charges.expire_waiting(books)
+    refunds.settle_due(books)
