@@ -60,6 +60,7 @@ from domain.services.captures import CaptureService
 from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
 from domain.services.feed import Feed
+from domain.services.jobs import JobService
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.products import ProductService
@@ -221,6 +222,8 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                     voids=voids,
                     refunds=refunds,
                     redactions=redactions,
+                    webhooks=webhooks,
+                    jobs=JobService(store=store, clock=clock),
                     queries=TortoiseQueries(database),
                     feed=feed,
                     providers=providers,
@@ -490,9 +493,7 @@ async def serve(settings: Settings) -> None:
             await server.serve(sockets=[listener])
         finally:
             stop.set()
-            deadline = (server.told_to_stop_at or time.monotonic()) + settings.shutdown_seconds
-            await _end(beside, max(deadline - time.monotonic(), 0))
-            await running.detached.drain(grace_seconds=max(deadline - time.monotonic(), 0))
+            await _wind_up(running, beside, since=server.told_to_stop_at)
 
 
 class _Server(uvicorn.Server):
@@ -533,11 +534,17 @@ async def work(settings: Settings) -> None:
     async with gateway(settings) as running:
         stop = _told_to_stop()
         await running.background.begin()
+        worker = _beside(running.worker.work(stop), "worker")
         looking = _beside(_look_at_silent_accounts(running.teller), "looking at silent accounts")
-        try:
-            await running.worker.work(stop)
-        finally:
-            looking.cancel()
+        told = _beside(_until(stop), "being told to stop")
+        await asyncio.wait({worker, told}, return_when=asyncio.FIRST_COMPLETED)
+        await _wind_up(running, [worker, told, looking])
+        if not worker.cancelled():
+            worker.result()
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 async def _look_at_silent_accounts(teller: Teller) -> None:
@@ -572,6 +579,13 @@ def _own_address(settings: Settings) -> str:
 
 def _beside(work_: Any, name: str) -> asyncio.Task[None]:
     return asyncio.get_running_loop().create_task(work_, name=name, context=contextvars.Context())
+
+
+async def _wind_up(running: Gateway, beside: list[asyncio.Task[None]], *, since: float | None = None) -> None:
+    """Jobs and payments share the time that is left since the process was told to stop."""
+    deadline = (since or time.monotonic()) + running.settings.shutdown_seconds
+    await _end(beside, max(deadline - time.monotonic(), 0))
+    await running.detached.drain(grace_seconds=max(deadline - time.monotonic(), 0))
 
 
 async def _end(tasks: list[asyncio.Task[None]], grace_seconds: float) -> None:

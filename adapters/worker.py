@@ -1,27 +1,57 @@
 """The worker: takes due jobs and does them, in this process or in one of its own.
 
 Jobs run at least once. Each has its lease on the database's clock; a worker that dies leaves its jobs to the others
-when the lease ends. On a stop it claims no more and finishes what it has.
+when the lease ends. On a stop it claims no more and finishes what it has; what has no time left to end goes
+back at once.
 """
 
 import asyncio
 import contextvars
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
-from domain.jobs import Again, Job
+from domain.jobs import MOST_TRIES, Again, Job, JobKind
 from domain.store import JobQueue
 
 POLL_SECONDS = 0.5
-"""How late a due job may begin. An empty poll is one indexed read."""
+"""How late a due job may begin. An empty poll is two indexed reads."""
 JOBS_AT_ONCE = 8
-MOST_TRIES = 20
-"""With the back-off below, half a day of failures; then a person has to look."""
+"""Of those that may wait for a provider."""
+MOST_OF_A_KIND = 5
+"""While a provider is slow, a thousand webhooks leave places to the resolver, and the other way round."""
+OWN_JOBS_AT_ONCE = 2
+"""Of those that need the database alone; their places are their own, whatever a provider does."""
 LONGEST_BACK_OFF_SECONDS = 3_600.0
+RELEASE_SECONDS = 5.0
+"""How long giving jobs back may take when the process ends; their leases end by themselves."""
 
 _log = logging.getLogger("paydesk.worker")
 _jitter = random.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    kinds: frozenset[JobKind]
+    at_once: int
+    most_of_a_kind: int
+
+    def places(self, busy: Mapping[JobKind, int]) -> dict[JobKind, int]:
+        """How many jobs of each kind may begin now; together no more than `free`."""
+        free = self.free(busy)
+        return {kind: min(free, self.most_of_a_kind - busy.get(kind, 0)) for kind in sorted(self.kinds)}
+
+    def free(self, busy: Mapping[JobKind, int]) -> int:
+        return self.at_once - sum(busy.get(kind, 0) for kind in self.kinds)
+
+
+_LANES: Final = (
+    _Lane(frozenset(kind for kind in JobKind if kind.asks_provider), JOBS_AT_ONCE, MOST_OF_A_KIND),
+    _Lane(frozenset(kind for kind in JobKind if not kind.asks_provider), OWN_JOBS_AT_ONCE, OWN_JOBS_AT_ONCE),
+)
 
 
 class Worker:
@@ -33,28 +63,22 @@ class Worker:
         self._run = run
         self._longest_job_seconds = longest_job_seconds
         self._lease_seconds = longest_job_seconds + 15
-        self._working: set[asyncio.Task[None]] = set()
+        self._working: dict[asyncio.Task[None], Job] = {}
 
     async def work(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set; then what was begun is finished."""
-        while not stop.is_set():
-            claimed = await self._claim()
-            for job in claimed:
-                task = asyncio.get_running_loop().create_task(
-                    self._do(job), name=f"{job.kind} {job.subject_id}", context=contextvars.Context()
-                )
-                self._working.add(task)
-                task.add_done_callback(self._working.discard)
-            if not claimed:
-                await _sleep(POLL_SECONDS, stop)
+        """Until `stop` is set; then what was begun is finished. Cancelled, it gives back what it has."""
         try:
+            while not stop.is_set():
+                claimed = [job for lane in _LANES for job in await self._claim(lane)]
+                for job in claimed:
+                    self._begin(job)
+                if not claimed:
+                    await self._pause(stop)
             if self._working:
                 await asyncio.wait(self._working)
         except asyncio.CancelledError:
-            # No time is left: what is cut off here is due again when its lease ends.
-            for task in self._working:
-                task.cancel()
-            await asyncio.gather(*self._working, return_exceptions=True)
+            # No time is left. Others need not wait for the leases to end.
+            await self._give_back()
             raise
 
     async def run_due(self) -> int:
@@ -66,16 +90,44 @@ class Worker:
             done += len(jobs)
         return done
 
-    async def _claim(self) -> list[Job]:
-        free = JOBS_AT_ONCE - len(self._working)
-        if free <= 0:
-            return []
+    async def _claim(self, lane: _Lane) -> list[Job]:
+        busy = Counter(job.kind for job in self._working.values())
         try:
-            return list(await self._queue.claim_due(limit=free, lease_seconds=self._lease_seconds))
+            return list(
+                await self._queue.claim_due(
+                    limit=lane.free(busy), lease_seconds=self._lease_seconds, places=lane.places(busy)
+                )
+            )
         except Exception:
             # The database is away; it will be asked again, and everything due is still due.
             _log.exception("could not look for jobs")
             return []
+
+    def _begin(self, job: Job) -> None:
+        task = asyncio.get_running_loop().create_task(
+            self._do(job), name=f"{job.kind} {job.subject_id}", context=contextvars.Context()
+        )
+        self._working[task] = job
+        task.add_done_callback(self._working.pop)
+
+    async def _pause(self, stop: asyncio.Event) -> None:
+        """Until it is time to look again, a place is free, or it has to stop."""
+        told = asyncio.get_running_loop().create_task(stop.wait())
+        await asyncio.wait({told, *self._working}, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+
+    async def _give_back(self) -> None:
+        jobs = dict(self._working)
+        for task in jobs:
+            task.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        try:
+            async with asyncio.timeout(RELEASE_SECONDS):
+                for job in jobs.values():
+                    # What was ended in spite of it has lost its claim, and there is nothing to give back.
+                    await self._queue.release(job)
+        except Exception:
+            _log.exception("jobs could not be given back; they are due when their leases end")
 
     async def _do(self, job: Job) -> None:
         try:
@@ -95,8 +147,13 @@ class Worker:
         try:
             if job.tries >= MOST_TRIES and not job.kind.is_about_money:
                 await self._queue.bury(job, error=told)
-            else:
-                await self._queue.retry(job, after_seconds=_back_off(job.tries), error=told)
+                _log.error("job %s of %s was given up after %d tries", job.kind, job.subject_id, job.tries)
+                return
+            await self._queue.retry(job, after_seconds=_back_off(job.tries), error=told)
+            if job.tries >= MOST_TRIES:
+                _log.error(
+                    "job %s of %s is about money and keeps failing: %d tries", job.kind, job.subject_id, job.tries
+                )
         except Exception:
             # Then the lease ends by itself, and the job is due again.
             _log.exception("could not put job %s of %s back", job.kind, job.subject_id)
@@ -106,11 +163,3 @@ def _back_off(tries: int) -> float:
     """2 s, 4 s, 8 s … up to an hour, half of it by chance, so that failed jobs do not come back as a crowd."""
     longest = min(2.0 ** min(tries, 12), LONGEST_BACK_OFF_SECONDS)
     return longest / 2 + _jitter.random() * longest / 2
-
-
-async def _sleep(seconds: float, stop: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        pass

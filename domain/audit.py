@@ -22,6 +22,7 @@ from domain.api_keys import ApiKey
 from domain.charges import Charge
 from domain.customers import Customer
 from domain.ids import IdPrefix, new_id
+from domain.jobs import JobRecord
 from domain.money import Money
 from domain.operations import Operation
 from domain.orders import Order, OrderLine
@@ -29,6 +30,7 @@ from domain.payment_methods import PaymentMethod
 from domain.principals import Principal, PrincipalKind, StaffRole
 from domain.products import Interval, Price, Product, ProductImage
 from domain.refunds import Refund
+from domain.webhooks import WebhookDelivery
 
 _AUDITED_OF_ALL: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(("apiKeyCreate", "apiKeyRotate", "apiKeyRevoke", "customerRedact"), frozenset[str]()),
@@ -37,7 +39,7 @@ _AUDITED_OF_ALL: Final[Mapping[str, frozenset[str]]] = {
 """Of servers too: who may act, and what can never be undone. Where fields are named, only an act that changes one of
 them: whoever says whose tokens open an account can become anybody. All else that a server does is its daily work."""
 
-_NOT_TOLD: Final = frozenset({"id", "livemode", "version", "updated_at", "secret_used_at"})
+_NOT_TOLD: Final = frozenset({"id", "livemode", "version", "updated_at", "secret_used_at", "run_at"})
 """They change with everything else, or never."""
 
 _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
@@ -93,6 +95,8 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
             "failure_code",
         }
     ),
+    WebhookDelivery: frozenset({"state", "ended_at", "replayed_at"}),
+    JobRecord: frozenset({"state", "tries", "dead_at", "retried_at"}),
     ApiKey: frozenset({"name", "last4", "permissions", "expires_at", "previous_ends_at", "last_used_at", "revoked_at"}),
 }
 """The fields whose values are told; None for all, of what is no person's."""

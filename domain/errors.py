@@ -55,6 +55,8 @@ class ErrorCode(StrEnum):
     CUSTOMER_HAS_OPEN_ORDERS = "CUSTOMER_HAS_OPEN_ORDERS"
     API_KEY_NOT_ACTIVE = "API_KEY_NOT_ACTIVE"
     API_KEY_IN_USE = "API_KEY_IN_USE"
+    WEBHOOK_NOT_REPLAYABLE = "WEBHOOK_NOT_REPLAYABLE"
+    JOB_RUNNING = "JOB_RUNNING"
     UNSUPPORTED_BY_PROVIDER = "UNSUPPORTED_BY_PROVIDER"
     ACCOUNT_NOT_CONFIGURED = "ACCOUNT_NOT_CONFIGURED"
     PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
@@ -383,6 +385,20 @@ class ApiKeyInUse(Conflict):
 
     def __init__(self) -> None:
         super().__init__("A key does not revoke itself: use another one, or the command line.", path=("apiKeyId",))
+
+
+class WebhookNotReplayable(Conflict):
+    code = ErrorCode.WEBHOOK_NOT_REPLAYABLE
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, path=("webhookDeliveryId",))
+
+
+class JobRunning(Conflict):
+    code = ErrorCode.JOB_RUNNING
+
+    def __init__(self) -> None:
+        super().__init__("A worker is doing this job at the moment; look again when it has ended.", path=("jobId",))
 
 
 class UnsupportedByProvider(PaydeskError):

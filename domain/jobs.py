@@ -4,8 +4,13 @@ A job is enqueued in the transaction that makes it necessary. It runs at least o
 that it works on gives the exactly-one effect. There is one job for each (kind, subject).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+MOST_TRIES: Final = 20
+"""With the worker's back-off half a day of failures; then a person has to look."""
 
 
 class JobKind(StrEnum):
@@ -36,6 +41,49 @@ class JobKind(StrEnum):
             # Not money, but a promise by law.
             JobKind.FORGET_CUSTOMER,
         )
+
+    @property
+    def asks_provider(self) -> bool:
+        """It may wait for a provider, so many of it at once must not keep the others from beginning."""
+        return self is not JobKind.FORGET_KEYS
+
+
+class JobState(StrEnum):
+    """How a job that is not done is doing."""
+
+    WAITING = "WAITING"
+    FAILING = "FAILING"
+    """It has failed MOST_TRIES times and goes on, because it is about money; a person has to look."""
+    DEAD = "DEAD"
+    """A dead letter: it was given up after as many failures, and runs no more until a person says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A job as it stands in the table. All times are on the database's clock, but for `retried_at`."""
+
+    id: str
+    kind: JobKind
+    subject_id: str
+    about_id: str
+    """The record that it works on: for an operation, its charge or refund."""
+    state: JobState
+    is_claimed: bool
+    """A worker has it, and its lease has not ended."""
+    run_at: datetime
+    """When it is due; while it is claimed, when its lease ends."""
+    tries: int
+    last_error: str | None
+    dead_at: datetime | None
+    retried_at: datetime | None
+    """When a person last had it tried again."""
+    created_at: datetime
+
+    def retried(self, *, now: datetime) -> "JobRecord":
+        """Due at once, with all its tries before it."""
+        # The moment of its making is the one on the database's clock that has passed for certain.
+        due = min(self.run_at, self.created_at)
+        return replace(self, state=JobState.WAITING, run_at=due, tries=0, dead_at=None, retried_at=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from domain.api_keys import ApiKey
 from domain.audit import AuditEntry
 from domain.charges import Charge, ChargeState
 from domain.customers import Customer, ProviderAccount
 from domain.events import Event, EventKind
+from domain.jobs import JobKind, JobRecord, JobState
 from domain.money import Money
 from domain.orders import OrderLine, OrderState, PaymentState
 from domain.pages import PageRequest, Slice
@@ -23,6 +24,7 @@ from domain.principals import Permission, Principal
 from domain.products import Price, PriceType, Product
 from domain.refunds import Refund, RefundState
 from domain.search import Search
+from domain.webhooks import DeliveryState, DeliveryView
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,31 @@ class ApiKeyFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookDeliveryFilter:
+    accounts: Sequence[str] = ()
+    states: Sequence[DeliveryState] = ()
+    kinds: Sequence[str] = ()
+    subject_id: str | None = None
+    """Of ours: a charge, a refund or a payment method."""
+    subject_ref: str | None = None
+    """The provider's id."""
+    received_from: datetime | None = None
+    received_before: datetime | None = None
+
+
+OVERDUE_SECONDS: Final = 60
+"""A worker takes what is due within a second; what waits for a minute finds none, or all of them busy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    kinds: Sequence[JobKind] = ()
+    states: Sequence[JobState] = ()
+    subject_id: str | None = None
+    overdue: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
     actor: str | None = None
     action: str | None = None
@@ -216,7 +243,12 @@ def charge_sort_key(charge: Charge, sort: str) -> SortKey:
     return (charge.amount.minor_units, charge.id) if by_amount else (charge.id,)
 
 
-def id_sort_key(record: Customer | Price | PaymentMethod | Refund | Event | AuditEntry | ApiKey, _sort: str) -> SortKey:
+class HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+def id_sort_key(record: HasId, _sort: str) -> SortKey:
     return (record.id,)
 
 
@@ -268,6 +300,10 @@ class Queries(Protocol):
     def api_keys(self) -> Reads[ApiKey, ApiKeyFilter]: ...
     @property
     def audit(self) -> Reads[AuditEntry, AuditFilter]: ...
+    @property
+    def webhook_deliveries(self) -> Reads[DeliveryView, WebhookDeliveryFilter]: ...
+    @property
+    def jobs(self) -> Reads[JobRecord, JobFilter]: ...
 
     async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]: ...
     async def accounts_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[ProviderAccount]]: ...

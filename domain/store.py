@@ -10,7 +10,7 @@ Rules that every store keeps (`tests/contracts/test_store.py` holds both databas
 - Nothing that waits for the world may be awaited inside a transaction.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -21,7 +21,7 @@ from domain.charges import Charge
 from domain.customers import Customer, ProviderAccount
 from domain.events import Event
 from domain.idempotency import IdempotencyKey, KeyedRequest
-from domain.jobs import Job, JobKind
+from domain.jobs import Job, JobKind, JobRecord
 from domain.ledger import LedgerEntry
 from domain.operations import Operation
 from domain.orders import Order
@@ -167,6 +167,11 @@ class Jobs(Protocol):
         ...
 
     async def cancel(self, kind: JobKind, subject_id: str) -> None: ...
+    async def get(self, job_id: str) -> JobRecord | None: ...
+    async def get_for_update(self, job_id: str) -> JobRecord | None: ...
+    async def save(self, job: JobRecord) -> None:
+        """What a person changes: when it is due, how many tries it has had, and whether it is dead."""
+        ...
 
 
 class Webhooks(Protocol):
@@ -307,8 +312,13 @@ async def to_be_repeated(_tx: Transaction, _result: object) -> bool:
 class JobQueue(Protocol):
     """How a worker takes jobs; beside the transactions, since a claim is committed before the work begins."""
 
-    async def claim_due(self, *, limit: int, lease_seconds: float) -> Sequence[Job]:
-        """Take due jobs, each for this process alone until the lease ends."""
+    async def claim_due(
+        self, *, limit: int, lease_seconds: float, places: Mapping[JobKind, int] | None = None
+    ) -> Sequence[Job]:
+        """Take due jobs, each for this process alone until the lease ends; what is due longest comes first.
+
+        With `places`, only of these kinds, and of each no more than that.
+        """
         ...
 
     async def finish(self, job: Job) -> None:
@@ -316,6 +326,9 @@ class JobQueue(Protocol):
         ...
 
     async def retry(self, job: Job, *, after_seconds: float, error: str | None) -> None: ...
+    async def release(self, job: Job) -> None:
+        """Give it back as it was before the claim, due at once: who had it is going, and that is no failure."""
+        ...
 
     async def bury(self, job: Job, *, error: str) -> None:
         """Keep it as a dead letter: it runs no more until a person says so."""

@@ -203,6 +203,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "occurred_at": _TIME,
         "received_at": _TIME,
         "ended_at": _TIME,
+        "replayed_at": _TIME,
     },
     "ledger_entries": {
         "id": _ID,
@@ -256,6 +257,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "claim": _NUMBER,
         "dead_at": _TIME,
         "last_error": Kept("errors carry no data of rows"),
+        "retried_at": _TIME,
         "created_at": _TIME,
     },
 }

@@ -21,7 +21,7 @@ from domain.provider import CaptureMode, ExecutedAs
 from domain.refunds import RefundState
 from domain.search import FINGERPRINT_LENGTH
 from domain.texts import EXTERNAL_ID_LENGTH, NAME_LENGTH
-from domain.webhooks import DeliveryState
+from domain.webhooks import KEPT_STATES
 from persistence.fields import (
     ID_LENGTH,
     ExactJSONField,
@@ -459,11 +459,12 @@ class Job(Model):
     claim = CharField(max_length=64, null=True)
     dead_at = DatetimeField(null=True)
     last_error = TextField(null=True)
+    retried_at = DatetimeField(null=True)
     created_at = DatetimeField()
 
     class Meta:
         table = "jobs"
-        indexes = (index("jobs", "dead_at", "run_at"),)
+        indexes = (index("jobs", "dead_at", "run_at"), index("jobs", "kind", "dead_at", "run_at"))
         constraints = (unique("jobs_subject", "kind", "subject_id"),)
 
 
@@ -481,13 +482,18 @@ class WebhookDelivery(Model):
     occurred_at = DatetimeField()
     received_at = DatetimeField()
     ended_at = DatetimeField(null=True)
+    replayed_at = DatetimeField(null=True)
 
     class Meta:
         table = "webhook_deliveries"
-        indexes = (index("webhook_deliveries", "state", "id"),)
+        indexes = (
+            index("webhook_deliveries", "state", "id"),
+            index("webhook_deliveries", "subject_ref", "id"),
+            index("webhook_deliveries", "received_at", "id"),
+        )
         constraints = (
             unique("webhook_deliveries_event", "account", "event_key"),
-            check("webhook_deliveries_state_known", one_of("state", DeliveryState)),
+            check("webhook_deliveries_state_known", one_of("state", KEPT_STATES)),
         )
 
 

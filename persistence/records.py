@@ -122,6 +122,7 @@ def webhook_delivery_from_row(row: Row) -> WebhookDelivery:
         occurred_at=instant(row["occurred_at"]),
         received_at=instant(row["received_at"]),
         ended_at=optional_instant(row["ended_at"]),
+        replayed_at=optional_instant(row["replayed_at"]),
     )
 
 
@@ -140,6 +141,7 @@ def webhook_delivery_to_row(delivery: WebhookDelivery) -> Columns:
         "occurred_at": delivery.occurred_at,
         "received_at": delivery.received_at,
         "ended_at": delivery.ended_at,
+        "replayed_at": delivery.replayed_at,
     }
 
 

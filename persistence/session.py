@@ -62,17 +62,18 @@ class Session:
         return await self.rows(model, condition + lock, *parameters)
 
     async def rows(self, model: type[Model], condition: str, *parameters: object) -> Sequence[Row]:
+        return await self.found(_select(model, condition), *parameters)
+
+    async def found(self, statement: str, *parameters: object) -> Sequence[Row]:
+        """The rows of a hand-written question."""
         if not all(map(_is_storable, parameters)):
             return ()
         with self._statement():
-            return await self._connection.fetch_all(_select(model, condition), *parameters)
+            return await self._connection.fetch_all(statement, *parameters)
 
     async def any(self, statement: str, *parameters: object) -> bool:
         """Whether a hand-written question finds a row."""
-        if not all(map(_is_storable, parameters)):
-            return False
-        with self._statement():
-            return await self._connection.fetch_one(statement, *parameters) is not None
+        return bool(await self.found(statement, *parameters))
 
     # --- writes -----------------------------------------------------------------------------------------------------
 

@@ -15,12 +15,14 @@ from domain.services.captures import CaptureService
 from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
 from domain.services.feed import Feed
+from domain.services.jobs import JobService
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.products import ProductService
 from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundService
 from domain.services.voids import VoidService
+from domain.services.webhooks import WebhookService
 from schema.http.live import Owner
 from schema.loaders import Loaders
 
@@ -40,6 +42,8 @@ class Services:
     voids: VoidService
     refunds: RefundService
     redactions: RedactionService
+    webhooks: WebhookService
+    jobs: JobService
     queries: Queries
     feed: Feed
     providers: Providers

@@ -48,6 +48,8 @@ UserErrorCode = described_enum(
         ErrorCode.CUSTOMER_HAS_OPEN_ORDERS: "The customer has an open or unpaid order; cancel it, or have it paid.",
         ErrorCode.API_KEY_NOT_ACTIVE: "The key is revoked or has expired.",
         ErrorCode.API_KEY_IN_USE: "A key cannot revoke itself.",
+        ErrorCode.WEBHOOK_NOT_REPLAYABLE: "There is nothing to apply again; the message says why.",
+        ErrorCode.JOB_RUNNING: "A worker is doing the job at the moment.",
         ErrorCode.UNSUPPORTED_BY_PROVIDER: "The deployment's payment provider cannot do this.",
         ErrorCode.ACCOUNT_NOT_CONFIGURED: "It was made with a provider account that this deployment no longer has.",
         ErrorCode.PROVIDER_UNAVAILABLE: "The provider cannot be reached. Nothing happened; try again.",

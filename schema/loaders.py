@@ -4,11 +4,12 @@ Fifty orders ask for their fifty customers; the loader gathers the ids until the
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from strawberry.dataloader import DataLoader
 
 from domain.customers import ProviderAccount
+from domain.ids import IdPrefix, prefix_of
 from domain.orders import OrderLine
 from domain.pages import PageRequest, Slice
 from domain.queries import (
@@ -122,6 +123,8 @@ class Loaders:
         # Nobody's own: whoever may see one may see all, and is asked for that before.
         self.api_keys = ById(queries.api_keys, Viewer(sees_all=True))
         self.audit = ById(queries.audit, Viewer(sees_all=True))
+        self.webhook_deliveries = ById(queries.webhook_deliveries, Viewer(sees_all=True))
+        self.jobs = ById(queries.jobs, Viewer(sees_all=True))
 
         self.orders_of_customer = PagesOf(queries.orders, Relation.CUSTOMER, viewer, budget)
         self.charges_of_customer = PagesOf(queries.charges, Relation.CUSTOMER, viewer, budget)
@@ -133,3 +136,25 @@ class Loaders:
 
         self.lines_of_order: ListOf[OrderLine] = ListOf(queries.lines_of_orders, budget)
         self.accounts_of_customer: ListOf[ProviderAccount] = ListOf(queries.accounts_of_customers, budget)
+
+    def of(self, record_id: str) -> ById[Any] | None:
+        """Who reads the record of this id; None for an id of nothing that can be read."""
+        prefix = prefix_of(record_id)
+        return self._by_prefix.get(prefix) if prefix else None
+
+    @property
+    def _by_prefix(self) -> dict[IdPrefix, ById[Any]]:
+        return {
+            IdPrefix.CUSTOMER: self.customers,
+            IdPrefix.PRODUCT: self.products,
+            IdPrefix.PRICE: self.prices,
+            IdPrefix.ORDER: self.orders,
+            IdPrefix.PAYMENT_METHOD: self.payment_methods,
+            IdPrefix.CHARGE: self.charges,
+            IdPrefix.REFUND: self.refunds,
+            IdPrefix.EVENT: self.events,
+            IdPrefix.API_KEY: self.api_keys,
+            IdPrefix.AUDIT_ENTRY: self.audit,
+            IdPrefix.WEBHOOK_DELIVERY: self.webhook_deliveries,
+            IdPrefix.JOB: self.jobs,
+        }

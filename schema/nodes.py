@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import strawberry
 
@@ -12,7 +12,6 @@ from domain.principals import Permission
 from domain.services.records import refuse_delete
 from schema.context import Info
 from schema.errors import UserError, user_error
-from schema.loaders import ById
 from schema.masking import ExposedError
 from schema.node import Node
 
@@ -23,6 +22,8 @@ _NEEDS = {
     IdPrefix.PRICE: Permission.CATALOGUE_READ,
     IdPrefix.API_KEY: Permission.KEYS_READ,
     IdPrefix.AUDIT_ENTRY: Permission.AUDIT_READ,
+    IdPrefix.WEBHOOK_DELIVERY: Permission.UPKEEP_READ,
+    IdPrefix.JOB: Permission.UPKEEP_READ,
 }
 """Everything else is a record of somebody, and needs RECORDS_READ."""
 
@@ -76,24 +77,8 @@ async def _load(info: Info, ids: Sequence[str]) -> list[object | None]:
 
 async def _load_one(info: Info, record_id: str) -> object | None:
     prefix = prefix_of(record_id)
-    loader = _loaders(info).get(prefix) if prefix else None
+    loader = info.context.loaders.of(record_id)
     if loader is None or prefix is None:
         return None
     info.context.require(_NEEDS.get(prefix, Permission.RECORDS_READ))
     return cast("object | None", await loader.load(record_id))
-
-
-def _loaders(info: Info) -> dict[IdPrefix, ById[Any]]:
-    loaders = info.context.loaders
-    return {
-        IdPrefix.CUSTOMER: loaders.customers,
-        IdPrefix.PRODUCT: loaders.products,
-        IdPrefix.PRICE: loaders.prices,
-        IdPrefix.ORDER: loaders.orders,
-        IdPrefix.PAYMENT_METHOD: loaders.payment_methods,
-        IdPrefix.CHARGE: loaders.charges,
-        IdPrefix.REFUND: loaders.refunds,
-        IdPrefix.EVENT: loaders.events,
-        IdPrefix.API_KEY: loaders.api_keys,
-        IdPrefix.AUDIT_ENTRY: loaders.audit,
-    }

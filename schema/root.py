@@ -10,6 +10,7 @@ from schema.api_keys import ApiKeyMutation, ApiKeyQuery
 from schema.audit import AuditQuery, audit_mutations
 from schema.charges import ChargeMutation, ChargeQuery
 from schema.customers import CustomerMutation, CustomerQuery
+from schema.jobs import JobMutation, JobQuery
 from schema.nodes import NodeMutation, NodeQuery
 from schema.orders import OrderMutation, OrderQuery
 from schema.payment_methods import PaymentMethodMutation
@@ -19,6 +20,7 @@ from schema.refunds import RefundMutation, RefundQuery
 from schema.scalars import SCALARS
 from schema.subscriptions import Subscription
 from schema.timeline import Event
+from schema.webhooks import WebhookDeliveryMutation, WebhookDeliveryQuery
 
 
 @strawberry.type(
@@ -26,7 +28,17 @@ from schema.timeline import Event
     "fails is null beside an error."
 )
 class Query(
-    NodeQuery, CustomerQuery, ProductQuery, OrderQuery, ChargeQuery, RefundQuery, ProviderQuery, ApiKeyQuery, AuditQuery
+    NodeQuery,
+    CustomerQuery,
+    ProductQuery,
+    OrderQuery,
+    ChargeQuery,
+    RefundQuery,
+    ProviderQuery,
+    ApiKeyQuery,
+    AuditQuery,
+    WebhookDeliveryQuery,
+    JobQuery,
 ):
     pass
 
@@ -43,6 +55,8 @@ class Mutation(
     ChargeMutation,
     RefundMutation,
     ApiKeyMutation,
+    WebhookDeliveryMutation,
+    JobMutation,
     NodeMutation,
 ):
     pass

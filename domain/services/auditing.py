@@ -15,7 +15,19 @@ from domain.store import Store, Transaction
 T = TypeVar("T")
 
 AUDITED_NOUNS: Final = frozenset(
-    {"customers", "products", "prices", "payment_methods", "orders", "charges", "refunds", "operations", "api_keys"}
+    {
+        "customers",
+        "products",
+        "prices",
+        "payment_methods",
+        "orders",
+        "charges",
+        "refunds",
+        "operations",
+        "api_keys",
+        "webhooks",
+        "jobs",
+    }
 )
 """The records that people change; all others are the gateway's own bookkeeping about these."""
 

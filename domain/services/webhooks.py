@@ -1,18 +1,26 @@
-"""Webhooks in: store and answer now, fetch and apply later."""
+"""Webhooks in: store and answer now, fetch and apply later; and once more, when a person says so."""
 
+import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from domain.clock import Clock
 from domain.deployment import Providers
+from domain.errors import NotFound, WebhookNotReplayable
+from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.jobs import Again, JobKind
 from domain.operations import OperationKind
+from domain.principals import Permission, Principal
 from domain.provider import Outcome, WebhookSubject
+from domain.services.keyed import claim
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.settlement import Settlement
 from domain.services.teller import NothingHeard, Teller
-from domain.store import Store
-from domain.webhooks import DeliveryState, WebhookDelivery
+from domain.store import Store, Transaction
+from domain.webhooks import DeliveryState, WebhookDelivery, redacted
+
+_log = logging.getLogger("paydesk.webhooks")
 
 _UNKNOWN_OBJECT_SECONDS = (2, 5, 15, 60, 300, 1800)
 """A webhook may overtake the commit of the answer that it tells of, which takes seconds; half an hour covers a worker
@@ -21,6 +29,12 @@ that was down. What is still unknown then was made by somebody else on the same 
 
 class UnknownAccount(Exception):
     """No such account in this deployment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayDelivery:
+    delivery_id: str
+    request: KeyedRequest | None = None
 
 
 class WebhookService:
@@ -60,11 +74,13 @@ class WebhookService:
             subject_ref=event.subject_ref,
             operation_id=event.operation_id,
             livemode=event.livemode,
-            payload=event.payload,
+            payload=redacted(event.payload),
             occurred_at=event.occurred_at,
             received_at=self._clock.now(),
         )
         async with self._store.transaction() as tx:
+            if await _concerns_redacted(tx, delivery):
+                delivery = delivery.emptied()
             if not await tx.webhooks.insert_if_new(delivery):
                 return False
             await tx.jobs.schedule(JobKind.APPLY_WEBHOOK, delivery.id, after_seconds=0)
@@ -82,15 +98,46 @@ class WebhookService:
             current = await tx.webhooks.get_for_update(delivery.id)
             if current is not None and current.state is DeliveryState.STORED:
                 ended = current.ended(state, now=self._clock.now())
-                if ended.subject_ref and await tx.erasure.concerns_redacted(ended.account, ended.subject_ref):
+                if await _concerns_redacted(tx, ended):
                     ended = ended.emptied()
                 await tx.webhooks.save(ended)
+        if state is DeliveryState.PARKED:
+            _log.warning(
+                "webhook %s of %s is parked: %s %s is %s",
+                delivery.id,
+                delivery.account,
+                delivery.kind,
+                delivery.subject_ref,
+                "none of ours" if self._is_of_our_mode(delivery) else "of the other mode",
+            )
         return None
+
+    async def replay(self, principal: Principal, command: ReplayDelivery) -> str:
+        """Have it applied again by its job, at once; its id. Safe at any time: the object is fetched anew.
+
+        Raises WebhookNotReplayable where there is nothing to apply, and AccountNotConfigured.
+        """
+        principal.require(Permission.UPKEEP_WRITE)
+        now = self._clock.now()
+        async with self._store.transaction() as tx:
+            if await claim(tx, command.request, command.delivery_id, now=now):
+                return command.delivery_id
+            delivery = await tx.webhooks.get_for_update(command.delivery_id)
+            if delivery is None:
+                raise NotFound("webhook delivery", path=("webhookDeliveryId",))
+            if not delivery.is_followed:
+                raise WebhookNotReplayable("It is about something that the gateway does not follow.")
+            self._providers.require(delivery.account)
+            if await _concerns_redacted(tx, delivery):
+                raise WebhookNotReplayable("It is about a customer whose data was erased.")
+            await tx.webhooks.save(delivery.replayed(now=now))
+            await tx.jobs.schedule(JobKind.APPLY_WEBHOOK, delivery.id, after_seconds=0)
+        return delivery.id
 
     async def _state_after(self, delivery: WebhookDelivery, *, tries: int) -> DeliveryState | Again:
         if delivery.subject is WebhookSubject.OTHER or delivery.subject_ref is None:
             return DeliveryState.IGNORED
-        if delivery.livemode is not self._teller.provider(delivery.account).livemode:
+        if not self._is_of_our_mode(delivery):
             return DeliveryState.PARKED
         applied = await self._apply(delivery, delivery.subject_ref)
         if applied:
@@ -98,6 +145,9 @@ class WebhookService:
         if tries <= len(_UNKNOWN_OBJECT_SECONDS):
             return Again(_UNKNOWN_OBJECT_SECONDS[tries - 1])
         return DeliveryState.PARKED
+
+    def _is_of_our_mode(self, delivery: WebhookDelivery) -> bool:
+        return delivery.livemode is self._teller.provider(delivery.account).livemode
 
     async def _apply(self, delivery: WebhookDelivery, ref: str) -> bool:
         """True when it was applied, False when the object is none of ours (yet)."""
@@ -143,3 +193,8 @@ class WebhookService:
                 tx, operation.refund_id, result, operation_id=operation.id, is_picture=True, actor=actor
             )
         return True
+
+
+async def _concerns_redacted(tx: Transaction, delivery: WebhookDelivery) -> bool:
+    ref = delivery.subject_ref
+    return ref is not None and await tx.erasure.concerns_redacted(delivery.account, ref)

@@ -14,10 +14,12 @@ from persistence.queries.audit import audit_entries
 from persistence.queries.charges import charges
 from persistence.queries.customers import accounts_of_customers, customers
 from persistence.queries.events import events
+from persistence.queries.jobs import jobs
 from persistence.queries.orders import lines_of_orders, orders
 from persistence.queries.payment_methods import payment_methods
 from persistence.queries.products import prices, products
 from persistence.queries.refunds import refunds
+from persistence.queries.webhooks import webhook_deliveries
 
 __all__ = ["TortoiseQueries"]
 
@@ -37,6 +39,8 @@ class TortoiseQueries:
         self.events: Final = events(database)
         self.api_keys: Final = api_keys(database)
         self.audit: Final = audit_entries(database)
+        self.webhook_deliveries: Final = webhook_deliveries(database)
+        self.jobs: Final = jobs(database)
 
     async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]:
         return await lines_of_orders(self._database, order_ids)

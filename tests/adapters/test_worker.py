@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from adapters.worker import JOBS_AT_ONCE, MOST_TRIES, Worker
-from domain.jobs import Again, Job, JobKind
+from adapters.worker import JOBS_AT_ONCE, MOST_OF_A_KIND, Worker
+from domain.jobs import MOST_TRIES, Again, Job, JobKind
 from persistence.connections import Connection
 from persistence.database import Database, database_now
 from persistence.jobs import TortoiseJobQueue
@@ -66,6 +66,15 @@ async def make_due(database: Database, *, tries: int = 1) -> None:
         return await connection.execute(f"UPDATE jobs SET run_at = {moment}, tries = $1", tries)
 
     await database.run(work)
+
+
+async def fill(database: Database) -> list[str]:
+    """As many jobs as a worker does at once, of kinds that may wait for a provider."""
+    webhooks = [f"whd_{number}" for number in range(MOST_OF_A_KIND)]
+    operations = [f"op_{number}" for number in range(JOBS_AT_ONCE - MOST_OF_A_KIND)]
+    await schedule(database, *webhooks)
+    await schedule(database, *operations, kind=JobKind.RESOLVE_OPERATION)
+    return webhooks + operations
 
 
 @asynccontextmanager
@@ -136,7 +145,9 @@ async def test_a_job_that_fails_is_tried_later_and_holds_up_no_other(
 
 
 @pytest.mark.fault("F37")
-async def test_what_fails_too_often_is_put_aside_for_a_person(database: Database, log: Log) -> None:
+async def test_what_fails_too_often_is_put_aside_for_a_person(
+    database: Database, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
     async def run(_job: Job) -> Again | None:
         raise LookupError("never there")
 
@@ -146,10 +157,14 @@ async def test_what_fails_too_often_is_put_aside_for_a_person(database: Database
     await make_due(database)
 
     assert (await jobs_of(database))["whd_1"]["dead_at"] is not None
+    told = f"job APPLY_WEBHOOK of whd_1 was given up after {MOST_TRIES} tries"
+    assert ("paydesk.worker", logging.ERROR, told) in caplog.record_tuples
     assert await worker_of(database, log.run).run_due() == 0
 
 
-async def test_what_is_about_money_is_never_given_up(database: Database, log: Log) -> None:
+async def test_what_is_about_money_is_never_given_up(
+    database: Database, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
     async def run(_job: Job) -> Again | None:
         raise LookupError("the database is older than the code")
 
@@ -158,6 +173,8 @@ async def test_what_is_about_money_is_never_given_up(database: Database, log: Lo
     await worker_of(database, run).run_due()
     await make_due(database)
 
+    told = f"job RESOLVE_OPERATION of op_1 is about money and keeps failing: {MOST_TRIES * 10 + 1} tries"
+    assert ("paydesk.worker", logging.ERROR, told) in caplog.record_tuples
     assert await worker_of(database, log.run).run_due() == 1
     assert log.ended == ["op_1"]
 
@@ -255,7 +272,7 @@ async def test_what_becomes_due_is_begun_without_being_told(database: Database) 
 @pytest.mark.fault("F46")
 async def test_a_worker_that_is_told_to_stop_finishes_what_it_has_and_begins_nothing(database: Database) -> None:
     # With both hands full, so that it is not asking for more at the very moment of the stop.
-    at_once = [f"whd_{number}" for number in range(JOBS_AT_ONCE)]
+    at_once = await fill(database)
     begun, ended, all_begun, go_on = set[str](), set[str](), asyncio.Event(), asyncio.Event()
 
     async def run(job: Job) -> Again | None:
@@ -266,7 +283,6 @@ async def test_a_worker_that_is_told_to_stop_finishes_what_it_has_and_begins_not
         ended.add(job.subject_id)
         return None
 
-    await schedule(database, *at_once)
     async with at_work(worker_of(database, run)) as stop:
         async with asyncio.timeout(10):
             await all_begun.wait()
@@ -292,7 +308,8 @@ async def test_jobs_run_side_by_side_up_to_a_number(database: Database) -> None:
         at_once -= 1
         return None
 
-    await schedule(database, *(f"whd_{number}" for number in range(JOBS_AT_ONCE + 3)))
+    await fill(database)
+    await schedule(database, *(f"chg_{number}" for number in range(3)), kind=JobKind.WATCH_CHARGE)
     async with at_work(worker_of(database, run)), asyncio.timeout(10):
         await enough.wait()
         while await jobs_of(database):
@@ -301,16 +318,85 @@ async def test_jobs_run_side_by_side_up_to_a_number(database: Database) -> None:
     assert most == JOBS_AT_ONCE
 
 
+async def test_one_kind_that_waits_for_a_provider_leaves_places_to_the_others(database: Database) -> None:
+    """A hundred webhooks of a slow provider, and then the resolver has something to do."""
+    begun: list[str] = []
+    resolved, go_on = asyncio.Event(), asyncio.Event()
+
+    async def run(job: Job) -> Again | None:
+        begun.append(job.subject_id)
+        if job.kind is JobKind.RESOLVE_OPERATION:
+            resolved.set()
+        else:
+            await go_on.wait()
+        return None
+
+    await schedule(database, *(f"whd_{number:02}" for number in range(30)))
+    async with at_work(worker_of(database, run)), asyncio.timeout(10):
+        while len(begun) < MOST_OF_A_KIND:
+            await asyncio.sleep(0.01)
+        await schedule(database, "op_1", kind=JobKind.RESOLVE_OPERATION)
+        await resolved.wait()
+        assert sum(subject_id.startswith("whd_") for subject_id in begun) == MOST_OF_A_KIND
+        go_on.set()
+
+
+async def test_what_asks_no_provider_waits_for_none(database: Database) -> None:
+    begun: set[str] = set()
+    forgotten, go_on = asyncio.Event(), asyncio.Event()
+
+    async def run(job: Job) -> Again | None:
+        begun.add(job.subject_id)
+        if job.kind is JobKind.FORGET_KEYS:
+            forgotten.set()
+        else:
+            await go_on.wait()
+        return None
+
+    waiting = await fill(database)
+    async with at_work(worker_of(database, run)), asyncio.timeout(10):
+        while begun != set(waiting):
+            await asyncio.sleep(0.01)
+        await schedule(database, "all", kind=JobKind.FORGET_KEYS)
+        await forgotten.wait()
+        go_on.set()
+
+
+@pytest.mark.fault("F46")
+async def test_a_worker_without_time_gives_back_what_it_has(database: Database, log: Log) -> None:
+    """Another does it at once, with as many tries before it as there were."""
+    begun = asyncio.Event()
+
+    async def run(_job: Job) -> Again | None:
+        begun.set()
+        await asyncio.Event().wait()
+        return None
+
+    await schedule(database, "whd_1")
+    working = asyncio.create_task(worker_of(database, run).work(asyncio.Event()))
+    async with asyncio.timeout(10):
+        await begun.wait()
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+
+    assert (await jobs_of(database))["whd_1"]["tries"] == 0
+    assert await worker_of(database, log.run).run_due() == 1
+    assert log.ended == ["whd_1"]
+
+
 class Away(TortoiseJobQueue):
     """The database does not answer the first question."""
 
     asked = 0
 
-    async def claim_due(self, *, limit: int, lease_seconds: float) -> Sequence[Job]:
+    async def claim_due(
+        self, *, limit: int, lease_seconds: float, places: Mapping[JobKind, int] | None = None
+    ) -> Sequence[Job]:
         self.asked += 1
         if self.asked == 1:
             raise ConnectionResetError("gone")
-        return await super().claim_due(limit=limit, lease_seconds=lease_seconds)
+        return await super().claim_due(limit=limit, lease_seconds=lease_seconds, places=places)
 
 
 async def test_a_database_that_is_away_for_a_while_ends_no_worker(

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from adapters.worker import LONGEST_BACK_OFF_SECONDS, MOST_TRIES, Worker, _back_off
-from domain.jobs import Again, Job, JobKind
+from adapters.worker import LONGEST_BACK_OFF_SECONDS, Worker, _back_off
+from domain.jobs import MOST_TRIES, Again, Job, JobKind
 from persistence.database import Database
 from persistence.jobs import TortoiseJobQueue
 from persistence.store import TortoiseStore

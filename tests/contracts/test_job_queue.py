@@ -59,6 +59,32 @@ async def test_what_is_due_longest_comes_first(store: Store, queue: JobQueue) ->
     assert {job.subject_id for job in taken} == {"op_1", "op_2"}
 
 
+async def test_of_each_kind_no_more_is_taken_than_there_are_places(store: Store, queue: JobQueue) -> None:
+    await schedule(store, "op_1", "op_2", "op_3")
+    await schedule(store, "chg_1", "chg_2", kind=JobKind.EXPIRE_CHARGE)
+    await schedule(store, "ord_1", kind=JobKind.EXPIRE_ORDER)
+
+    places = {JobKind.RESOLVE_OPERATION: 2, JobKind.EXPIRE_CHARGE: 5, JobKind.EXPIRE_ORDER: 0}
+    taken = await queue.claim_due(limit=3, lease_seconds=LONG, places=places)
+    left = await queue.claim_due(limit=10, lease_seconds=LONG, places=places)
+
+    assert sorted(job.subject_id for job in taken) == ["chg_1", "op_1", "op_2"]
+    assert sorted(job.subject_id for job in left) == ["chg_2", "op_3"]
+    assert await queue.claim_due(limit=0, lease_seconds=LONG) == []
+
+
+async def test_a_job_that_is_given_back_is_as_it_was(store: Store, queue: JobQueue) -> None:
+    await schedule(store, "op_1")
+    first = await claim_one(queue)
+
+    await queue.release(first)
+    second = await claim_one(queue)
+    await queue.release(first)
+
+    assert (first.tries, second.tries) == (1, 1)
+    assert await claim(queue) == []
+
+
 async def test_a_job_comes_with_its_commit_only(store: Store, queue: JobQueue) -> None:
     async def give_up() -> None:
         async with store.transaction() as tx:

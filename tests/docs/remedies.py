@@ -38,6 +38,8 @@ REMEDIES: dict[ErrorCode, str] = {
     ErrorCode.CUSTOMER_HAS_OPEN_ORDERS: "Cancel the open and unpaid orders of the customer.",
     ErrorCode.API_KEY_NOT_ACTIVE: "Make another key.",
     ErrorCode.API_KEY_IN_USE: "Revoke it with another key, as an admin, or on the command line.",
+    ErrorCode.WEBHOOK_NOT_REPLAYABLE: "Leave it: the gateway does not follow such events, or the customer was erased.",
+    ErrorCode.JOB_RUNNING: "Wait until the worker is done; its lease ends within minutes if it died.",
     ErrorCode.UNSUPPORTED_BY_PROVIDER: "Ask `paymentProvider` what it can do.",
     ErrorCode.ACCOUNT_NOT_CONFIGURED: "Configure the account that the record names.",
     ErrorCode.PROVIDER_UNAVAILABLE: "Send the same again, with the same key, in a moment.",

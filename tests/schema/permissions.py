@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from domain.clock import SystemClock
 from domain.principals import Permission
+from tests.deliveries import deliver, event
 from tests.keys import make_key
 from tests.schema.gateway import CHALLENGED, Json, Shop, by_hand, money, new_key
 
@@ -56,6 +58,20 @@ class World:
 
     async def api_key(self) -> str:
         return (await make_key(self.shop.running.api_keys, "till", frozenset({P.KEYS_WRITE})))[0].id
+
+    async def delivery(self) -> str:
+        """A webhook that has come in, and that no worker has applied."""
+        running = self.shop.running
+        assert running.bank
+        body = event(key=new_key())
+        assert await deliver(running.webhooks, running.bank, body, moment=SystemClock().now(), account="fake")
+        data = await self.shop.execute("{ webhookDeliveries(first: 1) { nodes { id } } }")
+        return str(data["webhookDeliveries"]["nodes"][0]["id"])
+
+    async def job(self) -> str:
+        query = "query($id: ID!) { jobs(filter: { subjectId: $id }) { nodes { id } } }"
+        data = await self.shop.execute(query, {"id": await self.delivery()})
+        return str(data["jobs"]["nodes"][0]["id"])
 
     async def waiting(self) -> str:
         card = await self.shop.card(self.ada, CHALLENGED)
@@ -162,6 +178,8 @@ QUERIES: Mapping[str, Row] = {
     "apiKeys": Row((P.KEYS_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 5, YES, YES), _nothing),
     "auditEntries": Row((P.AUDIT_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 5, YES, YES), _nothing),
     "providerHealth": Row((P.UPKEEP_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 4, YES, YES, YES), _nothing),
+    "webhookDeliveries": Row((P.UPKEEP_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 4, YES, YES, YES), _nothing),
+    "jobs": Row((P.UPKEEP_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 4, YES, YES, YES), _nothing),
     "paymentProvider": Row((P.CATALOGUE_READ,), _CATALOGUE, _nothing, "name and capabilities"),
 }
 
@@ -269,6 +287,10 @@ MUTATIONS: Mapping[str, Row] = {
     ),
     "apiKeyRotate": Row((P.KEYS_WRITE,), (*_TRUSTED, DENIED, DENIED, YES, YES), _with(apiKeyId=World.api_key)),
     "apiKeyRevoke": Row((P.KEYS_WRITE,), (*_TRUSTED, DENIED, DENIED, YES, YES), _with(apiKeyId=World.api_key)),
+    "webhookDeliveryReplay": Row(
+        (P.UPKEEP_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(webhookDeliveryId=World.delivery)
+    ),
+    "jobRetry": Row((P.UPKEEP_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(jobId=World.job)),
     "recordDelete": Row(
         (P.RECORDS_READ,),
         (*_CUSTOMERS, YES, YES, YES, YES),

@@ -8,37 +8,22 @@ import orjson
 import pytest
 
 from adapters.fake.webhooks import SIGNATURE_HEADER, sign
-from adapters.worker import MOST_TRIES
 from domain.charges import ChargeState
-from domain.jobs import JobKind
+from domain.jobs import MOST_TRIES, JobKind
 from domain.orders import OrderState
 from domain.provider import WebhookRejected
 from domain.refunds import RefundState
 from domain.services.webhooks import UnknownAccount
 from domain.webhooks import DeliveryState
+from tests.deliveries import deliver, event
 from tests.services.conftest import OpenShop
 from tests.services.dying import dropped_charge, dropped_refund
 from tests.services.shop import ACCOUNT, MovableClock, Shop, at_once, usd
 from tests.services.watching import Ask
 
 
-def event(
-    kind: str = "charge.succeeded", ref: str = "fch_nobody", *, key: str = "fev_1", livemode: bool = False, **data: Any
-) -> dict[str, Any]:
-    return {
-        "id": key,
-        "kind": kind,
-        "livemode": livemode,
-        "created_at": "2026-11-21T12:00:00+00:00",
-        "data": {"object": kind.partition(".")[0], "ref": ref, **data},
-    }
-
-
 async def receive(shop: Shop, body: dict[str, Any] | bytes, *, account: str = ACCOUNT) -> bool:
-    """A delivery with a good signature."""
-    raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    header = sign(raw, secrets=[shop.bank.webhook_secret], moment=shop.clock.now())
-    return await shop.webhooks.receive(account, {SIGNATURE_HEADER: header}, raw)
+    return await deliver(shop.webhooks, shop.bank, body, moment=shop.clock.now(), account=account)
 
 
 async def states(shop: Shop) -> list[str]:
