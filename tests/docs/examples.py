@@ -94,6 +94,14 @@ _WRITTEN: Mapping[str, Written] = {
         "nodes { at actor role action changes { subjectId field before after } } pageInfo { hasNextPage endCursor }",
         {"first": 10},
     ),
+    "webhookDeliveries": Written(
+        "nodes { id kind state receivedAt tries lastError charge { id } } pageInfo { hasNextPage endCursor }",
+        {"first": 10, "filter": {"states": ["PARKED", "FAILED"]}},
+    ),
+    "jobs": Written(
+        "nodes { id kind state subject { id } tries lastError runAt } pageInfo { hasNextPage endCursor }",
+        {"first": 10, "filter": {"states": ["FAILING", "DEAD"]}},
+    ),
     # --- following ------------------------------------------------------------------------------------------------
     "orderUpdated": Written("cursor event { kind summary } order { id state paymentState }", {"id": "ord_…"}),
     "chargeUpdated": Written(
@@ -137,6 +145,8 @@ _WRITTEN: Mapping[str, Written] = {
     ),
     "apiKeyRotate": Written("apiKey { id lastUsedAt } secret", {"apiKeyId": "key_…", "overlapHours": 24}),
     "apiKeyRevoke": Written("apiKey { id revokedAt }", {"apiKeyId": "key_…"}),
+    "webhookDeliveryReplay": Written("webhookDelivery { id state replayedAt }", {"webhookDeliveryId": "whd_…"}),
+    "jobRetry": Written("job { id state runAt }", {"jobId": "job_…"}),
     "orderCreate": Written(
         "order { id version total { formatted } }",
         {"customerId": "cus_…", "lines": [{"priceId": "price_…", "quantity": 2}]},
