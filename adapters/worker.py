@@ -112,7 +112,7 @@ class Worker:
 
     async def _pause(self, stop: asyncio.Event) -> None:
         """Until it is time to look again, a place is free, or it has to stop."""
-        told = asyncio.get_running_loop().create_task(stop.wait())
+        told = asyncio.get_running_loop().create_task(stop.wait(), context=contextvars.Context())
         await asyncio.wait({told, *self._working}, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
 

@@ -126,7 +126,7 @@ class JobQuery:
 
 @strawberry.input(description="A job that is to be tried at once.")
 class JobRetryInput:
-    job_id: strawberry.ID = strawberry.field(description="Which job.")
+    job_id: strawberry.ID = strawberry.field(description="The one to try, `job_…`; see `jobs`.")
     idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
 
 

@@ -159,7 +159,7 @@ class WebhookDeliveryQuery:
 
 @strawberry.input(description="A webhook that is to be applied again.")
 class WebhookDeliveryReplayInput:
-    webhook_delivery_id: strawberry.ID = strawberry.field(description="Which webhook.")
+    webhook_delivery_id: strawberry.ID = strawberry.field(description="The one to apply again, `whd_…`.")
     idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
 
 

@@ -36,11 +36,12 @@ IDS_WITHOUT_OBJECT = {
     ("AuditEntry", "subjectIds"): "of any kind",
     ("AuditEntry", "requestId"): "names a line of the log",
     ("AuditChange", "subjectId"): "of any kind",
+    ("Job", "subjectId"): "also of a request to the provider, which is no record",
 }
 """Fields that end in Id, and why there is no object to refer to."""
 
 
-NO_STORY = ("Event", "AuditEntry", "ApiKey")
+NO_STORY = ("Event", "AuditEntry", "ApiKey", "WebhookDelivery", "Job")
 """Parts of a story themselves, and what the audit tells of."""
 
 
@@ -219,7 +220,7 @@ class TestMutations:
 
     @pytest.mark.parametrize("name", FIELDS)
     def test_each_is_named_noun_first(self, name: str) -> None:
-        nouns = "customer|order|charge|product|price|paymentMethod|clientSession|apiKey|record"
+        nouns = "customer|order|charge|product|price|paymentMethod|clientSession|apiKey|webhookDelivery|job|record"
         assert re.fullmatch(rf"({nouns})[A-Z][A-Za-z]+", name)
 
     @pytest.mark.parametrize("name", FIELDS)
@@ -249,6 +250,8 @@ class TestMutations:
             "chargeRefund",
             "apiKeyCreate",
             "apiKeyRotate",
+            "webhookDeliveryReplay",
+            "jobRetry",
         }
 
     def input(self, name: str) -> GraphQLInputObjectType:
