@@ -59,6 +59,7 @@ from domain.services.background import Background
 from domain.services.captures import CaptureService
 from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
+from domain.services.decisions import DecisionService
 from domain.services.feed import Feed
 from domain.services.jobs import JobService
 from domain.services.orders import OrderService
@@ -192,13 +193,14 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             payment_methods=payment_methods,
             clock=clock,
         )
+        resolver = Resolver(store=store, teller=teller, settlement=settlement, clock=clock, deployment=deployment)
         background = Background(
             store=store,
             charges=charges,
             orders=orders,
             payment_methods=payment_methods,
             redactions=redactions,
-            resolver=Resolver(store=store, teller=teller, settlement=settlement, clock=clock, deployment=deployment),
+            resolver=resolver,
             voids=voids,
             webhooks=webhooks,
             clock=clock,
@@ -224,6 +226,9 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                     redactions=redactions,
                     webhooks=webhooks,
                     jobs=JobService(store=store, clock=clock),
+                    decisions=DecisionService(
+                        store=store, teller=teller, settlement=settlement, resolver=resolver, clock=clock
+                    ),
                     queries=TortoiseQueries(database),
                     feed=feed,
                     providers=providers,

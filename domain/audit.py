@@ -19,8 +19,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from domain.api_keys import ApiKey
-from domain.charges import Charge
+from domain.charges import Charge, Review
 from domain.customers import Customer
+from domain.decisions import Decision
 from domain.ids import IdPrefix, new_id
 from domain.jobs import JobRecord
 from domain.money import Money
@@ -80,6 +81,7 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
             "action_expires_at",
             "decline_code",
             "failure_code",
+            "reviews",
         }
     ),
     Refund: frozenset(
@@ -97,6 +99,7 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
     ),
     WebhookDelivery: frozenset({"state", "ended_at", "replayed_at"}),
     JobRecord: frozenset({"state", "tries", "dead_at", "retried_at"}),
+    Decision: frozenset({"kind", "charge_id", "refund_id", "reason", "found"}),
     ApiKey: frozenset({"name", "last4", "permissions", "expires_at", "previous_ends_at", "last_used_at", "revoked_at"}),
 }
 """The fields whose values are told; None for all, of what is no person's."""
@@ -256,6 +259,8 @@ def _plain(value: Any) -> Any:
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case Money():
             return f"{value.minor_units} {value.currency}"
+        case Review():
+            return {"reason": str(value.reason), "since": _plain(value.since)}
         case Interval():
             return f"{value.count} {value.unit}"
         case ProductImage():

@@ -26,6 +26,7 @@ from domain.errors import (
     ChargeNotVoidable,
     NothingLeftToRefund,
     RefundAmountTooHigh,
+    ReviewNotOpen,
 )
 from domain.money import Money
 from domain.provider import CaptureMode, ChargeResult, Initiator, NextAction, Outcome, Refusal
@@ -98,10 +99,14 @@ class ReviewReason(StrEnum):
     """The outcome is still unknown after the whole schedule of look-ups."""
     REFUND_RETURNED = "REFUND_RETURNED"
     """A refund had succeeded, and its money came back: the customer believes that they have it."""
+    REFUND_UNRESOLVED = "REFUND_UNRESOLVED"
+    """As UNRESOLVED, of one of its refunds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
+    """A question to a person; open until somebody closes it, or the answer has come by itself."""
+
     since: datetime
     reason: ReviewReason
 
@@ -142,10 +147,16 @@ class Charge:
     provider_code: str | None = None
     provider_message: str | None = None
     next_check_at: datetime | None = None
-    review: Review | None = None
+    reviews: tuple[Review, ...] = ()
+    """The open ones, oldest first, one of a reason."""
     livemode: bool
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def review(self) -> Review | None:
+        """The one that waits longest."""
+        return self.reviews[0] if self.reviews else None
 
     @property
     def is_live(self) -> bool:
@@ -237,6 +248,8 @@ class Charge:
         took = charge.captured.is_positive or charge.state is ChargeState.SUCCEEDED
         if new_picture and took and (reason := charge._oddity):
             charge = charge.with_review(reason, now=now)
+        if charge.state is not self.state and not charge.is_undecided:
+            charge = charge.without_review(ReviewReason.UNRESOLVED, now=now)
         return replace(charge, updated_at=now)
 
     def waiting_until(self, deadline: datetime) -> "Charge":
@@ -278,7 +291,8 @@ class Charge:
         """The request is over. Where the charge still only holds, nothing was taken, and it can be captured again."""
         if self.state is not ChargeState.AUTHORIZED or self.capture_requested is None:
             return self
-        return replace(self, capture_requested=None, updated_at=now)
+        resolved = self.without_review(ReviewReason.UNRESOLVED, now=now)
+        return replace(resolved, capture_requested=None, updated_at=now)
 
     def not_applied(self, *, now: datetime) -> "Charge":
         """The provider has shown that it never acted on the request whose answer was lost."""
@@ -288,13 +302,29 @@ class Charge:
             failure_code=FailureCode.NOT_APPLIED,
             next_check_at=None,
             updated_at=now,
-        )
+        ).without_review(ReviewReason.UNRESOLVED, now=now)
 
     def checked_again_at(self, when: datetime | None) -> "Charge":
         return replace(self, next_check_at=when)
 
+    def is_reviewed_for(self, reason: ReviewReason) -> bool:
+        return any(review.reason is reason for review in self.reviews)
+
     def with_review(self, reason: ReviewReason, *, now: datetime) -> "Charge":
-        return self if self.review else replace(self, review=Review(now, reason), updated_at=now)
+        if self.is_reviewed_for(reason):
+            return self
+        return replace(self, reviews=(*self.reviews, Review(now, reason)), updated_at=now)
+
+    def without_review(self, reason: ReviewReason, *, now: datetime) -> "Charge":
+        if not self.is_reviewed_for(reason):
+            return self
+        left = tuple(review for review in self.reviews if review.reason is not reason)
+        return replace(self, reviews=left, updated_at=now)
+
+    def review_closed(self, reason: ReviewReason, *, now: datetime) -> "Charge":
+        if not self.is_reviewed_for(reason):
+            raise ReviewNotOpen
+        return self.without_review(reason, now=now)
 
     def refund_requested(self, amount: Money, *, now: datetime) -> "Charge":
         self.check_refundable(amount)
@@ -307,7 +337,7 @@ class Charge:
             refund_reserved=self.refund_reserved - reserved,
             refunded=self.refunded + given_back,
             updated_at=now,
-        )
+        ).without_review(ReviewReason.REFUND_UNRESOLVED, now=now)
         as_asked = given_back.is_zero or given_back == reserved
         return charge if as_asked else charge.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
 

@@ -47,6 +47,8 @@ class ErrorCode(StrEnum):
     CAPTURE_AMOUNT_TOO_HIGH = "CAPTURE_AMOUNT_TOO_HIGH"
     CHARGE_NOT_REFUNDABLE = "CHARGE_NOT_REFUNDABLE"
     REFUND_AMOUNT_TOO_HIGH = "REFUND_AMOUNT_TOO_HIGH"
+    REVIEW_NOT_OPEN = "REVIEW_NOT_OPEN"
+    NOT_TO_BE_SETTLED = "NOT_TO_BE_SETTLED"
     PAYMENT_METHOD_MISSING = "PAYMENT_METHOD_MISSING"
     PAYMENT_METHOD_NOT_USABLE = "PAYMENT_METHOD_NOT_USABLE"
     PAYMENT_METHOD_IN_USE = "PAYMENT_METHOD_IN_USE"
@@ -320,6 +322,19 @@ class RefundAmountTooHigh(Conflict):
 
     def __init__(self, refundable: str) -> None:
         super().__init__(f"At most {refundable} of this charge can be refunded.", path=("amount",))
+
+
+class ReviewNotOpen(Conflict):
+    code = ErrorCode.REVIEW_NOT_OPEN
+
+    def __init__(self) -> None:
+        super().__init__("No review of this charge is open for this reason.", path=("reason",))
+
+
+class NotToBeSettled(Conflict):
+    """By hand, that is: the gateway knows, or may still find out by itself."""
+
+    code = ErrorCode.NOT_TO_BE_SETTLED
 
 
 class PaymentMethodMissing(Conflict):

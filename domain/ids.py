@@ -31,6 +31,7 @@ class IdPrefix(StrEnum):
     WEBHOOK_DELIVERY = "whd"
     API_KEY = "key"
     AUDIT_ENTRY = "aud"
+    DECISION = "dec"
 
 
 class RisingClock:

@@ -14,6 +14,7 @@ from domain.api_keys import ApiKey
 from domain.audit import AuditEntry
 from domain.charges import Charge, ChargeState
 from domain.customers import Customer, ProviderAccount
+from domain.decisions import Decision, DecisionKind
 from domain.events import Event, EventKind
 from domain.jobs import JobKind, JobRecord, JobState
 from domain.money import Money
@@ -130,6 +131,11 @@ class ChargeFilter:
     in_review: bool | None = None
     created_from: datetime | None = None
     created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionFilter:
+    kinds: Sequence[DecisionKind] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,6 +300,8 @@ class Queries(Protocol):
     def charges(self) -> Reads[Charge, ChargeFilter]: ...
     @property
     def refunds(self) -> Reads[Refund, RefundFilter]: ...
+    @property
+    def decisions(self) -> Reads[Decision, DecisionFilter]: ...
     @property
     def events(self) -> Reads[Event, EventFilter]: ...
     @property

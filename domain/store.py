@@ -19,6 +19,7 @@ from domain.api_keys import ApiKey
 from domain.audit import AuditEntry
 from domain.charges import Charge
 from domain.customers import Customer, ProviderAccount
+from domain.decisions import Decision
 from domain.events import Event
 from domain.idempotency import IdempotencyKey, KeyedRequest
 from domain.jobs import Job, JobKind, JobRecord
@@ -126,8 +127,13 @@ class Operations(Protocol):
         """Of the charge itself; those of its refunds are their own."""
         ...
 
+    async def unfinished_of_refund(self, refund_id: str) -> Operation | None: ...
     async def insert(self, operation: Operation) -> None: ...
     async def save(self, operation: Operation) -> None: ...
+
+
+class Decisions(Protocol):
+    async def insert(self, decision: Decision) -> None: ...
 
 
 class Refunds(Protocol):
@@ -261,6 +267,8 @@ class Transaction(Protocol):
     def operations(self) -> Operations: ...
     @property
     def refunds(self) -> Refunds: ...
+    @property
+    def decisions(self) -> Decisions: ...
     @property
     def ledger(self) -> Ledger: ...
     @property

@@ -145,6 +145,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "next_check_at": _TIME,
         "review_since": _TIME,
         "review_reason": _WORD,
+        "reviews": Kept("what a person should look at, in words of ours"),
         "livemode": _WORD,
         "created_at": _TIME,
         "updated_at": _TIME,
@@ -204,6 +205,17 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "received_at": _TIME,
         "ended_at": _TIME,
         "replayed_at": _TIME,
+    },
+    "decisions": {
+        "id": _ID,
+        "kind": _WORD,
+        "charge_id": _ID,
+        "refund_id": _ID,
+        "reason": _WORD,
+        "found": _STATE,
+        "note": Erased("''"),
+        "actor": Kept("a member of the staff: who decided about the money"),
+        "created_at": _TIME,
     },
     "ledger_entries": {
         "id": _ID,
@@ -291,6 +303,7 @@ _ROWS: Final[Mapping[str, str]] = {
     "charges": _OF_THE_CUSTOMER,
     "operations": f"{_FINISHED} AND charge_id IN ({_CHARGES})",
     "refunds": _OF_THE_CUSTOMER,
+    "decisions": f"charge_id IN ({_CHARGES})",
     "webhook_deliveries": " OR ".join(
         f"EXISTS (SELECT 1 FROM {table} AS known WHERE known.customer_id = $1"
         f" AND known.account = webhook_deliveries.account AND known.{ref} = webhook_deliveries.subject_ref)"
@@ -308,6 +321,7 @@ _ROWS_OF_CHARGE: Final[Mapping[str, str]] = {
     "charges": "id = $1",
     "operations": f"{_FINISHED} AND charge_id = $1",
     "refunds": "charge_id = $1",
+    "decisions": "charge_id = $1",
 }
 
 
@@ -350,6 +364,7 @@ KEYS_EMPTIED: Final = (
     " OR object_id IN (SELECT id FROM payment_methods WHERE customer_id = $1)"
     " OR object_id IN (SELECT id FROM orders WHERE customer_id = $1)"
     " OR object_id IN (SELECT id FROM refunds WHERE customer_id = $1 AND note IS NOT NULL)"
+    f" OR object_id IN (SELECT id FROM decisions WHERE charge_id IN ({_CHARGES}))"
 )
 
 OPEN_PAYMENTS: Final = " UNION ALL ".join(

@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from domain.charges import Charge, ChargeState, FailureCode, Review, ReviewReason
 from domain.customers import Customer, ProviderAccount
+from domain.decisions import Decision, DecisionKind, MoneyFound
 from domain.declines import DeclineCode
 from domain.events import Event, EventKind
 from domain.orders import Order, OrderLine, OrderState
@@ -30,7 +31,7 @@ from persistence.columns import (
     same_currency,
     storable,
 )
-from persistence.sql import boolean, instant, optional_instant
+from persistence.sql import boolean, format_instant, instant, optional_instant
 
 # --- customers --------------------------------------------------------------------------------------------------------
 
@@ -301,12 +302,19 @@ def charge_from_row(row: Row) -> Charge:
         provider_code=row["provider_code"],
         provider_message=row["provider_message"],
         next_check_at=optional_instant(row["next_check_at"]),
-        review=Review(instant(row["review_since"]), ReviewReason(row["review_reason"]))
-        if row["review_since"]
-        else None,
+        reviews=_reviews_from(row),
         livemode=boolean(row["livemode"]),
         created_at=instant(row["created_at"]),
         updated_at=instant(row["updated_at"]),
+    )
+
+
+def _reviews_from(row: Row) -> tuple[Review, ...]:
+    if row["reviews"] is None:
+        since = optional_instant(row["review_since"])
+        return (Review(since, ReviewReason(row["review_reason"])),) if since else ()
+    return tuple(
+        Review(instant(review["since"]), ReviewReason(review["reason"])) for review in document(row["reviews"])
     )
 
 
@@ -343,6 +351,7 @@ def charge_to_row(charge: Charge) -> Columns:
         "next_check_at": charge.next_check_at,
         "review_since": charge.review and charge.review.since,
         "review_reason": charge.review and charge.review.reason,
+        "reviews": [{"since": format_instant(review.since), "reason": review.reason} for review in charge.reviews],
         "livemode": charge.livemode,
         "created_at": charge.created_at,
         "updated_at": charge.updated_at,
@@ -420,4 +429,35 @@ def event_to_row(event: Event) -> Columns:
         "data": dict(event.data),
         "livemode": event.livemode,
         "created_at": event.created_at,
+    }
+
+
+# --- decisions --------------------------------------------------------------------------------------------------------
+
+
+def decision_from_row(row: Row) -> Decision:
+    return Decision(
+        id=row["id"],
+        kind=DecisionKind(row["kind"]),
+        charge_id=row["charge_id"],
+        refund_id=row["refund_id"],
+        reason=optional(ReviewReason, row["reason"]),
+        found=optional(MoneyFound, row["found"]),
+        note=row["note"],
+        actor=row["actor"],
+        created_at=instant(row["created_at"]),
+    )
+
+
+def decision_to_row(decision: Decision) -> Columns:
+    return {
+        "id": decision.id,
+        "kind": decision.kind,
+        "charge_id": decision.charge_id,
+        "refund_id": decision.refund_id,
+        "reason": decision.reason,
+        "found": decision.found,
+        "note": decision.note,
+        "actor": decision.actor,
+        "created_at": decision.created_at,
     }

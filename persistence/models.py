@@ -11,6 +11,7 @@ from tortoise.fields import BigIntField, BooleanField, CharField, DatetimeField,
 from tortoise.models import Model
 
 from domain.charges import LIVE_STATES, ChargeState
+from domain.decisions import DecisionKind
 from domain.ledger import LedgerAccount
 from domain.operations import OperationKind, SolvedBy
 from domain.orders import OrderState
@@ -255,8 +256,11 @@ class Charge(Model):
     provider_code = TextField(null=True)
     provider_message = TextField(null=True)
     next_check_at = DatetimeField(null=True)
+    # Of the review that waits longest; lists are filtered by it.
     review_since = DatetimeField(null=True)
     review_reason = word(null=True)
+    # All open ones; none in rows from before there could be several, whose one is in the columns above.
+    reviews = json(null=True)
     livemode = BooleanField()
     created_at = DatetimeField()
     updated_at = DatetimeField()
@@ -363,6 +367,27 @@ class Operation(Model):
             check("operations_kind_known", one_of("kind", OperationKind)),
             check("operations_solved_by_known", one_of("solved_by", SolvedBy)),
             check("operations_refunds_name_theirs", "(kind = 'REFUND') = (refund_id IS NOT NULL)"),
+        )
+
+
+class Decision(Model):
+    id = an_id()
+    kind = word()
+    charge = belongs_to("Charge")
+    refund = belongs_to("Refund", null=True)
+    reason = word(null=True)
+    found = word(null=True)
+    note = TextField()
+    actor = CharField(max_length=300)
+    created_at = DatetimeField()
+
+    class Meta:
+        table = "decisions"
+        indexes = (index("decisions", "charge_id", "id"),)
+        constraints = (
+            check("decisions_kind_known", one_of("kind", DecisionKind)),
+            check("decisions_say_what", "(kind = 'SETTLED') = (found IS NOT NULL)"),
+            check("decisions_name_the_review", "(kind = 'REVIEW_CLOSED') = (reason IS NOT NULL)"),
         )
 
 

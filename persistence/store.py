@@ -15,6 +15,7 @@ from persistence.nouns.api_keys import ApiKeys
 from persistence.nouns.audit import AuditEntries
 from persistence.nouns.charges import Charges
 from persistence.nouns.customers import Customers, ProviderAccounts
+from persistence.nouns.decisions import Decisions
 from persistence.nouns.erasure import Erasure
 from persistence.nouns.events import Events
 from persistence.nouns.facts import Facts
@@ -52,6 +53,7 @@ class TortoiseTransaction:
         self.charges = Charges(session)
         self.operations = Operations(session)
         self.refunds = Refunds(session)
+        self.decisions = Decisions(session)
         self.ledger = Ledger(session)
         self.events = Events(session)
         self.keys = Keys(session)

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Annotated, cast
 import strawberry
 
 from domain import charges as domain
-from domain.charges import ChargeState, FailureCode, ReviewReason
+from domain.charges import ChargeState, FailureCode
 from domain.declines import DeclineAdvice, DeclineCode, told_to_customer
 from domain.errors import PaydeskError
 from domain.principals import Permission
 from domain.provider import CaptureMode, Initiator
-from domain.queries import ChargeFilter, ChargeSort, RefundFilter, Sort
+from domain.queries import ChargeFilter, ChargeSort, DecisionFilter, RefundFilter, Sort
 from domain.services.captures import CaptureCharge
 from domain.services.charges import Charged, ChargeOrder, ContinueCharge
 from domain.services.voids import VoidCharge
 from schema.actions import NextAction
 from schema.context import Info
+from schema.decisions import Decision, DecisionsFilter
 from schema.described import described_enum
 from schema.errors import UserError, user_error
 from schema.inputs import KEY_REQUIRED, required_request_of
@@ -25,6 +26,7 @@ from schema.money import Money, MoneyInput
 from schema.pagination import Connection, given
 from schema.payment_methods import RETURN_URL, PaymentMethod
 from schema.refunds import Refund, RefundsFilter
+from schema.reviews import Review
 from schema.scalars import URL
 from schema.timeline import HasTimeline
 
@@ -68,23 +70,6 @@ described_enum(
         CaptureMode.MANUAL: "By `chargeCapture`, until when it is held on the card.",
     },
 )
-described_enum(
-    ReviewReason,
-    description="Why a person should look at a charge. The list grows.",
-    values={
-        ReviewReason.AMOUNT_MISMATCH: "The provider took another amount than it was asked for.",
-        ReviewReason.UNREQUESTED_CAPTURE: "The provider took money that it held, and no capture had asked for it.",
-        ReviewReason.LATE_MONEY: "Money arrived for an order that is cancelled, expired or paid otherwise.",
-        ReviewReason.UNRESOLVED: "What became of it could not be found out.",
-        ReviewReason.REFUND_RETURNED: "A refund had succeeded, and its money came back: the customer has not got it.",
-    },
-)
-
-
-@strawberry.type(description="A charge that a person should look at. Nothing is refunded or retried by itself.")
-class Review:
-    since: datetime = strawberry.field(description="Since when it waits for a person.")
-    reason: ReviewReason = strawberry.field(description="Why a person should look at it.")
 
 
 @strawberry.type(description="One wish to take the money of an order, and what became of it.")
@@ -151,6 +136,25 @@ class Charge(HasTimeline):
     )
     def review(root: strawberry.Parent[domain.Charge], info: Info) -> Review | None:
         return cast("Review | None", root.review) if info.context.viewer.sees_all else None
+
+    @strawberry.field(
+        description="All reasons for which a person should look at it, the oldest first; `chargeReviewClose` closes "
+        "one. For servers and staff, empty for customers."
+    )
+    def reviews(root: strawberry.Parent[domain.Charge], info: Info) -> list[Review]:
+        return list(root.reviews) if info.context.viewer.sees_all else []  # type: ignore[arg-type]  # rows of the domain
+
+    @listed(
+        BY_ID, description="What people decided about it and its refunds. For servers and staff, empty for customers."
+    )
+    def decisions(
+        root: strawberry.Parent[domain.Charge],
+        info: Info,
+        filter: DecisionsFilter = strawberry.UNSET,
+        sort: SortArgument = Sort.NEWEST,
+    ) -> Connection[Decision]:
+        where = filter.to_domain() if filter else DecisionFilter()
+        return paged(lambda request: info.context.loaders.decisions_of_charge.load(root.id, request, where))
 
     @strawberry.field(
         description="The issuer's own code; null where the provider does not tell it. For servers and staff, null "

@@ -14,6 +14,7 @@ from domain.services.api_keys import ApiKeyService
 from domain.services.captures import CaptureService
 from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
+from domain.services.decisions import DecisionService
 from domain.services.feed import Feed
 from domain.services.jobs import JobService
 from domain.services.orders import OrderService
@@ -44,6 +45,7 @@ class Services:
     redactions: RedactionService
     webhooks: WebhookService
     jobs: JobService
+    decisions: DecisionService
     queries: Queries
     feed: Feed
     providers: Providers

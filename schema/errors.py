@@ -40,6 +40,8 @@ UserErrorCode = described_enum(
         ErrorCode.CAPTURE_AMOUNT_TOO_HIGH: "More than the charge holds; see `Charge.capturable`.",
         ErrorCode.CHARGE_NOT_REFUNDABLE: "The charge has taken no money, or nothing of it is left to refund.",
         ErrorCode.REFUND_AMOUNT_TOO_HIGH: "More than is left of the charge; see `Charge.refundable`.",
+        ErrorCode.REVIEW_NOT_OPEN: "No review of the charge is open for this reason; see `Charge.reviews`.",
+        ErrorCode.NOT_TO_BE_SETTLED: "What became of the money is known, or may still be found out without a person.",
         ErrorCode.PAYMENT_METHOD_MISSING: "No payment method was named and the customer has no default.",
         ErrorCode.PAYMENT_METHOD_NOT_USABLE: "The payment method is not active.",
         ErrorCode.PAYMENT_METHOD_IN_USE: "A payment with this payment method is under way.",

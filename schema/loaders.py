@@ -119,6 +119,7 @@ class Loaders:
         self.payment_methods = ById(queries.payment_methods, viewer)
         self.charges = ById(queries.charges, viewer)
         self.refunds = ById(queries.refunds, viewer)
+        self.decisions = ById(queries.decisions, viewer)
         self.events = ById(queries.events, viewer)
         # Nobody's own: whoever may see one may see all, and is asked for that before.
         self.api_keys = ById(queries.api_keys, Viewer(sees_all=True))
@@ -132,6 +133,7 @@ class Loaders:
         self.prices_of_product = PagesOf(queries.prices, Relation.PRODUCT, viewer, budget)
         self.charges_of_order = PagesOf(queries.charges, Relation.ORDER, viewer, budget)
         self.refunds_of_charge = PagesOf(queries.refunds, Relation.CHARGE, viewer, budget)
+        self.decisions_of_charge = PagesOf(queries.decisions, Relation.CHARGE, viewer, budget)
         self.events_of = PagesOf(queries.events, Relation.SUBJECT, viewer, budget)
 
         self.lines_of_order: ListOf[OrderLine] = ListOf(queries.lines_of_orders, budget)
@@ -156,5 +158,6 @@ class Loaders:
             IdPrefix.API_KEY: self.api_keys,
             IdPrefix.AUDIT_ENTRY: self.audit,
             IdPrefix.WEBHOOK_DELIVERY: self.webhook_deliveries,
+            IdPrefix.DECISION: self.decisions,
             IdPrefix.JOB: self.jobs,
         }

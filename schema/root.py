@@ -10,6 +10,7 @@ from schema.api_keys import ApiKeyMutation, ApiKeyQuery
 from schema.audit import AuditQuery, audit_mutations
 from schema.charges import ChargeMutation, ChargeQuery
 from schema.customers import CustomerMutation, CustomerQuery
+from schema.decisions import DecisionMutation
 from schema.jobs import JobMutation, JobQuery
 from schema.nodes import NodeMutation, NodeQuery
 from schema.orders import OrderMutation, OrderQuery
@@ -54,6 +55,7 @@ class Mutation(
     OrderMutation,
     ChargeMutation,
     RefundMutation,
+    DecisionMutation,
     ApiKeyMutation,
     WebhookDeliveryMutation,
     JobMutation,

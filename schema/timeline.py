@@ -54,6 +54,7 @@ _SENTENCES: dict[EventKind, str] = {
     EventKind.CHARGE_EXPIRED: "The charge expired: the customer did not confirm it in time.",
     EventKind.CHARGE_UNKNOWN: "The provider's answer was lost; the gateway is finding out what happened.",
     EventKind.CHARGE_REVIEW_OPENED: "The charge needs a person's attention.",
+    EventKind.CHARGE_REVIEW_CLOSED: "A person has looked at the charge, or what they should find out has become known.",
     EventKind.REFUND_REQUESTED: "A refund was requested.",
     EventKind.REFUND_SUCCEEDED: "The refund succeeded.",
     EventKind.REFUND_FAILED: "The refund failed.",

@@ -27,6 +27,7 @@ AUDITED_NOUNS: Final = frozenset(
         "api_keys",
         "webhooks",
         "jobs",
+        "decisions",
     }
 )
 """The records that people change; all others are the gateway's own bookkeeping about these."""

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from domain.charges import Charge
 from domain.clock import Clock
+from domain.customers import ProviderAccount
 from domain.deployment import Deployment
 from domain.jobs import JobKind
 from domain.operations import Operation, OperationKind, SolvedBy
@@ -55,12 +56,7 @@ class Resolver:
             account = await tx.accounts.find(charge.customer_id, charge.account) if charge else None
         if operation is None or charge is None or operation.is_finished:
             return
-        look_up = LookUp(
-            operation_id=operation.id,
-            customer_ref=account.customer_ref if account else None,
-            charge_ref=charge.charge_ref,
-            not_before=operation.created_at,
-        )
+        look_up = look_up_of(operation, charge, account)
         if operation.refund_id is not None:
             await self._resolve_refund(operation, operation.refund_id, look_up)
         else:
@@ -69,7 +65,7 @@ class Resolver:
     # --- charges ----------------------------------------------------------------------------------------------------
 
     async def _resolve_charge(self, operation: Operation, charge: Charge, look_up: LookUp) -> None:
-        picture = await self._look_for_charge(operation, charge, look_up)
+        picture = await self.look_for_charge(operation, charge, look_up)
         if picture is not None:
             evidence = picture
         elif self._may_send(operation):
@@ -94,7 +90,8 @@ class Resolver:
                 actor=_ACTOR,
             )
 
-    async def _look_for_charge(self, operation: Operation, charge: Charge, look_up: LookUp) -> ChargeResult | None:
+    async def look_for_charge(self, operation: Operation, charge: Charge, look_up: LookUp) -> ChargeResult | None:
+        """What the provider shows of it; None when it shows no trace of this request."""
         if operation.kind is OperationKind.CHARGE:
             return await self._teller.find_charge(operation.account, look_up)
         if charge.charge_ref is None:
@@ -168,10 +165,14 @@ class Resolver:
         lag = self._teller.provider(operation.account).look_up_lag_seconds
         if lag is None or operation.empty_looks + 1 < EMPTY_LOOKS_FOR_PROOF:
             return False
+        return not self.may_still_act(operation, lag_seconds=lag)
+
+    def may_still_act(self, operation: Operation, *, lag_seconds: float = 0) -> bool:
+        """Whether a request of it may still be sent, or be on its way, or not yet be seen by a look."""
         # From the last moment at which it may have been taken over, by us or by a rival; it may then leave a little
         # later, and needs its own time.
-        travel = timedelta(seconds=2 * self._deployment.provider_timeout_seconds + lag)
-        return self._clock.now() - operation.first_sent_at > self._sent_within(operation) + travel
+        travel = timedelta(seconds=2 * self._deployment.provider_timeout_seconds + lag_seconds)
+        return self._clock.now() - operation.first_sent_at <= self._sent_within(operation) + travel
 
     async def _not_applied(self, operation: Operation) -> None:
         async with self._store.transaction() as tx:
@@ -188,3 +189,12 @@ class Resolver:
 def _as_replay(result: Answer) -> Answer:
     """A repeat that never left says nothing of the first request, which may have arrived."""
     return replace(result, outcome=Outcome.UNKNOWN) if result.outcome is Outcome.NOT_SENT else result
+
+
+def look_up_of(operation: Operation, charge: Charge, account: ProviderAccount | None) -> LookUp:
+    return LookUp(
+        operation_id=operation.id,
+        customer_ref=account.customer_ref if account else None,
+        charge_ref=charge.charge_ref,
+        not_before=operation.created_at,
+    )

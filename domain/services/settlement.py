@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from domain.charges import Charge, ChargeState, Review, ReviewReason
+from domain.charges import Charge, ChargeState, ReviewReason
 from domain.clock import Clock
 from domain.deployment import Deployment
 from domain.events import Event, EventKind, new_event
@@ -96,16 +96,18 @@ class Settlement:
             after = await self._look_after(tx, operation, result, after, owned=operation_id is not None)
         after = await self._book(tx, order, before, after, refusal=result.refusal, actor=actor, now=now)
         await self._watch(tx, after)
-        await _forget_who(tx, after)
+        await forget_who(tx, after)
         return after
 
     async def open_review(self, tx: Transaction, charge: Charge, reason: ReviewReason, *, actor: str) -> None:
-        """Ask a person to look at a locked charge; a review that is open already stays."""
+        """Ask a person to look at a locked charge; a review that is open for this reason already stays."""
         now = self._clock.now()
-        reviewed = charge.with_review(reason, now=now)
-        if reviewed.review and not charge.review:
-            await tx.charges.save(reviewed)
-            await tx.events.add(_review_opened(reviewed, reviewed.review, actor=actor, now=now))
+        await _save_reviews(tx, charge, charge.with_review(reason, now=now), actor=actor, now=now)
+
+    async def close_review(self, tx: Transaction, charge: Charge, reason: ReviewReason, *, actor: str) -> None:
+        """A person has looked at a locked charge; ReviewNotOpen where nobody was asked to."""
+        now = self._clock.now()
+        await _save_reviews(tx, charge, charge.review_closed(reason, now=now), actor=actor, now=now)
 
     async def _watch(self, tx: Transaction, charge: Charge) -> None:
         """An undecided charge that no request waits for is looked at: the webhook that will tell may get lost."""
@@ -131,8 +133,24 @@ class Settlement:
         after = _request_ended(operation, after, now=now)
         after = await self._book(tx, order, before, after, actor=actor, now=now)
         await self._watch(tx, after)
-        await _forget_who(tx, after)
+        await forget_who(tx, after)
         return after
+
+    async def settle_charge_by_hand(
+        self, tx: Transaction, charge: Charge, told: ChargeResult | None, *, actor: str
+    ) -> Charge:
+        """A person says what became of a locked charge that is undecided, or whose request is unfinished.
+
+        `told` is what was taken, as a provider would have said it; None when no money moved.
+        """
+        operation = await tx.operations.unfinished_of_charge(charge.id)
+        if told is None and operation is not None and operation.kind in _LEAVES_IT_AS_IT_WAS:
+            return await self.charge_not_applied(tx, charge.id, operation_id=operation.id, actor=actor)
+        if told is None:
+            kind = operation.kind if operation is not None else OperationKind.CHARGE
+            told = ChargeResult(outcome=_NOTHING_MOVED[kind], refusal=Refusal("A person found that nothing moved."))
+        operation_id = operation.id if operation is not None else None
+        return await self.settle_charge(tx, charge.id, told, operation_id=operation_id, is_picture=True, actor=actor)
 
     async def _look_after(
         self, tx: Transaction, operation: Operation, result: ChargeResult, charge: Charge, *, owned: bool
@@ -152,8 +170,7 @@ class Settlement:
             return charge  # a webhook that settles nothing: whoever holds the lease goes on
         wait = await _postpone(tx, learnt, result.refusal)
         charge = charge.checked_again_at(now + wait)
-        lost = charge.state is ChargeState.UNKNOWN and learnt.tries >= REVIEW_AFTER_TRIES
-        return charge.with_review(ReviewReason.UNRESOLVED, now=now) if lost else charge
+        return charge.with_review(ReviewReason.UNRESOLVED, now=now) if _is_lost(learnt) else charge
 
     async def _book(
         self,
@@ -227,8 +244,11 @@ class Settlement:
                     await tx.keys.release(before.id)
             elif not is_picture:
                 after = after.checked_again_at(now + await _postpone(tx, learnt, result.refusal))
+                if _is_lost(learnt):
+                    await self.open_review(tx, charge, ReviewReason.REFUND_UNRESOLVED, actor=actor)
+                    charge = charge.with_review(ReviewReason.REFUND_UNRESOLVED, now=now)
         after = await _book_refund(tx, charge, before, after, told=result.amount, actor=actor, now=now)
-        await _forget_who(tx, charge)
+        await forget_who(tx, charge)
         return after
 
     async def refund_not_applied(self, tx: Transaction, refund_id: str, *, operation_id: str, actor: str) -> Refund:
@@ -239,8 +259,17 @@ class Settlement:
         await _finish(tx, operation.learnt(Outcome.FAILED, None), now=now)
         after = before.not_applied(now=now) if before.is_waiting else before
         after = await _book_refund(tx, charge, before, after, actor=actor, now=now)
-        await _forget_who(tx, charge)
+        await forget_who(tx, charge)
         return after
+
+
+_LEAVES_IT_AS_IT_WAS = (OperationKind.CHARGE, OperationKind.CAPTURE)
+_NOTHING_MOVED = {
+    OperationKind.CHARGE: Outcome.FAILED,
+    OperationKind.CONTINUE: Outcome.EXPIRED,
+    OperationKind.VOID: Outcome.VOIDED,
+}
+"""What a charge came to of which a person knows that it took nothing, by the request that was lost."""
 
 
 # --- charges: helpers -----------------------------------------------------------------------------------------------
@@ -336,15 +365,25 @@ def _charge_events(
             "providerCode": refusal.provider_code if refusal else None,
         }
         events.append(_event(EventKind.CHARGE_CAPTURE_FAILED, subjects, data, actor, after.livemode, now))
-    if after.review and not before.review:
-        events.append(_review_opened(after, after.review, actor=actor, now=now))
-    return events
+    return [*events, *_review_events(before, after, actor=actor, now=now)]
 
 
-def _review_opened(charge: Charge, review: Review, *, actor: str, now: datetime) -> Event:
-    # Without the customer among the subjects, whom it does not concern.
-    subjects = (charge.id, charge.order_id)
-    return _event(EventKind.CHARGE_REVIEW_OPENED, subjects, {"reason": review.reason}, actor, charge.livemode, now)
+async def _save_reviews(tx: Transaction, before: Charge, after: Charge, *, actor: str, now: datetime) -> None:
+    if after.reviews != before.reviews:
+        await tx.charges.save(after)
+        await tx.events.add(*_review_events(before, after, actor=actor, now=now))
+
+
+def _review_events(before: Charge, after: Charge, *, actor: str, now: datetime) -> Sequence[Event]:
+    """Without the customer among the subjects, whom it does not concern."""
+    subjects = (after.id, after.order_id)
+    opened = (review for review in after.reviews if not before.is_reviewed_for(review.reason))
+    closed = (review for review in before.reviews if not after.is_reviewed_for(review.reason))
+    return [
+        _event(kind, subjects, {"reason": review.reason}, actor, after.livemode, now)
+        for kind, reviews in ((EventKind.CHARGE_REVIEW_OPENED, opened), (EventKind.CHARGE_REVIEW_CLOSED, closed))
+        for review in reviews
+    ]
 
 
 # --- refunds: helpers -----------------------------------------------------------------------------------------------
@@ -381,8 +420,7 @@ async def _book_refund(
         if given_back and told is not None and told != before.amount:
             charged = charged.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
         await tx.charges.save(charged)
-        if charged.review and not charge.review:
-            await tx.events.add(_review_opened(charged, charged.review, actor=actor, now=now))
+        await tx.events.add(*_review_events(charge, charged, actor=actor, now=now))
     elif given_back:
         # Where the same money was promised again meanwhile the database refuses this, until the provider has refused
         # that other refund: it gives nothing back twice.
@@ -390,8 +428,7 @@ async def _book_refund(
     elif returned:
         charged = charge.refund_returned(before.amount, now=now)
         await tx.charges.save(charged)
-        if charged.review and not charge.review:
-            await tx.events.add(_review_opened(charged, charged.review, actor=actor, now=now))
+        await tx.events.add(*_review_events(charge, charged, actor=actor, now=now))
     if given_back or returned:
         entries = refund_entries if given_back else returned_entries
         await tx.ledger.add(
@@ -411,7 +448,7 @@ async def _book_refund(
 # --- both -----------------------------------------------------------------------------------------------------------
 
 
-async def _forget_who(tx: Transaction, charge: Charge) -> None:
+async def forget_who(tx: Transaction, charge: Charge) -> None:
     """What a provider tells of somebody who was erased is not kept. Last of all: nothing is saved over it."""
     customer = there(await tx.customers.get(charge.customer_id), charge.customer_id)
     if customer.redacted_at is not None:
@@ -431,6 +468,10 @@ def _weighed(operation: Operation, result: Answer) -> Answer:
 
 def _counted(operation: Operation, look_was_empty: bool | None) -> Operation:
     return operation if look_was_empty is None else operation.looked_after(empty=look_was_empty)
+
+
+def _is_lost(operation: Operation) -> bool:
+    return operation.outcome is Outcome.UNKNOWN and operation.tries >= REVIEW_AFTER_TRIES
 
 
 async def _finish(tx: Transaction, operation: Operation, *, now: datetime) -> None:

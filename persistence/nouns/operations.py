@@ -7,6 +7,7 @@ from persistence.records import operation_from_row, operation_to_row
 from persistence.session import Session
 
 _UNFINISHED_OF_CHARGE: Final = "charge_id = $1 AND finished_at IS NULL AND refund_id IS NULL"
+_UNFINISHED_OF_REFUND: Final = "refund_id = $1 AND finished_at IS NULL"
 
 
 class Operations:
@@ -21,6 +22,10 @@ class Operations:
 
     async def unfinished_of_charge(self, charge_id: str) -> Operation | None:
         row = await self._session.row(models.Operation, _UNFINISHED_OF_CHARGE, charge_id)
+        return optional(operation_from_row, row)
+
+    async def unfinished_of_refund(self, refund_id: str) -> Operation | None:
+        row = await self._session.row(models.Operation, _UNFINISHED_OF_REFUND, refund_id)
         return optional(operation_from_row, row)
 
     async def insert(self, operation: Operation) -> None:

@@ -226,7 +226,7 @@ async def test_saving_writes_all_of_a_record(store: Store) -> None:
         await tx.refunds.insert(refund)
 
     charge = replace(
-        charge, state=ChargeState.DECLINED, next_action=None, review=None, updated_at=LATER + timedelta(days=1)
+        charge, state=ChargeState.DECLINED, next_action=None, reviews=(), updated_at=LATER + timedelta(days=1)
     )
     product = replace(product, name="Coffee", metadata={}, archived_at=None)
     key = replace(key, name="till", revoked_at=None, permissions=frozenset())

@@ -140,6 +140,21 @@ _WRITTEN: Mapping[str, Written] = {
         "price { id type amount { formatted } }",
         {"productId": "prod_…", "amount": _MONEY, "interval": {"unit": "MONTH"}},
     ),
+    "chargeReviewClose": Written(
+        "charge { id reviews { reason } decisions { nodes { kind note actor } } }",
+        {"chargeId": "chg_…", "reason": "LATE_MONEY", "note": "Delivered after all.", "idempotencyKey": "review-17"},
+    ),
+    "chargeSettle": Written(
+        "charge { id state captured { formatted } decisions { nodes { kind found note actor } } }",
+        {
+            "chargeId": "chg_…",
+            "found": "MOVED",
+            "captured": _MONEY,
+            "providerRef": "ch_4711",
+            "note": "The dashboard of the provider shows it.",
+            "idempotencyKey": "found-17",
+        },
+    ),
     "apiKeyCreate": Written(
         "apiKey { id name scopes expiresAt } secret", {"name": "till", "scopes": ["ORDERS_WRITE", "CHARGES_WRITE"]}
     ),

@@ -30,6 +30,8 @@ REMEDIES: dict[ErrorCode, str] = {
     ErrorCode.CAPTURE_AMOUNT_TOO_HIGH: "Capture `capturable` at most, and charge the rest with another order.",
     ErrorCode.CHARGE_NOT_REFUNDABLE: "Read its `captured` and `refundable`.",
     ErrorCode.REFUND_AMOUNT_TOO_HIGH: "Refund `refundable` at most.",
+    ErrorCode.REVIEW_NOT_OPEN: "Read `Charge.reviews` again: somebody closed it, or the answer has come.",
+    ErrorCode.NOT_TO_BE_SETTLED: "Read the record again; while it is looked into, see `nextCheckAt`.",
     ErrorCode.PAYMENT_METHOD_MISSING: "Name one, or attach a card with `makeDefault`.",
     ErrorCode.PAYMENT_METHOD_NOT_USABLE: "Ask for another card.",
     ErrorCode.PAYMENT_METHOD_IN_USE: "Wait for the payment to end.",

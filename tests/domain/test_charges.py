@@ -17,6 +17,7 @@ from domain.errors import (
     ErrorCode,
     NothingLeftToRefund,
     RefundAmountTooHigh,
+    ReviewNotOpen,
 )
 from domain.money import Money
 from domain.provider import ChargeResult, Outcome, RedirectAction, Refusal
@@ -162,11 +163,27 @@ class TestReview:
         assert (charge.captured, charge.updated_at) == (usd(40), LATER)
         assert charge.review == Review(LATER, ReviewReason.AMOUNT_MISMATCH)
 
-    def test_a_review_keeps_its_first_reason(self) -> None:
+    def test_each_reason_is_a_review_of_its_own_and_opens_once(self) -> None:
         late = new_charge(100).with_review(ReviewReason.LATE_MONEY, now=NOW)
-        assert late.with_review(ReviewReason.UNRESOLVED, now=LATER) is late
+        assert late.with_review(ReviewReason.LATE_MONEY, now=LATER) is late
         after = late.after(told(Outcome.SUCCEEDED, captured=usd(1)), now=LATER)
+        assert after.reviews == (Review(NOW, ReviewReason.LATE_MONEY), Review(LATER, ReviewReason.AMOUNT_MISMATCH))
         assert after.review == Review(NOW, ReviewReason.LATE_MONEY)
+
+    def test_closing_one_leaves_the_others_open(self) -> None:
+        charge = new_charge(100).with_review(ReviewReason.LATE_MONEY, now=NOW)
+        charge = charge.with_review(ReviewReason.AMOUNT_MISMATCH, now=LATER)
+        closed = charge.review_closed(ReviewReason.LATE_MONEY, now=LATER)
+        assert closed.reviews == (Review(LATER, ReviewReason.AMOUNT_MISMATCH),)
+        with pytest.raises(ReviewNotOpen):
+            closed.review_closed(ReviewReason.LATE_MONEY, now=LATER)
+
+    @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.AUTHORIZED])
+    def test_a_person_need_not_find_out_what_the_provider_has_told(self, outcome: Outcome) -> None:
+        charge = new_charge(100, state=State.UNKNOWN).with_review(ReviewReason.UNRESOLVED, now=NOW)
+        assert charge.after(told(outcome), now=LATER).reviews == ()
+        assert charge.not_applied(now=LATER).reviews == ()
+        assert charge.after(told(Outcome.UNKNOWN), now=LATER).reviews == charge.reviews
 
     def test_the_right_amount_needs_none(self) -> None:
         charge = new_charge(100, state=State.UNKNOWN).after(told(Outcome.SUCCEEDED, captured=usd(100)), now=LATER)

@@ -131,7 +131,7 @@ async def shop(database: Database) -> Shop:
         state=ChargeState.DECLINED,
         authorized=usd(0),
         captured=usd(0),
-        review=Review(NOON, ReviewReason.UNRESOLVED),
+        reviews=(Review(NOON, ReviewReason.UNRESOLVED),),
         created_at=NOON - HOUR,
     )
     charge_of_bob = new_charge(

@@ -8,6 +8,7 @@ from domain.clock import SystemClock
 from domain.principals import Permission
 from tests.deliveries import deliver, event
 from tests.keys import make_key
+from tests.schema.decided import open_review, untraced_charge, untraced_refund
 from tests.schema.gateway import CHALLENGED, Json, Shop, by_hand, money, new_key
 
 YES, OWN, DENIED, MISSING, EMPTY, SIGN_IN = "yes", "own", "denied", "missing", "empty", "sign in"
@@ -86,6 +87,17 @@ class World:
 
     async def refund(self) -> str:
         return await self.shop.refund(await self.charge(), 1)
+
+    async def reviewed(self) -> str:
+        charge_id = await self.charge()
+        await open_review(self.shop, charge_id)
+        return charge_id
+
+    async def untraced(self) -> str:
+        return await untraced_charge(self.shop, await self.order())
+
+    async def untraced_refund(self) -> str:
+        return await untraced_refund(self.shop, await self.charge())
 
 
 async def new_world(shop: Shop) -> World:
@@ -278,6 +290,21 @@ MUTATIONS: Mapping[str, Row] = {
     ),
     "chargeRefund": Row(
         (P.REFUNDS_WRITE,), (*_TRUSTED, YES, YES, YES, YES), _with(chargeId=World.charge, idempotencyKey=_key)
+    ),
+    "chargeReviewClose": Row(
+        (P.UPKEEP_WRITE,),
+        (*_TRUSTED, DENIED, YES, YES, YES),
+        _with(chargeId=World.reviewed, reason="LATE_MONEY", note="Seen.", idempotencyKey=_key),
+    ),
+    "chargeSettle": Row(
+        (P.UPKEEP_WRITE,),
+        (*_TRUSTED, DENIED, YES, YES, YES),
+        _with(chargeId=World.untraced, found="NOT_MOVED", note="The bank says so.", idempotencyKey=_key),
+    ),
+    "refundSettle": Row(
+        (P.UPKEEP_WRITE,),
+        (*_TRUSTED, DENIED, YES, YES, YES),
+        _with(refundId=World.untraced_refund, found="NOT_MOVED", note="The bank says so.", idempotencyKey=_key),
     ),
     "apiKeyCreate": Row(
         (P.KEYS_WRITE,),

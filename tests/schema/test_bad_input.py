@@ -259,6 +259,9 @@ class TestCardNumbers:
             "paymentMethodAttach.token",
             "productCreate.description",
             "chargeRefund.note",
+            "chargeReviewClose.note",
+            "chargeSettle.note",
+            "chargeSettle.providerRef",
             "orderCreate.metadata",
             "orderAddLine.name",
             "priceCreate.nickname",
@@ -512,6 +515,8 @@ def smallest(input_type: GraphQLInputObjectType, world: dict[str, str]) -> Json:
         "Int": 1,
         "ID": "none",
         "scopes": ["CATALOGUE_READ"],
+        "ReviewReason": "LATE_MONEY",
+        "MoneyFound": "NOT_MOVED",
     }
     needed: Json = {
         name: known.get(name, known.get(get_named_type(field.type).name))

@@ -167,6 +167,8 @@ class TestSomebodyElses:
             base = {name: value for name, value in {**own, **SCALARS}.items() if name in input_type.fields}
             if mutation == "orderAddLine":
                 base = {"orderId": own["orderId"], "priceId": world.price}
+            if mutation == "chargeReviewClose":
+                base["reason"] = "LATE_MONEY"
             for name in id_fields(input_type):
                 answers = []
                 for value in (foreign[name], never_made(foreign[name])):
@@ -282,6 +284,8 @@ SCALARS: dict[str, Any] = {
     "amount": money(1),
     "idempotencyKey": "",
     "name": "Tea",
+    "note": "Seen.",
+    "found": "NOT_MOVED",
 }
 
 

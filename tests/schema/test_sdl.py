@@ -41,7 +41,7 @@ IDS_WITHOUT_OBJECT = {
 """Fields that end in Id, and why there is no object to refer to."""
 
 
-NO_STORY = ("Event", "AuditEntry", "ApiKey", "WebhookDelivery", "Job")
+NO_STORY = ("Event", "AuditEntry", "ApiKey", "WebhookDelivery", "Job", "Decision")
 """Parts of a story themselves, and what the audit tells of."""
 
 
@@ -220,7 +220,9 @@ class TestMutations:
 
     @pytest.mark.parametrize("name", FIELDS)
     def test_each_is_named_noun_first(self, name: str) -> None:
-        nouns = "customer|order|charge|product|price|paymentMethod|clientSession|apiKey|webhookDelivery|job|record"
+        nouns = (
+            "customer|order|charge|refund|product|price|paymentMethod|clientSession|apiKey|webhookDelivery|job|record"
+        )
         assert re.fullmatch(rf"({nouns})[A-Z][A-Za-z]+", name)
 
     @pytest.mark.parametrize("name", FIELDS)
@@ -248,6 +250,9 @@ class TestMutations:
             "chargeCapture",
             "chargeVoid",
             "chargeRefund",
+            "chargeReviewClose",
+            "chargeSettle",
+            "refundSettle",
             "apiKeyCreate",
             "apiKeyRotate",
             "webhookDeliveryReplay",

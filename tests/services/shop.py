@@ -33,6 +33,7 @@ from domain.services.background import Background
 from domain.services.captures import CaptureCharge, CaptureService
 from domain.services.charges import Charged, ChargeOrder, ChargeService, ContinueCharge
 from domain.services.customers import CreateCustomer, CustomerService
+from domain.services.decisions import DecisionService
 from domain.services.keyed import keyed
 from domain.services.orders import CreateOrder, NewLine, OrderService
 from domain.services.payment_methods import AttachPaymentMethod, PaymentMethodService
@@ -112,6 +113,7 @@ class Shop:
     api_keys: ApiKeyService
     redactions: RedactionService
     resolver: Resolver
+    decisions: DecisionService
     background: Background
     worker: Worker
     numbers: "count[int]" = field(default_factory=count)
@@ -445,6 +447,7 @@ def open_shop(
         api_keys=ApiKeyService(store=store, clock=clock),
         redactions=redactions,
         resolver=resolver,
+        decisions=DecisionService(store=store, teller=teller, settlement=settlement, resolver=resolver, clock=clock),
         background=background,
         worker=Worker(TortoiseJobQueue(database), background.run, longest_job_seconds=deployment.longest_job_seconds),
     )

@@ -8,7 +8,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("paydesk", "0010_solved_by")]
+    dependencies = [("paydesk", "0011_returned_refunds")]
 
     operations = [
         ops.AddField(model_name="Job", name="retried_at", field=fields.DatetimeField(null=True)),
