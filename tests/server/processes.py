@@ -80,23 +80,28 @@ class Process:
 
 @contextmanager
 def paydesk(*arguments: str, settings: Settings, folder: Path) -> Iterator[Process]:
+    process = start(*PAYDESK, *arguments, name=arguments[0], settings=settings, folder=folder)
+    try:
+        yield process
+    finally:
+        if process.popen.poll() is None:
+            process.kill()
+
+
+def start(*command: str | Path, name: str, settings: Settings, folder: Path) -> Process:
+    """Runs until somebody ends it. `name` is what its log is called after."""
     number = len(list(folder.glob("*.log")))
-    log = folder / f"{number}-{arguments[0]}.log"
+    log = folder / f"{number}-{name}.log"
     with log.open("wb") as output:
         popen = subprocess.Popen(
-            [*PAYDESK, *arguments],
+            command,
             cwd=folder,
             env=_environment(settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    process = Process(popen, log, settings=settings)
-    try:
-        yield process
-    finally:
-        if popen.poll() is None:
-            process.kill()
+    return Process(popen, log, settings=settings)
 
 
 @contextmanager

@@ -1,0 +1,137 @@
+"""`paydesk` with one mistake in it, for the harness to find: python -m tests.chaos.planted MISTAKE COMMAND …
+
+Each is a mistake that gateways are known for. The product knows nothing of them: its classes are changed here, in a
+process of their own, before its command line runs.
+"""
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any
+
+import server
+from domain.events import Event
+from domain.ids import IdPrefix, new_id
+from domain.operations import Operation
+from domain.provider import Outcome
+from domain.services.resolver import Resolver
+from domain.services.teller import Teller
+from persistence.nouns.events import Events
+from persistence.nouns.orders import Orders
+from persistence.session import Session
+from persistence.store import TortoiseStore
+
+
+class Mistake(StrEnum):
+    NEW_KEY_ON_RETRY = "new_key_on_retry"
+    """What has no trace at the bank is sent again as a new request, which the late first one does not know of."""
+    FAILED_ON_TIMEOUT = "failed_on_timeout"
+    """An answer that did not come is taken for a no; the customer pays once more."""
+    CHECK_THEN_ACT = "check_then_act"
+    """Whether the order is being paid is read without its lock; the index that would notice is dropped as well."""
+    EVENT_AFTER_COMMIT = "event_after_commit"
+    """Events are written by a transaction of their own, after the one that they tell of."""
+
+
+STATEMENTS = {Mistake.CHECK_THEN_ACT: ("DROP INDEX charges_one_live_an_order",)}
+"""What is done to the database as well."""
+
+
+def plant(mistake: Mistake) -> None:
+    _PLANTS[mistake]()
+
+
+def _change(owner: type, name: str, make: Callable[[Any], Any]) -> None:
+    setattr(owner, name, make(getattr(owner, name)))
+
+
+def _new_key_on_retry() -> None:
+    def made(take_over: Any) -> Any:
+        async def with_a_new_key(self: Resolver, operation: Operation) -> Operation | None:
+            taken: Operation | None = await take_over(self, operation)
+            return taken and replace(taken, request={**taken.request, "operation_id": new_id(IdPrefix.OPERATION)})
+
+        return with_a_new_key
+
+    _change(Resolver, "_take_over", made)
+
+
+def _failed_on_timeout() -> None:
+    def made(send: Any) -> Any:
+        async def send_once(self: Teller, operation: Operation) -> Any:
+            result = await send(self, operation)
+            return replace(result, outcome=Outcome.FAILED) if result.outcome is Outcome.UNKNOWN else result
+
+        return send_once
+
+    _change(Teller, "send_charge", made)
+    _change(Teller, "send_refund", made)
+
+
+def _check_then_act() -> None:
+    _change(Orders, "get_for_update", lambda _: Orders.get)
+
+
+def _event_after_commit() -> None:
+    async def write(store: Any, events: Sequence[Event]) -> None:
+        if events:
+            async with store._database.transaction() as connection:
+                await Events(Session(connection, writing=True)).add(*events)
+            store._told()
+
+    def transaction(original: Any) -> Any:
+        @asynccontextmanager
+        async def transaction(self: TortoiseStore) -> AsyncIterator[Any]:
+            later = _Later()
+            async with original(self) as tx:
+                tx.events = later
+                yield tx
+            await write(self, later.events)
+
+        return transaction
+
+    def run(original: Any) -> Any:
+        async def run(self: TortoiseStore, work: Callable[[Any], Awaitable[Any]]) -> Any:
+            later = _Later()
+
+            async def collecting(tx: Any) -> Any:
+                later.events.clear()
+                tx.events = later
+                return await work(tx)
+
+            result = await original(self, collecting)
+            await write(self, later.events)
+            return result
+
+        return run
+
+    _change(TortoiseStore, "transaction", transaction)
+    _change(TortoiseStore, "run", run)
+
+
+class _Later:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    async def add(self, *events: Event) -> None:
+        self.events += events
+
+
+_PLANTS: dict[Mistake, Callable[[], None]] = {
+    Mistake.NEW_KEY_ON_RETRY: _new_key_on_retry,
+    Mistake.FAILED_ON_TIMEOUT: _failed_on_timeout,
+    Mistake.CHECK_THEN_ACT: _check_then_act,
+    Mistake.EVENT_AFTER_COMMIT: _event_after_commit,
+}
+
+
+def main() -> None:
+    plant(Mistake(sys.argv[1]))
+    sys.argv = ["paydesk", *sys.argv[2:]]
+    server.main()
+
+
+if __name__ == "__main__":
+    main()

