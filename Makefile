@@ -20,7 +20,7 @@ SITE := build/docs
 UNSET := env | grep -Eo '^(STRIPE|BRAINTREE|PAYDESK)_[A-Z0-9_]+' | grep -v '^PAYDESK_TEST_' | sed 's/^/-u /'
 PYTEST = env $$($(UNSET)) $(BIN)/python -m pytest --no-header
 
-.PHONY: help install serve test test-browser bench conformance schema-check lint fmt graphiql schema schema-changes docs lock \
+.PHONY: help install serve test test-browser bench chaos conformance schema-check lint fmt graphiql schema schema-changes docs lock \
 	clean
 
 help: ## say what there is
@@ -53,6 +53,10 @@ schema-check: $(VENV)/.development ## find what clients may break on in the sche
 
 bench: $(VENV)/.development ## measure the search of 100,000 products on both databases (20 minutes)
 	@env $$($(UNSET)) $(BIN)/python -m tests.bench.search $(PRODUCTS)
+
+chaos: $(VENV)/.development ## kill and cut off everything, judge by the bank's books, and find planted mistakes (20 minutes)
+	@env $$($(UNSET)) $(BIN)/python -m tests.chaos.run $(if $(ORDERS)$(SEED),,--write) \
+		$(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(TRIALS),--trials $(TRIALS))
 
 lint: $(VENV)/.development ## check style, types, and who imports whom
 	@$(BIN)/ruff check --quiet

@@ -27,7 +27,10 @@ html_css_files = ["site.css"]
 html_js_files = ["copy.js"]
 html_copy_source = False
 html_use_index = False
-html_sidebars = {name: [] for name in ("index", "why", "quickstart", "glossary", "architecture", "changelog", "search")}
+html_sidebars = {
+    name: []
+    for name in ("index", "why", "quickstart", "glossary", "reliability", "architecture", "changelog", "search")
+}
 html_theme_options = {
     "header_links_before_dropdown": 8,
     "search_as_you_type": True,

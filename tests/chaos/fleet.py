@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
-
+from tests.chaos.messages import Request, ask, body_of
 from tests.server.processes import Process, Settings, free_port, start
 
 START_WITHIN_SECONDS = 60.0
 """A start takes three seconds of an idle core, and here every core is taken."""
-_LOOK_SECONDS = 0.1
+_READY = Request("/readyz", (("Host", "127.0.0.1"),), b"", method="GET")
+_LOOK_SECONDS = 0.2
 _REST_SECONDS = 0.5
 """Before a process that has ended by itself is started again: with its database away it would end at once."""
 
@@ -56,10 +56,11 @@ class Member:
         if self.port is None:
             return self.runs
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
-                return (await client.get(f"http://127.0.0.1:{self.port}/readyz")).is_success
-        except httpx.HTTPError:
+            async with asyncio.timeout(5.0):
+                status, _ = body_of(await ask(self.port, _READY))
+        except (OSError, TimeoutError, IndexError):
             return False
+        return status == 200
 
 
 class Fleet:
@@ -101,12 +102,13 @@ class Fleet:
         await self.all_answer()
 
     async def all_answer(self) -> float:
-        """How long that takes; TimeoutError when a member stays away."""
+        """How long that takes; AssertionError when a member stays away."""
         began = time.monotonic()
-        async with asyncio.timeout(START_WITHIN_SECONDS):
-            for member in self.members:
-                while not await member.answers():
-                    await asyncio.sleep(_LOOK_SECONDS)
+        for member in self.members:
+            while not await member.answers():
+                waited = time.monotonic() - began
+                assert waited < START_WITHIN_SECONDS, f"{member.name} has not come back in {waited:.0f} s"
+                await asyncio.sleep(_LOOK_SECONDS)
         return time.monotonic() - began
 
     async def end(self) -> list[str]:

