@@ -41,6 +41,7 @@ _TOKENS = {
 }
 _CURRENCIES = ("USD", "USD", "EUR", "JPY", "KWD")
 _WAITING = ("PENDING", "UNKNOWN")
+_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
 
 
 class NotAnswered(Exception):
@@ -125,14 +126,7 @@ class Client:
         if self._chance.random() < 0.05:
             await self._cancel(order["id"])
             return
-        charge: Json | None = None
-        for _ in range(3):
-            charge = await self._pay(order["id"])
-            charge = charge and await self._go_on(charge)
-            if charge is None or charge["state"] in ("SUCCEEDED", *_WAITING):
-                break
-            if self._chance.random() >= self._habits.try_again:
-                break
+        charge = await self._pay_somehow(order["id"])
         if charge and charge["state"] == "SUCCEEDED" and self._chance.random() < 0.35:
             await self._ask_back(charge)
         elif self._chance.random() < 0.2:
@@ -142,7 +136,7 @@ class Client:
 
     async def _sign_up(self, token: str) -> str | None:
         """A customer with a card that can be charged; None where the card was refused again and again."""
-        for _ in range(4):
+        for _ in range(12):
             made = await self._wish(
                 "customerCreateWithPaymentMethod",
                 "customer",
@@ -158,6 +152,7 @@ class Client:
                 method = await self._read("node", method["id"], "... on PaymentMethod { id state }") or method
             if customer and method and method["state"] == "ACTIVE":
                 return str(customer["id"])
+            await asyncio.sleep(self._chance.uniform(0.5, 4.0))
         return None
 
     async def _order(self, customer_id: str) -> Json | None:
@@ -182,9 +177,25 @@ class Client:
 
     # --- paying -----------------------------------------------------------------------------------------------------
 
-    async def _pay(self, order_id: str) -> Json | None:
-        """With two tabs open, with a nervous finger, or properly; the charge that the order has then."""
-        key = next(self._keys)
+    async def _pay_somehow(self, order_id: str) -> Json | None:
+        """Once more when it came to nothing: under the same key where nothing was sent, else as a new wish."""
+        key, charge = next(self._keys), None
+        for _ in range(6):
+            charge, codes = await self._pay(order_id, key)
+            charge = charge and await self._go_on(charge)
+            if charge and charge["state"] in ("SUCCEEDED", *_WAITING):
+                break
+            nothing_sent = charge["failureCode"] == _UNAVAILABLE if charge else _UNAVAILABLE in codes
+            if not nothing_sent and (charge is None or self._chance.random() >= self._habits.try_again):
+                break
+            if nothing_sent:
+                await asyncio.sleep(self._chance.uniform(1.0, 5.0))
+            else:
+                key = next(self._keys)
+        return charge
+
+    async def _pay(self, order_id: str, key: str) -> tuple[Json | None, list[str]]:
+        """With two tabs open, with a nervous finger, or properly; a charge, or the codes of why there is none."""
         keys = [key]
         if self._chance.random() < self._habits.double_click:
             keys.append(key)
@@ -206,7 +217,7 @@ class Client:
             )
         )
         charges: list[Json] = [payload["charge"] for payload in payloads if payload["charge"]]
-        return charges[0] if charges else None
+        return charges[0] if charges else None, [error["code"] for each in payloads for error in each["userErrors"]]
 
     async def _go_on(self, charge: Json) -> Json:
         charge = await self._decided(charge)
