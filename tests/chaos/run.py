@@ -56,6 +56,7 @@ async def main(orders: int, seed: int, trials: set[str], folder: Path) -> tuple[
             say(f"{plan.dialect}: {plan.orders} orders, seed {seed} …")
             trial = await try_out(plan, place(folder, plan.dialect))
             done.append(trial)
+            say(report([trial], []))
             say("\n".join(["Every promise was kept."] if trial.verdict.is_clean else trial.verdict.sentences()))
     caught: list[Caught] = []
     for mistake in Mistake:
