@@ -54,9 +54,10 @@ schema-check: $(VENV)/.development ## find what clients may break on in the sche
 bench: $(VENV)/.development ## measure the search of 100,000 products on both databases (20 minutes)
 	@env $$($(UNSET)) $(BIN)/python -m tests.bench.search $(PRODUCTS)
 
-chaos: $(VENV)/.development ## kill and cut off everything, judge by the bank's books, and find planted mistakes (20 minutes)
+chaos: $(VENV)/.development ## kill and cut off everything, judge by the bank's books, and find planted mistakes (30 minutes)
 	@env $$($(UNSET)) $(BIN)/python -m tests.chaos.run $(if $(ORDERS)$(SEED),,--write) \
 		$(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(TRIALS),--trials $(TRIALS))
+	@$(PYTEST) -n 2 tests/machine --hypothesis-profile=chaos --hypothesis-seed=$(or $(SEED),1)
 
 lint: $(VENV)/.development ## check style, types, and who imports whom
 	@$(BIN)/ruff check --quiet
