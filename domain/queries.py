@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 from domain.api_keys import ApiKey
 from domain.audit import AuditEntry
+from domain.books import BookReport, BookSpan
 from domain.charges import Charge, ChargeState
 from domain.customers import Customer, ProviderAccount
 from domain.decisions import Decision, DecisionKind
@@ -312,6 +313,10 @@ class Queries(Protocol):
     def webhook_deliveries(self) -> Reads[DeliveryView, WebhookDeliveryFilter]: ...
     @property
     def jobs(self) -> Reads[JobRecord, JobFilter]: ...
+
+    async def check_books(self, span: BookSpan) -> BookReport:
+        """Compare the ledger with charges and refunds, all as they are at one moment. Raises BooksTooLong."""
+        ...
 
     async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]: ...
     async def accounts_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[ProviderAccount]]: ...

@@ -12,6 +12,7 @@ from schema.charges import ChargeMutation, ChargeQuery
 from schema.customers import CustomerMutation, CustomerQuery
 from schema.decisions import DecisionMutation
 from schema.jobs import JobMutation, JobQuery
+from schema.ledger import LedgerQuery
 from schema.nodes import NodeMutation, NodeQuery
 from schema.orders import OrderMutation, OrderQuery
 from schema.payment_methods import PaymentMethodMutation
@@ -40,6 +41,7 @@ class Query(
     AuditQuery,
     WebhookDeliveryQuery,
     JobQuery,
+    LedgerQuery,
 ):
     pass
 

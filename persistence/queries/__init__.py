@@ -6,11 +6,13 @@ Each noun declares its list (`listing`); `statements` makes SQL of the declarati
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from domain.books import BookReport, BookSpan
 from domain.customers import ProviderAccount
 from domain.orders import OrderLine
 from persistence.database import Database
 from persistence.queries.api_keys import api_keys
 from persistence.queries.audit import audit_entries
+from persistence.queries.books import check_books
 from persistence.queries.charges import charges
 from persistence.queries.customers import accounts_of_customers, customers
 from persistence.queries.decisions import decisions
@@ -43,6 +45,9 @@ class TortoiseQueries:
         self.audit: Final = audit_entries(database)
         self.webhook_deliveries: Final = webhook_deliveries(database)
         self.jobs: Final = jobs(database)
+
+    async def check_books(self, span: BookSpan) -> BookReport:
+        return await check_books(self._database, span)
 
     async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]:
         return await lines_of_orders(self._database, order_ids)

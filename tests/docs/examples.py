@@ -102,6 +102,10 @@ _WRITTEN: Mapping[str, Written] = {
         "nodes { id kind state subject { id } tries lastError runAt } pageInfo { hasNextPage endCursor }",
         {"first": 10, "filter": {"states": ["FAILING", "DEAD"]}},
     ),
+    "ledgerCheck": Written(
+        "ok chargeCount balances { account amount { formatted } } differences { fault expected { formatted } }",
+        {"created": {"since": "2026-01-01T00:00:00Z"}},
+    ),
     # --- following ------------------------------------------------------------------------------------------------
     "orderUpdated": Written("cursor event { kind summary } order { id state paymentState }", {"id": "ord_…"}),
     "chargeUpdated": Written(

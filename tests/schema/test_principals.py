@@ -71,7 +71,7 @@ def query_of(field: str) -> str:
     declared = {name: argument.type for name, argument in definition.args.items() if name in ("id", "ids")}
     variables = ", ".join(f"${name}: {type_}" for name, type_ in declared.items())
     arguments = ", ".join(f"{name}: ${name}" for name in declared)
-    select = {"paymentProvider": "name", "providerHealth": "account"}.get(field, "id")
+    select = {"paymentProvider": "name", "providerHealth": "account", "ledgerCheck": "ok"}.get(field, "id")
     if kind.name.endswith("Connection"):
         select = "nodes { id }"
     return f"query Q({variables}) {{ {field}({arguments}) {{ {select} }} }}".replace("()", "")

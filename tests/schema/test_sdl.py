@@ -36,6 +36,7 @@ IDS_WITHOUT_OBJECT = {
     ("AuditEntry", "subjectIds"): "of any kind",
     ("AuditEntry", "requestId"): "names a line of the log",
     ("AuditChange", "subjectId"): "of any kind",
+    ("LedgerDifference", "chargeId"): "also for those who may not read the charge",
     ("Job", "subjectId"): "also of a request to the provider, which is no record",
 }
 """Fields that end in Id, and why there is no object to refer to."""

@@ -19,6 +19,12 @@ DELIVERIES = """query($filter: WebhookDeliveryFilterInput) { webhookDeliveries(f
 JOBS = """query($filter: JobFilterInput) { jobs(filter: $filter) { nodes {
     id kind state isClaimed runAt tries lastError deadAt retriedAt createdAt subjectId subject { __typename id }
 } } }"""
+CHECK = """query($created: TimeSpan) { ledgerCheck(created: $created) {
+    ok chargeCount hasMoreDifferences
+    balances { account livemode amount { minorUnits currency } }
+    differences { fault account cause expected { minorUnits } found { minorUnits }
+        chargeId charge { id } refund { id } }
+} }"""
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
 
 
@@ -150,3 +156,38 @@ async def test_who_looks_after_webhooks_sees_no_records_by_them(shop: Shop) -> N
         assert error["extensions"]["code"] == "PERMISSION_DENIED"
     assert await shop.do("webhookDeliveryReplay", {"webhookDeliveryId": told[0]["id"]}, as_=mender) is None
     assert await shop.do("jobRetry", {"jobId": job_id}, as_=mender) is None
+
+
+async def test_finance_checks_the_ledger(shop: Shop) -> None:
+    finance = shop.person("fin", role="finance")
+    _, charge_id = await shop.paid(await shop.buyer())
+    refund_id = await shop.refund(charge_id, 5_00)
+    checked = (await shop.execute(CHECK, as_=finance))["ledgerCheck"]
+    assert (checked["ok"], checked["chargeCount"], checked["differences"]) == (True, 1, [])
+    assert {each["account"]: each["amount"]["minorUnits"] for each in checked["balances"]} == {
+        "PROVIDER_CLEARING": 15_00,
+        "PAYMENTS": -20_00,
+        "REFUNDS": 5_00,
+    }
+
+    async with shop.running.database.transaction() as connection:
+        await connection.execute("UPDATE refunds SET state = 'FAILED'")
+    checked = (await shop.execute(CHECK, as_=finance))["ledgerCheck"]
+
+    assert not checked["ok"]
+    assert checked["differences"] == [
+        {
+            "fault": "REFUND",
+            "account": "REFUNDS",
+            "cause": None,
+            "expected": {"minorUnits": 0},
+            "found": {"minorUnits": 5_00},
+            "chargeId": charge_id,
+            "charge": {"id": charge_id},
+            "refund": {"id": refund_id},
+        }
+    ]
+    later = {"created": {"since": "2999-01-01T00:00:00Z"}}
+    assert (await shop.execute(CHECK, later, as_=finance))["ledgerCheck"]["chargeCount"] == 0
+    upkeep = await shop.server(Permission.UPKEEP_READ)
+    assert (await shop.execute(CHECK, as_=upkeep))["ledgerCheck"]["differences"][0]["charge"] is None

@@ -1,0 +1,166 @@
+# ruff: noqa: S608 - every name in the SQL is ours, and values are parameters
+"""Whether the ledger is whole and says what charges and refunds say.
+
+One statement, so all of it is seen at one moment. Every part goes by charge, whose entries have an index: with a span
+the work is that of the charges made in it; without one, each table is read once for each part.
+"""
+
+import asyncio
+from typing import Final
+
+from domain.books import (
+    MOST_DIFFERENCES,
+    BookDifference,
+    BookFault,
+    BookReport,
+    BookSpan,
+    BooksTooLong,
+    LedgerBalance,
+)
+from domain.ledger import LedgerAccount
+from domain.refunds import RefundState
+from persistence.columns import Row, money, optional, optional_money
+from persistence.database import Database
+from persistence.queries.listing import Parameters, before, not_before
+from persistence.queries.reads import fetch
+from persistence.queries.statements import Statement
+from persistence.sql import Dialect, boolean
+
+LONGEST_SECONDS: Final = 25.0
+"""PostgreSQL cuts a statement off after 30, and a person waits no longer."""
+
+_BALANCE: Final = "BALANCE"
+_CHARGES: Final = "CHARGES"
+
+_ENTRIES: Final = "ledger_entries AS entry JOIN charges AS charge ON charge.id = entry.charge_id"
+_IS_THE_CHARGES: Final = "entry.currency = charge.currency AND entry.livemode = charge.livemode"
+# PostgreSQL adds bigints up to a numeric.
+_FOUND: Final = "COALESCE(CAST(SUM(entry.amount) AS BIGINT), 0)"
+
+_OF_CHARGE: Final = {
+    LedgerAccount.PROVIDER_CLEARING: "charge.captured - charge.refunded",
+    LedgerAccount.PAYMENTS: "-charge.captured",
+    LedgerAccount.REFUNDS: "charge.refunded",
+}
+"""What the entries of a charge have to add up to in each account."""
+
+_OF_REFUND: Final = f"CASE WHEN refund.state = '{RefundState.SUCCEEDED}' THEN refund.amount ELSE 0 END"
+
+
+async def check_books(database: Database, span: BookSpan) -> BookReport:
+    statement = books_statement(span, database.dialect)
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            rows = await fetch(database, statement)
+    except TimeoutError:
+        raise BooksTooLong from None
+    parts = {_BALANCE, _CHARGES}
+    found = [row for row in rows if row["part"] not in parts]
+    return BookReport(
+        charges=next(row["found"] for row in rows if row["part"] == _CHARGES),
+        balances=tuple(_balance_from_row(row) for row in rows if row["part"] == _BALANCE),
+        differences=tuple(_difference_from_row(row) for row in found[:MOST_DIFFERENCES]),
+        has_more=len(found) > MOST_DIFFERENCES,
+    )
+
+
+def books_statement(span: BookSpan, dialect: Dialect) -> Statement:
+    parameters = Parameters(dialect)
+    conditions = []
+    if span.since is not None:
+        conditions.append(not_before("charge.created_at")(span.since, parameters))
+    if span.before is not None:
+        conditions.append(before("charge.created_at")(span.before, parameters))
+    within = " AND ".join(conditions) or "TRUE"
+    enough = parameters.add(MOST_DIFFERENCES + 1)
+    differences = (
+        _movements(within),
+        _misplaced(within),
+        _refunds(within),
+        *(_accounts(within, a) for a in _OF_CHARGE),
+    )
+    parts = (_balances(within), _count(within), *(f"{part} LIMIT {enough}" for part in differences))
+    text = " UNION ALL ".join(f"SELECT * FROM ({part}) AS part_{number}" for number, part in enumerate(parts))
+    return Statement(f"SELECT * FROM ({text}) AS books ORDER BY charge_id, part, account, cause", parameters.values)
+
+
+def _select(part: str, *, account: str = "NULL", cause: str = "NULL", refund_id: str = "NULL") -> str:
+    return (
+        f"SELECT '{part}' AS part, charge.livemode AS livemode, charge.currency AS currency, {account} AS account,"
+        f" {cause} AS cause, charge.id AS charge_id, {refund_id} AS refund_id"
+    )
+
+
+def _balances(within: str) -> str:
+    return (
+        f"SELECT '{_BALANCE}' AS part, charge.livemode AS livemode, charge.currency AS currency,"
+        " entry.account AS account, NULL AS cause, NULL AS charge_id, NULL AS refund_id,"
+        f" CAST(NULL AS BIGINT) AS expected, {_FOUND} AS found FROM {_ENTRIES} WHERE {within}"
+        " GROUP BY charge.livemode, charge.currency, entry.account"
+    )
+
+
+def _count(within: str) -> str:
+    return (
+        f"SELECT '{_CHARGES}' AS part, CAST(NULL AS BOOLEAN) AS livemode, NULL AS currency, NULL AS account,"
+        " NULL AS cause, NULL AS charge_id, NULL AS refund_id, CAST(NULL AS BIGINT) AS expected, COUNT(*) AS found"
+        f" FROM charges AS charge WHERE {within}"
+    )
+
+
+def _movements(within: str) -> str:
+    return (
+        _select(BookFault.UNBALANCED, cause="entry.cause", refund_id="MAX(entry.refund_id)")
+        + f", 0 AS expected, {_FOUND} AS found FROM {_ENTRIES} WHERE {within}"
+        " GROUP BY charge.id, charge.livemode, charge.currency, entry.cause"
+        " HAVING SUM(entry.amount) <> 0 OR COUNT(*) <> 2"
+    )
+
+
+def _misplaced(within: str) -> str:
+    return (
+        _select(BookFault.MISPLACED, account="entry.account", cause="entry.cause", refund_id="entry.refund_id")
+        + f", CAST(NULL AS BIGINT) AS expected, CAST(NULL AS BIGINT) AS found FROM {_ENTRIES}"
+        f" WHERE {within} AND NOT ({_IS_THE_CHARGES})"
+    )
+
+
+def _accounts(within: str, account: LedgerAccount) -> str:
+    return (
+        _select(BookFault.CHARGE, account=f"'{account}'")
+        + f", {_OF_CHARGE[account]} AS expected, {_FOUND} AS found FROM charges AS charge"
+        f" LEFT JOIN ledger_entries AS entry ON entry.charge_id = charge.id AND entry.account = '{account}'"
+        f" AND {_IS_THE_CHARGES} WHERE {within}"
+        " GROUP BY charge.id, charge.livemode, charge.currency, charge.captured, charge.refunded"
+        f" HAVING {_OF_CHARGE[account]} <> {_FOUND}"
+    )
+
+
+def _refunds(within: str) -> str:
+    return (
+        _select(BookFault.REFUND, account=f"'{LedgerAccount.REFUNDS}'", refund_id="refund.id")
+        + f", {_OF_REFUND} AS expected, {_FOUND} AS found"
+        " FROM charges AS charge JOIN refunds AS refund ON refund.charge_id = charge.id"
+        " LEFT JOIN ledger_entries AS entry ON entry.refund_id = refund.id AND entry.charge_id = charge.id"
+        f" AND entry.account = '{LedgerAccount.REFUNDS}' AND {_IS_THE_CHARGES} WHERE {within}"
+        " GROUP BY charge.id, charge.livemode, charge.currency, refund.id, refund.state, refund.amount"
+        f" HAVING {_OF_REFUND} <> {_FOUND}"
+    )
+
+
+def _balance_from_row(row: Row) -> LedgerBalance:
+    return LedgerBalance(
+        account=LedgerAccount(row["account"]), livemode=boolean(row["livemode"]), amount=money(row, "found")
+    )
+
+
+def _difference_from_row(row: Row) -> BookDifference:
+    return BookDifference(
+        fault=BookFault(row["part"]),
+        charge_id=row["charge_id"],
+        refund_id=row["refund_id"],
+        account=optional(LedgerAccount, row["account"]),
+        cause=row["cause"],
+        expected=optional_money(row, "expected"),
+        found=optional_money(row, "found"),
+    )
