@@ -59,6 +59,7 @@ class ProviderAction(StrEnum):
     REFUND = "REFUND"
     PARTIAL_REFUND = "PARTIAL_REFUND"
     LOOK_UP = "LOOK_UP"
+    LIST_CHANGES = "LIST_CHANGES"
     WEBHOOKS = "WEBHOOKS"
 
 
@@ -270,6 +271,8 @@ class ChargeResult:
     """The operation that made this charge, where the provider keeps it; a webhook may know nothing else of us."""
     authorized: Money | None = None
     captured: Money | None = None
+    refunded: Money | None = None
+    """What went back of it, where the provider tells that with the charge."""
     capture_before: datetime | None = None
     """Until when what is held can be captured, where the provider tells."""
     next_action: NextAction | None = None
@@ -289,6 +292,44 @@ class RefundResult:
     executed_as: ExecutedAs = ExecutedAs.REFUND
     refusal: Refusal | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedCharge:
+    """A charge as the provider lists it. Enough to compare; before anything is booked it is fetched."""
+
+    charge_ref: str
+    made_at: datetime
+    livemode: bool
+    order_id: str | None
+    charge_id: str | None
+    """What we wrote to it in `ChargeRequest.metadata`, where it is kept. Untrusted: anybody with the account's keys may
+    have written it."""
+    picture: ChargeResult
+    """UNKNOWN where the provider's object cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedRefund:
+    """As `ListedCharge`."""
+
+    refund_ref: str
+    made_at: datetime
+    livemode: bool
+    refund_id: str | None
+    charge_ref: str | None
+    picture: RefundResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesPage:
+    outcome: Outcome
+    """SUCCEEDED, or UNKNOWN when the provider gave no usable list."""
+    charges: tuple[ListedCharge, ...] = ()
+    refunds: tuple[ListedRefund, ...] = ()
+    cursor: str | None = None
+    """Where the next page begins, in the provider's words; None behind the last one."""
+    refusal: Refusal | None = None
 
 
 class WebhookSubject(StrEnum):
@@ -417,6 +458,22 @@ class PaymentProvider(Protocol):
 
     async def find_refund(self, look_up: LookUp) -> RefundResult | None:
         """As `find_charge`, for the refund that the operation made."""
+        ...
+
+    async def changes(self, *, since: datetime | None, cursor: str | None) -> ChangesPage:
+        """A page of the account's charges and refunds that were made or changed since a moment; None for all of them.
+
+        Also those that are none of ours. A page holds a hundred or so, whatever the account holds; the cursor of one
+        leads to the next and is good for days, since a process may die between two. In no promised order, and one
+        object may come more than once. What changes while the list is read may be left to the next listing, which
+        overlaps; what was there before and did not change may not. A list that got no usable answer is UNKNOWN.
+
+        Stripe: /v1/payment_intents and /v1/refunds by `created` (with `starting_after` as the cursor), and /v1/events
+        for what was made before and changed since; events go back 30 days. Braintree: transaction.search by
+        `created_at`, `authorized_at`, `settled_at`, `voided_at` and the other times of a status, one after the other,
+        for it has no `updated_at`; the cursor names the search and a span of time small enough for its limit of
+        results, and a fresh transaction may be missing for a while.
+        """
         ...
 
     def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:

@@ -30,6 +30,7 @@ described_enum(
         ProviderAction.REFUND: "Gives all of a charge back.",
         ProviderAction.PARTIAL_REFUND: "Gives a part of a charge back.",
         ProviderAction.LOOK_UP: "Tells what became of a request whose answer was lost.",
+        ProviderAction.LIST_CHANGES: "Lists what was made or changed since a moment, for reconciliation.",
         ProviderAction.WEBHOOKS: "Tells by itself when something changes.",
     },
 )

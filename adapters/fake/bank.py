@@ -24,7 +24,7 @@ from typing import TypeVar
 
 import orjson
 
-from adapters.fake import charges, customers, refunds
+from adapters.fake import changes, charges, customers, refunds
 from adapters.fake.books import Books, OpenBooks, Terms, as_text
 from adapters.fake.calls import Answer, Fields, Refused, refusal
 from adapters.fake.misbehaviour import Fault, Misdeed, parse_script
@@ -83,6 +83,7 @@ RULES: dict[str, Callable[[OpenBooks, Fields], Answer]] = {
     "fetch_refund": refunds.fetch_refund,
     "find_charge": charges.find_charge,
     "find_refund": refunds.find_refund,
+    "changes": changes.changes,
 }
 
 _KEYED = frozenset({"charge", "continue_charge", "capture", "void", "refund"})

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ CALLS = frozenset(
         "fetch_refund",
         "find_charge",
         "find_refund",
+        "changes",
     }
 )
 """What can be asked of the bank: the names of the provider port."""
@@ -76,6 +78,18 @@ class Fields:
         if type(value) is not int or not 0 < value <= _LARGEST_AMOUNT:
             raise Refused(400, "amount_invalid", "amount has to be a whole number of minor units, more than zero.")
         return value
+
+    def optional_moment(self, name: str) -> datetime | None:
+        value = self.optional_text(name)
+        if value is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise Refused(400, "field_invalid", f"{name} has to be a moment with its offset, as ISO 8601 writes it.")
+        return moment
 
     def currency(self) -> str:
         value = self.text("currency")

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import orjson
@@ -19,6 +19,7 @@ from domain.provider import (
     AttachRequest,
     Capability,
     CaptureRequest,
+    ChangesPage,
     ChargeRequest,
     ChargeResult,
     ClientSession,
@@ -240,6 +241,13 @@ class FakeProvider:
         body = {"operation_id": look_up.operation_id}
         told = await self._look_up("find_refund", body, _or_none("refund", reading.refund))
         return None if told is None else _refund_result(told)
+
+    async def changes(self, *, since: datetime | None, cursor: str | None) -> ChangesPage:
+        body = {"since": None if since is None else since.isoformat(), "cursor": cursor}
+        told = await self._look_up("changes", body, reading.changes)
+        if isinstance(told, Verdict):
+            return ChangesPage(outcome=told.outcome, refusal=told.refusal)
+        return told
 
     # --- webhooks and the end ---------------------------------------------------------------------------------------
 

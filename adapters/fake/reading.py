@@ -5,7 +5,7 @@ have, is UNKNOWN. The same code reads answers that came in process and over HTTP
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -21,9 +21,12 @@ from domain.money import Money
 from domain.provider import (
     Card,
     CardBrand,
+    ChangesPage,
     ChargeResult,
     ClientSession,
     CustomerResult,
+    ListedCharge,
+    ListedRefund,
     Outcome,
     PaymentMethodResult,
     RedirectAction,
@@ -144,7 +147,14 @@ _CHARGE_OUTCOMES = {
 
 
 def charge(body: dict[str, Any]) -> ChargeResult:
-    found = body["charge"]
+    picture = _charge_picture(body["charge"])
+    if picture.outcome is not Outcome.REQUIRES_ACTION:
+        return picture
+    return replace(picture, next_action=_redirect(body["next_action"]))
+
+
+def _charge_picture(found: dict[str, Any]) -> ChargeResult:
+    """Without the way to the customer's challenge, which is told to those alone who ask for this very charge."""
     refusal = _refusal(found["refusal"], declined=found["state"] == "declined")
     outcome = _CHARGE_OUTCOMES[found["state"]]
     if refusal is not None and refusal.provider_code in EXPIRIES:
@@ -156,8 +166,8 @@ def charge(body: dict[str, Any]) -> ChargeResult:
         operation_id=_text(found["operation_id"]),
         authorized=money_of(found["authorized"], currency),
         captured=money_of(found["captured"], currency),
+        refunded=money_of(found["refunded"], currency) if "refunded" in found else None,
         capture_before=_moment(found["capture_before"]) if outcome is Outcome.AUTHORIZED else None,
-        next_action=_redirect(body["next_action"]) if outcome is Outcome.REQUIRES_ACTION else None,
         refusal=refusal,
         raw=found,
     )
@@ -175,6 +185,46 @@ def refund(body: dict[str, Any]) -> RefundResult:
         amount=money_of(found["amount"], _text(found["currency"])),
         refusal=_refusal(found["refusal"], declined=False),
         raw=found,
+    )
+
+
+def changes(body: dict[str, Any]) -> ChangesPage:
+    found = body["changes"]
+    return ChangesPage(
+        outcome=Outcome.SUCCEEDED,
+        charges=tuple(_listed_charge(each) for each in found if each["object"] == "charge"),
+        refunds=tuple(_listed_refund(each) for each in found if each["object"] == "refund"),
+        cursor=None if body["cursor"] is None else _text(body["cursor"]),
+    )
+
+
+def _listed_charge(found: dict[str, Any]) -> ListedCharge:
+    metadata = found.get("metadata") or {}
+    picture = read(_charge_picture, found)
+    if isinstance(picture, Verdict):
+        # One that cannot be read does not hide the others.
+        picture = ChargeResult(outcome=picture.outcome, charge_ref=_text(found["ref"]), refusal=picture.refusal)
+    return ListedCharge(
+        charge_ref=_text(found["ref"]),
+        made_at=_moment(found["created_at"]),
+        livemode=False,
+        order_id=metadata.get("paydesk_order"),
+        charge_id=metadata.get("paydesk_charge"),
+        picture=picture,
+    )
+
+
+def _listed_refund(found: dict[str, Any]) -> ListedRefund:
+    picture = read(refund, {"refund": found})
+    if isinstance(picture, Verdict):
+        picture = RefundResult(outcome=picture.outcome, refund_ref=_text(found["ref"]), refusal=picture.refusal)
+    return ListedRefund(
+        refund_ref=_text(found["ref"]),
+        made_at=_moment(found["created_at"]),
+        livemode=False,
+        refund_id=_text(found["refund_id"]),
+        charge_ref=_text(found["charge_ref"]),
+        picture=picture,
     )
 
 

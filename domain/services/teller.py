@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from domain.clock import Clock
@@ -16,6 +17,7 @@ from domain.operations import Operation, SolvedBy, restored
 from domain.provider import (
     AttachRequest,
     CaptureRequest,
+    ChangesPage,
     ChargeRequest,
     ChargeResult,
     ClientSession,
@@ -151,6 +153,14 @@ class Teller:
             about=look_up.operation_id,
         )
 
+    async def changes(self, account: str, *, since: datetime | None, cursor: str | None) -> ChangesPage:
+        return await self._look_up(
+            account,
+            lambda provider: provider.changes(since=since, cursor=cursor),
+            unknown=_CHANGES_UNKNOWN,
+            about=f"the changes at {account}",
+        )
+
     # --- cards ------------------------------------------------------------------------------------------------------
 
     async def ensure_customer(self, account: str, request: CustomerRequest) -> CustomerResult:
@@ -267,6 +277,7 @@ class Teller:
 
 
 _SILENT = Refusal(message="the provider gave no usable answer", is_outage=True)
+_CHANGES_UNKNOWN = ChangesPage(outcome=Outcome.UNKNOWN, refusal=_SILENT)
 _CHARGE_UNKNOWN = ChargeResult(outcome=Outcome.UNKNOWN, refusal=_SILENT)
 _METHOD_UNKNOWN = PaymentMethodResult(outcome=Outcome.UNKNOWN, refusal=_SILENT)
 _REFUND_UNKNOWN = RefundResult(outcome=Outcome.UNKNOWN, refusal=_SILENT)

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from domain.provider import (
     AttachRequest,
     Capability,
     CaptureRequest,
+    ChangesPage,
     ChargeRequest,
     ChargeResult,
     ClientSession,
@@ -151,6 +152,11 @@ class WatchedProvider:
     async def find_refund(self, look_up: LookUp) -> RefundResult | None:
         told = await self._pass("find_refund", look_up, lambda: self._inner.find_refund(look_up))
         return cast("RefundResult | None", told)
+
+    async def changes(self, *, since: datetime | None, cursor: str | None) -> ChangesPage:
+        asked = {"since": since, "cursor": cursor}
+        told = await self._pass("changes", asked, lambda: self._inner.changes(since=since, cursor=cursor))
+        return cast("ChangesPage", told)
 
     def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
         return self._inner.verify_webhook(headers, body)

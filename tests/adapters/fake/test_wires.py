@@ -11,6 +11,7 @@ import pytest
 from adapters.fake import Bank, FakeProvider, fake_bank_app
 from domain.money import Money
 from domain.provider import (
+    ChangesPage,
     ChargeRequest,
     ChargeResult,
     CustomerRequest,
@@ -237,7 +238,7 @@ async def test_a_bank_that_does_not_speak_tls_got_nothing() -> None:
 async def test_no_question_ever_raises_and_none_is_answered_by_guessing() -> None:
     async with answering(b"garbage") as url:
         provider = provider_at(url)
-        results: list[CustomerResult | PaymentMethodResult | ChargeResult | RefundResult | None] = [
+        results: list[CustomerResult | PaymentMethodResult | ChargeResult | RefundResult | ChangesPage | None] = [
             await provider.ensure_customer(CustomerRequest(customer_id="cus_1", email=None, name=None)),
             await provider.void(VoidRequest(operation_id="op_1", charge_ref="fch_1")),
             await provider.refund(
@@ -249,6 +250,7 @@ async def test_no_question_ever_raises_and_none_is_answered_by_guessing() -> Non
             await provider.fetch_refund(refund_ref="frf_1"),
             await provider.find_charge(look_up("op_1")),
             await provider.find_refund(look_up("op_1")),
+            await provider.changes(since=None, cursor=None),
             await provider.detach_payment_method(payment_method_ref="fpm_1"),
             await provider.fetch_payment_method(payment_method_ref="fpm_1"),
         ]
