@@ -52,6 +52,7 @@ from domain.deployment import Providers
 from domain.detached import Detached
 from domain.errors import PaydeskError
 from domain.principals import ALL_PERMISSIONS, PERMISSIONS_TO_BE_NAMED, Permission, Principal, StaffRole, operator
+from domain.reconciliation import Standing, worst_of
 from domain.services.accounts import ProviderAccountService, note_default_account
 from domain.services.api_keys import ApiKeyService, CreateApiKey, RotateApiKey
 from domain.services.auditing import AuditedStore
@@ -60,11 +61,13 @@ from domain.services.captures import CaptureService
 from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
 from domain.services.decisions import DecisionService
+from domain.services.discrepancies import DiscrepancyService
 from domain.services.feed import Feed
 from domain.services.jobs import JobService
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.products import ProductService
+from domain.services.reconciliation import ReconciliationService
 from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundService
 from domain.services.resolver import Resolver
@@ -194,16 +197,26 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             clock=clock,
         )
         resolver = Resolver(store=store, teller=teller, settlement=settlement, clock=clock, deployment=deployment)
+        reconciliation = ReconciliationService(
+            store=store,
+            providers=providers,
+            teller=teller,
+            settlement=settlement,
+            clock=clock,
+            deployment=deployment,
+        )
         background = Background(
             store=store,
             charges=charges,
             orders=orders,
             payment_methods=payment_methods,
+            reconciliation=reconciliation,
             redactions=redactions,
             resolver=resolver,
             voids=voids,
             webhooks=webhooks,
             clock=clock,
+            deployment=deployment,
         )
         api_keys = ApiKeyService(store=store, clock=clock)
         verifier = await _verifier(settings, store)
@@ -229,6 +242,8 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                     decisions=DecisionService(
                         store=store, teller=teller, settlement=settlement, resolver=resolver, clock=clock
                     ),
+                    reconciliation=reconciliation,
+                    discrepancies=DiscrepancyService(store=store, clock=clock),
                     queries=TortoiseQueries(database),
                     feed=feed,
                     providers=providers,
@@ -337,7 +352,7 @@ def application(running: Gateway) -> Starlette:
         Route("/graphql", _cross_origin(graphql, settings)),
         WebSocketRoute("/graphql", graphql.socket),
         *webhook_routes(running.webhooks),
-        *health_routes(lambda: _lacks(running)),
+        *health_routes(lambda: _lacks(running), recovery=lambda: _recovery(running)),
     ]
     if settings.serves_graphiql:
         routes.append(Mount(ASSETS_PATH, graphiql_assets()))
@@ -442,6 +457,14 @@ async def _lacks(running: Gateway) -> list[str]:
         # Whatever keeps it from answering, a probe has to be told so, and not to fail itself.
         _log.exception("the database does not answer")
         return ["the database does not answer"]
+
+
+async def _recovery(running: Gateway) -> Standing | None:
+    """How far reconciliation is with all accounts together; None outside recovery."""
+    if not running.services.deployment.recovery:
+        return None
+    standings = [standing for _, _, standing in (await running.services.reconciliation.standings()).values()]
+    return worst_of(standings)
 
 
 async def _migrations_to_run(database: Database) -> list[str]:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.provider import WebhookRejected
+from domain.reconciliation import Standing
 from domain.services.webhooks import UnknownAccount, WebhookService
 
 LARGEST_WEBHOOK = 256 * 1024
@@ -39,17 +40,24 @@ def webhook_routes(webhooks: WebhookService) -> list[Route]:
     return [Route("/webhooks/{account}", receive, methods=["POST"])]
 
 
-def health_routes(ready: Callable[[], Awaitable[list[str]]]) -> list[Route]:
-    """`/healthz`: the process answers. `/readyz`: it can work; `ready` gives what it lacks, in plain words."""
+def health_routes(
+    ready: Callable[[], Awaitable[list[str]]], *, recovery: Callable[[], Awaitable[Standing | None]]
+) -> list[Route]:
+    """`/healthz`: the process answers. `/readyz`: it can work; `ready` gives what it lacks, in plain words.
+
+    In recovery it is ready too, for reads are served; but it says so, and how far reconciliation is.
+    """
 
     async def health(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def readiness(_request: Request) -> Response:
         lacks = await ready()
-        return JSONResponse(
-            {"status": "not ready" if lacks else "ok", "lacks": lacks}, status_code=503 if lacks else 200
-        )
+        told: dict[str, object] = {"status": "not ready" if lacks else "ok", "lacks": lacks}
+        standing = None if lacks else await recovery()
+        if standing is not None:
+            told |= {"recovering": True, "reconciliation": standing}
+        return JSONResponse(told, status_code=503 if lacks else 200)
 
     return [Route("/healthz", health, methods=["GET"]), Route("/readyz", readiness, methods=["GET"])]
 

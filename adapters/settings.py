@@ -149,6 +149,18 @@ class Settings(BaseSettings):
         3600, ge=1, le=86_400, description="How long a customer may take over 3D Secure before the charge expires."
     )
 
+    recovery: bool = Field(
+        False,
+        description="While it is set, providers are asked and nothing is changed there: payments, refunds and new "
+        "cards are refused, and every account is compared with the provider's books. For after a backup was restored.",
+    )
+    recovery_days: int | None = Field(
+        None,
+        ge=1,
+        le=3650,
+        description="How many days reconciliation goes back in recovery; to the beginning of the account if not set.",
+    )
+
     # --- the fake provider ------------------------------------------------------------------------------------------
 
     fake_books: str = Field("paydesk-fake.sqlite3", description="The file that holds the fake provider's books.")
@@ -289,6 +301,8 @@ class Settings(BaseSettings):
             wrong.append("PAYDESK_PROVIDER=fake takes no real money: it is refused in production.")
         if self.documents_only is not DocumentsOnly.OFF and self.documents is None:
             wrong.append("PAYDESK_DOCUMENTS has to be set with PAYDESK_DOCUMENTS_ONLY: nothing else would be served.")
+        if self.recovery_days and not self.recovery:
+            wrong.append("PAYDESK_RECOVERY_DAYS goes with PAYDESK_RECOVERY: it says how far recovery goes back.")
         if self.fake_url and not (self.fake_api_key and self.fake_webhook_secret):
             wrong.append("PAYDESK_FAKE_URL goes with PAYDESK_FAKE_API_KEY and PAYDESK_FAKE_WEBHOOK_SECRET.")
         if self.database_url.removeprefix("sqlite://") == self.fake_books:
@@ -353,6 +367,8 @@ class Settings(BaseSettings):
             provider_look_ups=self.provider_look_ups,
             breaker_failures=self.breaker_failures,
             breaker_pause_seconds=self.breaker_pause_seconds,
+            recovery=self.recovery,
+            recovery_reach=timedelta(days=self.recovery_days) if self.recovery_days else None,
         )
 
 

@@ -22,6 +22,7 @@ from domain.api_keys import ApiKey
 from domain.charges import Charge, Review
 from domain.customers import Customer
 from domain.decisions import Decision
+from domain.discrepancies import Discrepancy
 from domain.ids import IdPrefix, new_id
 from domain.jobs import JobRecord
 from domain.money import Money
@@ -100,6 +101,7 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
     WebhookDelivery: frozenset({"state", "ended_at", "replayed_at"}),
     JobRecord: frozenset({"state", "tries", "dead_at", "retried_at"}),
     Decision: frozenset({"kind", "charge_id", "refund_id", "reason", "found"}),
+    Discrepancy: frozenset({"account", "kind", "order_id", "charge_id", "refund_id", "here", "there", "state"}),
     ApiKey: frozenset({"name", "last4", "permissions", "expires_at", "previous_ends_at", "last_used_at", "revoked_at"}),
 }
 """The fields whose values are told; None for all, of what is no person's."""

@@ -59,6 +59,9 @@ class ErrorCode(StrEnum):
     API_KEY_IN_USE = "API_KEY_IN_USE"
     WEBHOOK_NOT_REPLAYABLE = "WEBHOOK_NOT_REPLAYABLE"
     JOB_RUNNING = "JOB_RUNNING"
+    DISCREPANCY_OPEN = "DISCREPANCY_OPEN"
+    DISCREPANCY_CLOSED = "DISCREPANCY_CLOSED"
+    RECOVERY_IN_PROGRESS = "RECOVERY_IN_PROGRESS"
     UNSUPPORTED_BY_PROVIDER = "UNSUPPORTED_BY_PROVIDER"
     ACCOUNT_NOT_CONFIGURED = "ACCOUNT_NOT_CONFIGURED"
     PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
@@ -414,6 +417,30 @@ class JobRunning(Conflict):
 
     def __init__(self) -> None:
         super().__init__("A worker is doing this job at the moment; look again when it has ended.", path=("jobId",))
+
+
+class DiscrepancyOpen(Conflict):
+    code = ErrorCode.DISCREPANCY_OPEN
+
+    def __init__(self, what: str, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            f"The payment provider's books differ about this {what}. No money moves until a person has looked.",
+            path=path,
+        )
+
+
+class DiscrepancyClosed(Conflict):
+    code = ErrorCode.DISCREPANCY_CLOSED
+
+    def __init__(self) -> None:
+        super().__init__("The discrepancy is closed already.", path=("discrepancyId",))
+
+
+class RecoveryInProgress(Conflict):
+    code = ErrorCode.RECOVERY_IN_PROGRESS
+
+    def __init__(self) -> None:
+        super().__init__("Payments are paused while the books are being checked. Please try again later.")
 
 
 class UnsupportedByProvider(PaydeskError):

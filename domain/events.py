@@ -53,6 +53,8 @@ class EventKind(StrEnum):
     REFUND_SUCCEEDED = "REFUND_SUCCEEDED"
     REFUND_FAILED = "REFUND_FAILED"
     REFUND_UNKNOWN = "REFUND_UNKNOWN"
+    DISCREPANCY_OPENED = "DISCREPANCY_OPENED"
+    DISCREPANCY_CLOSED = "DISCREPANCY_CLOSED"
     DEFAULT_ACCOUNT_CHANGED = "DEFAULT_ACCOUNT_CHANGED"
     OTHER = "OTHER"
     """Never written: what a newer version wrote, as an older one reads it that runs beside it for a while."""

@@ -32,6 +32,7 @@ class IdPrefix(StrEnum):
     API_KEY = "key"
     AUDIT_ENTRY = "aud"
     DECISION = "dec"
+    DISCREPANCY = "dsc"
 
 
 class RisingClock:

@@ -25,6 +25,8 @@ class JobKind(StrEnum):
     """A charge that the provider is still deciding on, and that no request of ours is waiting for."""
     RELEASE_HOLD = "RELEASE_HOLD"
     """An amount that the provider holds for a charge that has ended here."""
+    RECONCILE = "RECONCILE"
+    """The comparison of our books with those of an account, which is the subject; it schedules itself."""
     FORGET_KEYS = "FORGET_KEYS"
     """Client keys that are older than any client's retry; one job for the deployment, which schedules itself."""
 
@@ -37,6 +39,7 @@ class JobKind(StrEnum):
             JobKind.EXPIRE_ORDER,
             JobKind.WATCH_CHARGE,
             JobKind.RELEASE_HOLD,
+            JobKind.RECONCILE,
             JobKind.FORGET_PAYMENT_METHOD,
             # Not money, but a promise by law.
             JobKind.FORGET_CUSTOMER,

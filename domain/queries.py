@@ -16,6 +16,7 @@ from domain.books import BookReport, BookSpan
 from domain.charges import Charge, ChargeState
 from domain.customers import Customer, ProviderAccount
 from domain.decisions import Decision, DecisionKind
+from domain.discrepancies import Discrepancy, DiscrepancyKind, DiscrepancyState
 from domain.events import Event, EventKind
 from domain.jobs import JobKind, JobRecord, JobState
 from domain.money import Money
@@ -191,6 +192,17 @@ class AuditFilter:
     created_before: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscrepancyFilter:
+    states: Sequence[DiscrepancyState] = ()
+    kinds: Sequence[DiscrepancyKind] = ()
+    account: str | None = None
+    order_id: str | None = None
+    charge_id: str | None = None
+    opened_from: datetime | None = None
+    opened_before: datetime | None = None
+
+
 class Sort(StrEnum):
     """How records are sorted that have no order of their own but time."""
 
@@ -313,6 +325,8 @@ class Queries(Protocol):
     def webhook_deliveries(self) -> Reads[DeliveryView, WebhookDeliveryFilter]: ...
     @property
     def jobs(self) -> Reads[JobRecord, JobFilter]: ...
+    @property
+    def discrepancies(self) -> Reads[Discrepancy, DiscrepancyFilter]: ...
 
     async def check_books(self, span: BookSpan) -> BookReport:
         """Compare the ledger with charges and refunds, all as they are at one moment. Raises BooksTooLong."""

@@ -217,6 +217,31 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "actor": Kept("a member of the staff: who decided about the money"),
         "created_at": _TIME,
     },
+    "discrepancies": {
+        "id": _ID,
+        "account": _WORD,
+        "kind": _WORD,
+        "subject": _REF,
+        "provider_ref": _REF,
+        "operation_id": _ID,
+        "order_id": _ID,
+        "charge_id": _ID,
+        "refund_id": _ID,
+        "here_amount": _MONEY,
+        "here_currency": _MONEY,
+        "there_amount": _MONEY,
+        "there_currency": _MONEY,
+        "here_state": _STATE,
+        "there_outcome": _STATE,
+        "livemode": _WORD,
+        "state": _STATE,
+        "note": Erased(),
+        "closed_by": Kept("a member of the staff, or the gateway"),
+        "closed_at": _TIME,
+        "opened_at": _TIME,
+        "seen_at": _TIME,
+    },
+    "reconciliation_sightings": {"id": _NUMBER, "account": _WORD, "subject_id": _ID},
     "ledger_entries": {
         "id": _ID,
         "cause": _ID,
@@ -287,6 +312,7 @@ OF_NO_CUSTOMER: Final[Mapping[str, str]] = {
     "prices": "the catalogue",
     "api_keys": "of programs",
     "facts": "of the deployment",
+    "reconciliations": "of the accounts at providers",
     "tortoise_migrations": "of the database",
 }
 """Tables without anything of a customer."""
@@ -314,6 +340,7 @@ _ROWS: Final[Mapping[str, str]] = {
             ("provider_accounts", "customer_ref"),
         )
     ),
+    "discrepancies": f"order_id IN (SELECT id FROM orders WHERE customer_id = $1) OR charge_id IN ({_CHARGES})",
 }
 """Which rows of a table are of customer $1; in the order in which rows are locked."""
 

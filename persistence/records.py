@@ -5,12 +5,15 @@ from datetime import datetime
 
 from domain.api_keys import ApiKey
 from domain.audit import AuditChange, AuditEntry
+from domain.discrepancies import Discrepancy, DiscrepancyKind, DiscrepancyState
 from domain.idempotency import IdempotencyKey, KeyedRequest
 from domain.jobs import Job, JobKind
 from domain.ledger import LedgerEntry
+from domain.money import Money
 from domain.operations import Operation, OperationKind, SolvedBy, VoidPurpose
 from domain.principals import Permission, PrincipalKind, StaffRole
 from domain.provider import Outcome, WebhookSubject
+from domain.reconciliation import Phase, Reconciliation
 from domain.webhooks import DeliveryState, WebhookDelivery
 from persistence.columns import Columns, Row, document, foreign_document, optional
 from persistence.sql import boolean, instant, optional_instant
@@ -211,4 +214,95 @@ def audit_entry_to_row(entry: AuditEntry) -> Columns:
         "changes": [asdict(change) for change in entry.changes],
         "request_id": entry.request_id,
         "created_at": entry.created_at,
+    }
+
+
+def discrepancy_from_row(row: Row) -> Discrepancy:
+    return Discrepancy(
+        id=row["id"],
+        account=row["account"],
+        kind=DiscrepancyKind(row["kind"]),
+        subject=row["subject"],
+        provider_ref=row["provider_ref"],
+        operation_id=row["operation_id"],
+        order_id=row["order_id"],
+        charge_id=row["charge_id"],
+        refund_id=row["refund_id"],
+        here=_side(row, "here"),
+        there=_side(row, "there"),
+        here_state=row["here_state"],
+        there_outcome=optional(Outcome, row["there_outcome"]),
+        livemode=boolean(row["livemode"]),
+        state=DiscrepancyState(row["state"]),
+        note=row["note"],
+        closed_by=row["closed_by"],
+        closed_at=optional_instant(row["closed_at"]),
+        opened_at=instant(row["opened_at"]),
+        seen_at=instant(row["seen_at"]),
+    )
+
+
+def _side(row: Row, side: str) -> Money | None:
+    """Each side has a currency of its own, for that may be what differs."""
+    amount = row[f"{side}_amount"]
+    return None if amount is None else Money(amount, row[f"{side}_currency"])
+
+
+def discrepancy_to_row(discrepancy: Discrepancy) -> Columns:
+    here, there = discrepancy.here, discrepancy.there
+    return {
+        "id": discrepancy.id,
+        "account": discrepancy.account,
+        "kind": discrepancy.kind,
+        "subject": discrepancy.subject,
+        "provider_ref": discrepancy.provider_ref,
+        "operation_id": discrepancy.operation_id,
+        "order_id": discrepancy.order_id,
+        "charge_id": discrepancy.charge_id,
+        "refund_id": discrepancy.refund_id,
+        "here_amount": here and here.minor_units,
+        "here_currency": here and here.currency,
+        "there_amount": there and there.minor_units,
+        "there_currency": there and there.currency,
+        "here_state": discrepancy.here_state,
+        "there_outcome": discrepancy.there_outcome,
+        "livemode": discrepancy.livemode,
+        "state": discrepancy.state,
+        "note": discrepancy.note,
+        "closed_by": discrepancy.closed_by,
+        "closed_at": discrepancy.closed_at,
+        "opened_at": discrepancy.opened_at,
+        "seen_at": discrepancy.seen_at,
+    }
+
+
+def reconciliation_from_row(row: Row) -> Reconciliation:
+    return Reconciliation(
+        account=row["account"],
+        phase=optional(Phase, row["phase"]),
+        since=optional_instant(row["since"]),
+        cursor=row["cursor"],
+        done=row["done"],
+        missed=row["missed"],
+        started_at=optional_instant(row["started_at"]),
+        moved_at=optional_instant(row["moved_at"]),
+        compared_until=optional_instant(row["compared_until"]),
+        finished_at=optional_instant(row["finished_at"]),
+        recovering_since=optional_instant(row["recovering_since"]),
+    )
+
+
+def reconciliation_to_row(reconciliation: Reconciliation) -> Columns:
+    return {
+        "account": reconciliation.account,
+        "phase": reconciliation.phase,
+        "since": reconciliation.since,
+        "cursor": reconciliation.cursor,
+        "done": reconciliation.done,
+        "missed": reconciliation.missed,
+        "started_at": reconciliation.started_at,
+        "moved_at": reconciliation.moved_at,
+        "compared_until": reconciliation.compared_until,
+        "finished_at": reconciliation.finished_at,
+        "recovering_since": reconciliation.recovering_since,
     }

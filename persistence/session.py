@@ -75,6 +75,14 @@ class Session:
         """Whether a hand-written question finds a row."""
         return bool(await self.found(statement, *parameters))
 
+    async def count(self, statement: str, *parameters: object) -> int:
+        """The `number` that a hand-written question gives."""
+        if not all(map(_is_storable, parameters)):
+            return 0
+        with self._statement():
+            row = await self._connection.fetch_one(statement, *parameters)
+        return int(row["number"]) if row else 0
+
     # --- writes -----------------------------------------------------------------------------------------------------
 
     async def insert(self, model: type[Model], columns: Columns) -> None:

@@ -16,6 +16,7 @@ from persistence.nouns.audit import AuditEntries
 from persistence.nouns.charges import Charges
 from persistence.nouns.customers import Customers, ProviderAccounts
 from persistence.nouns.decisions import Decisions
+from persistence.nouns.discrepancies import Discrepancies
 from persistence.nouns.erasure import Erasure
 from persistence.nouns.events import Events
 from persistence.nouns.facts import Facts
@@ -25,6 +26,7 @@ from persistence.nouns.operations import Operations
 from persistence.nouns.orders import Orders
 from persistence.nouns.payment_methods import PaymentMethods
 from persistence.nouns.products import Prices, Products
+from persistence.nouns.reconciliations import Reconciliations
 from persistence.nouns.refunds import Refunds
 from persistence.nouns.webhooks import Webhooks
 from persistence.session import Session
@@ -60,6 +62,8 @@ class TortoiseTransaction:
         self.jobs = Jobs(session)
         self.webhooks = Webhooks(session)
         self.api_keys = ApiKeys(session)
+        self.discrepancies = Discrepancies(session)
+        self.reconciliations = Reconciliations(session)
         self.erasure = Erasure(session)
         self.audit = AuditEntries(session)
         self.facts = Facts(session)

@@ -15,11 +15,13 @@ from domain.services.captures import CaptureService
 from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
 from domain.services.decisions import DecisionService
+from domain.services.discrepancies import DiscrepancyService
 from domain.services.feed import Feed
 from domain.services.jobs import JobService
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.products import ProductService
+from domain.services.reconciliation import ReconciliationService
 from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundService
 from domain.services.voids import VoidService
@@ -46,6 +48,8 @@ class Services:
     webhooks: WebhookService
     jobs: JobService
     decisions: DecisionService
+    reconciliation: ReconciliationService
+    discrepancies: DiscrepancyService
     queries: Queries
     feed: Feed
     providers: Providers

@@ -126,6 +126,7 @@ class Loaders:
         self.audit = ById(queries.audit, Viewer(sees_all=True))
         self.webhook_deliveries = ById(queries.webhook_deliveries, Viewer(sees_all=True))
         self.jobs = ById(queries.jobs, Viewer(sees_all=True))
+        self.discrepancies = ById(queries.discrepancies, Viewer(sees_all=True))
 
         self.orders_of_customer = PagesOf(queries.orders, Relation.CUSTOMER, viewer, budget)
         self.charges_of_customer = PagesOf(queries.charges, Relation.CUSTOMER, viewer, budget)
@@ -160,4 +161,5 @@ class Loaders:
             IdPrefix.WEBHOOK_DELIVERY: self.webhook_deliveries,
             IdPrefix.DECISION: self.decisions,
             IdPrefix.JOB: self.jobs,
+            IdPrefix.DISCREPANCY: self.discrepancies,
         }

@@ -24,6 +24,7 @@ _NEEDS = {
     IdPrefix.AUDIT_ENTRY: Permission.AUDIT_READ,
     IdPrefix.WEBHOOK_DELIVERY: Permission.UPKEEP_READ,
     IdPrefix.JOB: Permission.UPKEEP_READ,
+    IdPrefix.DISCREPANCY: Permission.UPKEEP_READ,
 }
 """Everything else is a record of somebody, and needs RECORDS_READ."""
 

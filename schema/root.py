@@ -11,6 +11,7 @@ from schema.audit import AuditQuery, audit_mutations
 from schema.charges import ChargeMutation, ChargeQuery
 from schema.customers import CustomerMutation, CustomerQuery
 from schema.decisions import DecisionMutation
+from schema.discrepancies import DiscrepancyMutation, DiscrepancyQuery
 from schema.jobs import JobMutation, JobQuery
 from schema.ledger import LedgerQuery
 from schema.nodes import NodeMutation, NodeQuery
@@ -39,6 +40,7 @@ class Query(
     ProviderQuery,
     ApiKeyQuery,
     AuditQuery,
+    DiscrepancyQuery,
     WebhookDeliveryQuery,
     JobQuery,
     LedgerQuery,
@@ -59,6 +61,7 @@ class Mutation(
     RefundMutation,
     DecisionMutation,
     ApiKeyMutation,
+    DiscrepancyMutation,
     WebhookDeliveryMutation,
     JobMutation,
     NodeMutation,

@@ -59,6 +59,8 @@ _SENTENCES: dict[EventKind, str] = {
     EventKind.REFUND_SUCCEEDED: "The refund succeeded.",
     EventKind.REFUND_FAILED: "The refund failed.",
     EventKind.REFUND_UNKNOWN: "The provider's answer to the refund was lost; the gateway is finding out.",
+    EventKind.DISCREPANCY_OPENED: "The provider's books differ about this.",
+    EventKind.DISCREPANCY_CLOSED: "The difference from the provider's books is gone, or a person has seen to it.",
     EventKind.DEFAULT_ACCOUNT_CHANGED: "New payments go through another provider account.",
     EventKind.OTHER: "This is something that only a newer version of the gateway can name.",
 }

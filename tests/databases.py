@@ -66,6 +66,28 @@ def temporary_database(dialect: Dialect, folder: Path, *, app: App = PAYDESK, mi
     _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.fixture
+def backup_of(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Copies a database that nobody has open, as a backup does; the URL of the copy."""
+    made: list[str] = []
+
+    def copy(url: str) -> str:
+        if url.startswith("sqlite"):
+            path = tmp_path / f"{uuid.uuid4().hex}.sqlite3"
+            shutil.copyfile(url.removeprefix("sqlite://"), path)
+            return f"sqlite://{path}"
+        server, _, original = url.rpartition("/")
+        name = f"test_{uuid.uuid4().hex}"
+        _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{original}"')
+        made.append(f"{server}/{name}")
+        return made[-1]
+
+    yield copy
+    for url in made:
+        server, _, name = url.rpartition("/")
+        _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 @pytest.fixture(params=list(Dialect), ids=str)
 def dialect(request: pytest.FixtureRequest) -> Dialect:
     return Dialect(request.param)

@@ -84,6 +84,7 @@ class ProviderAccountService:
     async def client_session(self, principal: Principal, customer_id: str | None) -> ClientSession:
         """What the provider's own card form is opened with, for new cards."""
         principal.require(Permission.PAYMENT_METHODS_WRITE)
+        self._teller.check_not_recovering()
         wanted = customer_id or principal.customer_id
         async with self._store.reading() as tx:
             customer = await tx.customers.get(wanted) if wanted else None

@@ -24,6 +24,7 @@ AUDITED_NOUNS: Final = frozenset(
         "charges",
         "refunds",
         "operations",
+        "discrepancies",
         "api_keys",
         "webhooks",
         "jobs",

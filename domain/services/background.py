@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable
 
 from domain.clock import Clock
+from domain.deployment import Deployment
 from domain.idempotency import KEY_LIFETIME
 from domain.jobs import Again, Job, JobKind
 from domain.services.charges import ChargeService
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
+from domain.services.reconciliation import ReconciliationService
 from domain.services.redactions import RedactionService
 from domain.services.resolver import Resolver
 from domain.services.voids import VoidService
@@ -18,6 +20,20 @@ _ALL = "all"
 _FORGET_EVERY_SECONDS = 3_600.0
 """A key may live an hour longer than promised; the table stays as large as three days make it."""
 
+_CHANGES_SOMETHING_THERE = frozenset(
+    {
+        JobKind.RESOLVE_PAYMENT_METHOD,
+        JobKind.EXPIRE_CHARGE,
+        JobKind.EXPIRE_ORDER,
+        JobKind.RELEASE_HOLD,
+        JobKind.FORGET_PAYMENT_METHOD,
+        JobKind.FORGET_CUSTOMER,
+    }
+)
+"""They wait while the deployment is in recovery: what they would void or forget may have had another story since."""
+_AFTER_RECOVERY_SECONDS = 300.0
+"""Soon enough after recovery ended, and no load while it lasts."""
+
 
 class Background:
     def __init__(
@@ -27,17 +43,21 @@ class Background:
         charges: ChargeService,
         orders: OrderService,
         payment_methods: PaymentMethodService,
+        reconciliation: ReconciliationService,
         redactions: RedactionService,
         resolver: Resolver,
         voids: VoidService,
         webhooks: WebhookService,
         clock: Clock,
+        deployment: Deployment,
     ) -> None:
         self._store = store
+        self._deployment = deployment
         self._clock = clock
         self._charges = charges
         self._orders = orders
         self._payment_methods = payment_methods
+        self._reconciliation = reconciliation
         self._redactions = redactions
         self._resolver = resolver
         self._voids = voids
@@ -52,6 +72,7 @@ class Background:
             JobKind.FORGET_CUSTOMER: self._forget_customer,
             JobKind.WATCH_CHARGE: self._watch_charge,
             JobKind.RELEASE_HOLD: self._release_hold,
+            JobKind.RECONCILE: self._reconcile,
             JobKind.FORGET_KEYS: self._forget_keys,
         }
 
@@ -59,9 +80,13 @@ class Background:
         """What has to be going on in every deployment; called at each start, by every process."""
         async with self._store.transaction() as tx:
             await tx.jobs.schedule(JobKind.FORGET_KEYS, _ALL, after_seconds=0)
+        await self._reconciliation.begin()
 
     async def run(self, job: Job) -> Again | None:
         """Do the work of one job; raises what the work raised, and the worker tries again later."""
+        if self._deployment.recovery and job.kind in _CHANGES_SOMETHING_THERE:
+            await self._wait(job, _AFTER_RECOVERY_SECONDS)
+            return None
         return await self._handlers[job.kind](job)
 
     async def _resolve_operation(self, job: Job) -> Again | None:
@@ -97,6 +122,9 @@ class Background:
 
     async def _release_hold(self, job: Job) -> None:
         await self._wait(job, await self._voids.release(job.subject_id))
+
+    async def _reconcile(self, job: Job) -> None:
+        await self._wait(job, await self._reconciliation.run(job.subject_id))
 
     async def _forget_keys(self, job: Job) -> None:
         async with self._store.transaction() as tx:

@@ -57,6 +57,7 @@ class CaptureService:
         when the hold turned out to be over. While the charge is AUTHORIZED a new request may capture it.
         """
         principal.require(Permission.CAPTURES_WRITE)
+        self._deployment.check_not_recovering()
         begun = await self._store.run(lambda tx: self._begin(tx, principal, command), landed=is_written_down)
         if isinstance(begun, Operation):
             await self._sending.send(begun, actor=f"provider:{begun.account}")

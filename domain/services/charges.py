@@ -23,6 +23,7 @@ from domain.orders import Order, OrderState
 from domain.payment_methods import PaymentMethod
 from domain.principals import Permission, Principal
 from domain.provider import CaptureMode, ChargeRequest, ContinueRequest, Initiator, Outcome, ProviderAction
+from domain.services.discrepancies import check_may_charge
 from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, lock_order
@@ -93,6 +94,7 @@ class ChargeService:
         if command.capture is not None and not principal.may(Permission.CAPTURES_WRITE):
             raise PermissionDenied("Only who may capture says when the money is taken.", path=("capture",))
         self._deployment.check_return_url(command.return_url, "returnUrl")
+        self._deployment.check_not_recovering()
         try:
             begun = await self._store.run(lambda tx: self._begin_charge(tx, principal, command), landed=is_written_down)
         except UniqueTaken as taken:
@@ -115,6 +117,7 @@ class ChargeService:
         captured = await captured_of(tx, order)
         order.check_payable(captured=captured, now=self._clock.now())
         await _check_nothing_under_way(tx, order)
+        await check_may_charge(tx, order.id)
         now = self._clock.now()
         if order.total.is_zero:
             await claim(tx, command.request, order.id, now=now)
@@ -175,6 +178,7 @@ class ChargeService:
         """After the customer came back: learn what became of it."""
         principal.require(Permission.CHARGES_WRITE)
         token = clean_optional(command.token, "token", longest=LONGEST_TOKEN)
+        self._deployment.check_not_recovering()
         charge, operation = await self._store.run(
             lambda tx: self._begin_continue(tx, principal, command, token=token), landed=is_written_down
         )

@@ -230,6 +230,8 @@ class OrderService:
     async def cancel(self, principal: Principal, order_id: str, *, version: int | None) -> str:
         """Cancel an order that has taken no money; a charge that waits for its customer or capture is ended first."""
         principal.require(Permission.ORDERS_WRITE)
+        # It may have been paid after the backup was made.
+        self._deployment.check_not_recovering()
         return await self._end(principal, order_id, version=version, expired=False)
 
     async def expire(self, order_id: str) -> float | None:

@@ -99,6 +99,7 @@ class PaymentMethodService:
         principal.require(Permission.PAYMENT_METHODS_WRITE)
         self._deployment.check_return_url(command.return_url, "returnUrl")
         token = clean_text(command.token, "token", longest=LONGEST_TOKEN)
+        self._deployment.check_not_recovering()
         self._teller.require_support(self._providers.default_account, ProviderAction.ATTACH_PAYMENT_METHOD)
         customer_id = command.customer_id or principal.customer_id
         now = self._clock.now()
@@ -122,6 +123,7 @@ class PaymentMethodService:
         principal.require(Permission.PAYMENT_METHODS_WRITE)
         self._deployment.check_return_url(command.return_url, "returnUrl")
         token = clean_text(command.token, "token", longest=LONGEST_TOKEN)
+        self._deployment.check_not_recovering()
         self._teller.require_support(self._providers.default_account, ProviderAction.ATTACH_PAYMENT_METHOD)
         now = self._clock.now()
         customer = self._customers.new(principal, command.fields, now=now)

@@ -16,6 +16,7 @@ from domain.operations import Operation
 from domain.principals import Permission, Principal
 from domain.provider import ProviderAction, RefundRequest
 from domain.refunds import Refund, RefundReason
+from domain.services.discrepancies import check_may_refund
 from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, there
@@ -63,6 +64,7 @@ class RefundService:
     async def refund_charge(self, principal: Principal, command: RefundCharge) -> Refunded:
         principal.require(Permission.REFUNDS_WRITE)
         note = clean_optional(command.note, "note", longest=500)
+        self._deployment.check_not_recovering()
         charge_id, refund_id, operation = await self._store.run(
             lambda tx: self._begin(tx, principal, command, note=note), landed=is_written_down
         )
@@ -85,6 +87,7 @@ class RefundService:
             raise CurrencyMismatch(
                 expected=charge.amount.currency, actual=command.amount.currency, path=("amount", "currency")
             )
+        await check_may_refund(tx, charge.id)
         now = self._clock.now()
         amount = charge.refundable if command.amount is None else command.amount
         whole = amount == charge.captured

@@ -18,6 +18,7 @@ from domain.deployment import Deployment
 from domain.jobs import JobKind
 from domain.operations import Operation, OperationKind, SolvedBy
 from domain.provider import ChargeResult, LookUp, Outcome, RefundResult
+from domain.services.locking import there
 from domain.services.settlement import LOOK_AFTER_SECONDS, Settlement
 from domain.services.teller import Teller
 from domain.store import Store
@@ -68,7 +69,7 @@ class Resolver:
         picture = await self.look_for_charge(operation, charge, look_up)
         if picture is not None:
             evidence = picture
-        elif self._may_send(operation):
+        elif await self._may_send_now(operation):
             taken = await self._take_over(operation)
             if taken is None:
                 await self._come_back(operation)
@@ -107,7 +108,7 @@ class Resolver:
         found = await self._teller.find_refund(operation.account, look_up)
         empty = found is None
         if found is None:
-            if self._may_send(operation):
+            if await self._may_send_now(operation):
                 taken = await self._take_over(operation)
                 if taken is None:
                     await self._come_back(operation)
@@ -147,8 +148,20 @@ class Resolver:
 
     # --- rules ------------------------------------------------------------------------------------------------------
 
+    async def _may_send_now(self, operation: Operation) -> bool:
+        """Not while the provider's books show money that may be this very wish, asked for again and lost by us."""
+        if not self._may_send(operation):
+            return False
+        async with self._store.reading() as tx:
+            if operation.refund_id is not None:
+                return not await tx.discrepancies.blocks_refunding(operation.charge_id)
+            if operation.kind is not OperationKind.CHARGE:
+                return True
+            charge = there(await tx.charges.get(operation.charge_id), operation.charge_id)
+            return not await tx.discrepancies.blocks_charging(charge.order_id)
+
     def _may_send(self, operation: Operation) -> bool:
-        if operation.solved_by is SolvedBy.SEARCH:
+        if operation.solved_by is SolvedBy.SEARCH or self._deployment.recovery:
             return False
         return self._clock.now() - operation.first_sent_at <= self._sent_within(operation)
 

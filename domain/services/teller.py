@@ -61,6 +61,7 @@ class Teller:
     ) -> None:
         self._providers = providers
         self._seconds = deployment.provider_timeout_seconds + _GRACE_SECONDS
+        self._deployment = deployment
         self._gates = {
             account: Gate(account, deployment=deployment, clock=clock, monotonic=monotonic)
             for account in providers.accounts
@@ -73,6 +74,9 @@ class Teller:
         """Before anything is written down: ProviderUnavailable for an account that is known not to answer."""
         self._providers.require(account)
         self._gates[account].check_open(kind)
+
+    def check_not_recovering(self) -> None:
+        self._deployment.check_not_recovering()
 
     def provider(self, account: str) -> PaymentProvider:
         return self._providers.require(account)
@@ -229,6 +233,10 @@ class Teller:
         about: str,
     ) -> Result:
         """Something that changes things there: NOT_SENT when it was turned away, UNKNOWN when no answer came."""
+        if self._deployment.recovery:
+            # Services refuse before; this is for what they forgot. In the life that was lost it may have happened.
+            _log.error("nothing is sent about %s: this deployment is in recovery", about)
+            return result(outcome=Outcome.UNKNOWN, refusal=Refusal(message="the deployment is in recovery"))
         return await self._asked(
             account,
             kind,

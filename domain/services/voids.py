@@ -64,6 +64,7 @@ class VoidService:
         ProviderRefused when the provider refused: the charge is as it was.
         """
         principal.require(Permission.CAPTURES_WRITE)
+        self._deployment.check_not_recovering()
         begun = await self._store.run(lambda tx: self._begin(tx, principal, command), landed=is_written_down)
         if isinstance(begun, Operation):
             await self._sending.send(begun, actor=f"provider:{begun.account}")

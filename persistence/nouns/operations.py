@@ -28,6 +28,14 @@ class Operations:
         row = await self._session.row(models.Operation, _UNFINISHED_OF_REFUND, refund_id)
         return optional(operation_from_row, row)
 
+    async def maker_of_charge(self, charge_id: str) -> Operation | None:
+        row = await self._session.row(models.Operation, "charge_id = $1 AND kind = 'CHARGE'", charge_id)
+        return optional(operation_from_row, row)
+
+    async def maker_of_refund(self, refund_id: str) -> Operation | None:
+        row = await self._session.row(models.Operation, "refund_id = $1 ORDER BY id", refund_id)
+        return optional(operation_from_row, row)
+
     async def insert(self, operation: Operation) -> None:
         await self._session.insert(models.Operation, operation_to_row(operation))
 

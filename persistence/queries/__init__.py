@@ -16,6 +16,7 @@ from persistence.queries.books import check_books
 from persistence.queries.charges import charges
 from persistence.queries.customers import accounts_of_customers, customers
 from persistence.queries.decisions import decisions
+from persistence.queries.discrepancies import discrepancies
 from persistence.queries.events import events
 from persistence.queries.jobs import jobs
 from persistence.queries.orders import lines_of_orders, orders
@@ -45,6 +46,7 @@ class TortoiseQueries:
         self.audit: Final = audit_entries(database)
         self.webhook_deliveries: Final = webhook_deliveries(database)
         self.jobs: Final = jobs(database)
+        self.discrepancies: Final = discrepancies(database)
 
     async def check_books(self, span: BookSpan) -> BookReport:
         return await check_books(self._database, span)

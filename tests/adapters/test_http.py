@@ -18,6 +18,7 @@ from starlette.routing import Route
 from adapters.fake.webhooks import SIGNATURE_HEADER, sign
 from adapters.http import LARGEST_WEBHOOK, RequestLog, health_routes, webhook_routes
 from adapters.settings import Settings
+from domain.reconciliation import Standing
 from persistence.sql import Dialect
 from server import Gateway, gateway
 from tests.databases import NewDatabaseUrl
@@ -230,19 +231,29 @@ async def status_of(
 
 
 @pytest.mark.parametrize(
-    ("lacks", "status", "answer"),
+    ("lacks", "standing", "status", "answer"),
     [
-        ([], 200, {"status": "ok", "lacks": []}),
-        (["a database"], 503, {"status": "not ready", "lacks": ["a database"]}),
+        ([], None, 200, {"status": "ok", "lacks": []}),
+        (["a database"], None, 503, {"status": "not ready", "lacks": ["a database"]}),
+        (
+            [],
+            Standing.DIFFERENT,
+            200,
+            {"status": "ok", "lacks": [], "recovering": True, "reconciliation": "DIFFERENT"},
+        ),
+        (["a database"], Standing.CLEAN, 503, {"status": "not ready", "lacks": ["a database"]}),
     ],
 )
 async def test_a_gateway_says_whether_it_can_work_and_what_it_lacks(
-    lacks: list[str], status: int, answer: dict[str, object]
+    lacks: list[str], standing: Standing | None, status: int, answer: dict[str, object]
 ) -> None:
     async def ready() -> list[str]:
         return lacks
 
-    async with client_of(Starlette(routes=[*health_routes(ready)])) as client:
+    async def recovery() -> Standing | None:
+        return standing
+
+    async with client_of(Starlette(routes=[*health_routes(ready, recovery=recovery)])) as client:
         readiness, health = await client.get("/readyz"), await client.get("/healthz")
 
     assert (readiness.status_code, readiness.json()) == (status, answer)

@@ -90,6 +90,14 @@ _WRITTEN: Mapping[str, Written] = {
     ),
     "paymentProvider": Written("name livemode capabilities { action support note }"),
     "providerHealth": Written("account state changedAt retryAfterSeconds calls { kind most underWay waiting }"),
+    "discrepancies": Written(
+        "nodes { id kind openedAt here { formatted } there { formatted } providerRef order { id } } "
+        "pageInfo { hasNextPage endCursor }",
+        {"first": 10, "filter": {"states": ["OPEN"]}},
+    ),
+    "reconciliation": Written(
+        "standing isRecovering accounts { account standing comparedUntil startedAt openDiscrepancies }"
+    ),
     "auditEntries": Written(
         "nodes { at actor role action changes { subjectId field before after } } pageInfo { hasNextPage endCursor }",
         {"first": 10},
@@ -193,6 +201,10 @@ _WRITTEN: Mapping[str, Written] = {
             "amount": {"minorUnits": 500, "currency": "USD"},
             "idempotencyKey": "5e2f6f0a-6b8c-4a38-9f52-0d4a3f5d0c11",
         },
+    ),
+    "discrepancyClose": Written(
+        "discrepancy { id state closedAt }",
+        {"discrepancyId": "dsc_…", "note": "Refunded in the provider's dashboard."},
     ),
     "chargeRefund": Written(
         "refund { id state amount { formatted } } charge { refundable { formatted } }",

@@ -22,7 +22,12 @@ from pydantic import SecretStr
 from adapters.fake.truth import Truth
 from adapters.settings import Environment, Settings
 from adapters.tokens import SecretVerifier
+from domain.clock import SystemClock
+from domain.discrepancies import DiscrepancyKind, Finding
+from domain.money import Money
 from domain.principals import Permission
+from domain.provider import Outcome
+from domain.services.discrepancies import write_down
 from schema.http.negotiation import GRAPHQL_RESPONSE
 from schema.root import build_schema
 from server import Gateway, application, gateway
@@ -200,6 +205,25 @@ class Shop:
     async def refund(self, charge_id: str, minor_units: int, currency: str = "USD") -> str:
         sent = {"chargeId": charge_id, "amount": money(minor_units, currency), "idempotencyKey": new_key()}
         return str((await self.do("chargeRefund", sent, "refund { id }"))["id"])
+
+    async def discrepancy(self, **about: Any) -> str:
+        """A discrepancy as a run of the reconciliation writes it down."""
+        defaults: dict[str, Any] = {
+            "account": "fake",
+            "kind": DiscrepancyKind.FOREIGN_CHARGE,
+            "subject": "fch_1",
+            "provider_ref": "fch_1",
+            "there": Money(7_77, "USD"),
+            "there_outcome": Outcome.SUCCEEDED,
+            "livemode": False,
+        }
+        finding = Finding(**(defaults | about))
+        now = SystemClock().now()
+        async with self.running.store.transaction() as tx:
+            await write_down(tx, finding, actor="system:reconciliation", now=now)
+            found = await tx.discrepancies.find_for_update(finding.account, finding.kind, finding.subject)
+        assert found is not None
+        return found.id
 
     async def kinds(self, record_id: str, *, as_: str | None = ADMIN) -> list[str]:
         """The story of a record, from its beginning."""

@@ -85,6 +85,14 @@ class World:
         assert charge["state"] == "AUTHORIZED"
         return str(charge["id"])
 
+    async def discrepancy(self) -> str:
+        """Money at the provider that is none of ours."""
+        return await self.shop.discrepancy(subject=new_key())
+
+    async def some_discrepancy(self) -> Json:
+        await self.discrepancy()
+        return {}
+
     async def refund(self) -> str:
         return await self.shop.refund(await self.charge(), 1)
 
@@ -169,6 +177,7 @@ async def _line_of_price(world: World) -> list[Json]:
 # --- the table --------------------------------------------------------------------------------------------------------
 
 _CATALOGUE = (SIGN_IN, YES, YES, YES, YES, YES, YES, YES, YES)
+_UPKEEP = (SIGN_IN, SIGN_IN, *[DENIED] * 4, YES, YES, YES)
 _ONE = (SIGN_IN, SIGN_IN, YES, MISSING, MISSING, YES, YES, YES, YES)
 _MANY = (SIGN_IN, SIGN_IN, OWN, OWN, EMPTY, YES, YES, YES, YES)
 
@@ -189,10 +198,12 @@ QUERIES: Mapping[str, Row] = {
     "refunds": Row((P.RECORDS_READ,), _MANY, _nothing),
     "apiKeys": Row((P.KEYS_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 5, YES, YES), _nothing),
     "auditEntries": Row((P.AUDIT_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 5, YES, YES), _nothing),
-    "providerHealth": Row((P.UPKEEP_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 4, YES, YES, YES), _nothing),
     "webhookDeliveries": Row((P.UPKEEP_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 4, YES, YES, YES), _nothing),
     "jobs": Row((P.UPKEEP_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 4, YES, YES, YES), _nothing),
     "ledgerCheck": Row((P.UPKEEP_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 4, YES, YES, YES), _nothing),
+    "providerHealth": Row((P.UPKEEP_READ,), _UPKEEP, _nothing),
+    "discrepancies": Row((P.UPKEEP_READ,), _UPKEEP, _with(_=World.some_discrepancy)),
+    "reconciliation": Row((P.UPKEEP_READ,), _UPKEEP, _nothing),
     "paymentProvider": Row((P.CATALOGUE_READ,), _CATALOGUE, _nothing, "name and capabilities"),
 }
 
@@ -319,6 +330,7 @@ MUTATIONS: Mapping[str, Row] = {
         (P.UPKEEP_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(webhookDeliveryId=World.delivery)
     ),
     "jobRetry": Row((P.UPKEEP_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(jobId=World.job)),
+    "discrepancyClose": Row((P.UPKEEP_WRITE,), _UPKEEP, _with(discrepancyId=World.discrepancy, note="Seen to.")),
     "recordDelete": Row(
         (P.RECORDS_READ,),
         (*_CUSTOMERS, YES, YES, YES, YES),

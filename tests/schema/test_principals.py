@@ -71,7 +71,13 @@ def query_of(field: str) -> str:
     declared = {name: argument.type for name, argument in definition.args.items() if name in ("id", "ids")}
     variables = ", ".join(f"${name}: {type_}" for name, type_ in declared.items())
     arguments = ", ".join(f"{name}: ${name}" for name in declared)
-    select = {"paymentProvider": "name", "providerHealth": "account", "ledgerCheck": "ok"}.get(field, "id")
+    selects = {
+        "paymentProvider": "name",
+        "providerHealth": "account",
+        "ledgerCheck": "ok",
+        "reconciliation": "standing",
+    }
+    select = selects.get(field, "id")
     if kind.name.endswith("Connection"):
         select = "nodes { id }"
     return f"query Q({variables}) {{ {field}({arguments}) {{ {select} }} }}".replace("()", "")
@@ -82,6 +88,7 @@ LISTS = {name: name for name in ("customers", "orders", "charges", "refunds")} |
     "apiKeys": "api_keys",
     "webhookDeliveries": "webhook_deliveries",
     "jobs": "jobs",
+    "discrepancies": "discrepancies",
 }
 """And the tables that they are read from."""
 
@@ -317,6 +324,7 @@ async def records_of(shop: Shop, owner: str, world: World) -> dict[str, Any]:
         "chargeId": charge_id,
         "refundId": await shop.refund(charge_id, 1),
         "apiKeyId": await world.api_key(),
+        "discrepancyId": await world.discrepancy(),
         "productId": world.product,
         "priceId": world.price,
         "id": order_id,

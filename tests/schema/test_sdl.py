@@ -38,6 +38,9 @@ IDS_WITHOUT_OBJECT = {
     ("AuditChange", "subjectId"): "of any kind",
     ("LedgerDifference", "chargeId"): "also for those who may not read the charge",
     ("Job", "subjectId"): "also of a request to the provider, which is no record",
+    ("Discrepancy", "orderId"): "as the provider's object names it, whose row may be lost",
+    ("Discrepancy", "chargeId"): "as the provider's object names it, whose row may be lost",
+    ("Discrepancy", "refundId"): "as the provider's object names it, whose row may be lost",
 }
 """Fields that end in Id, and why there is no object to refer to."""
 
@@ -49,6 +52,7 @@ NO_STORY = ("Event", "AuditEntry", "ApiKey", "WebhookDelivery", "Job", "Decision
 OTHER_TIMES = {
     "Event.at": "what happened then is its kind",
     "AuditEntry.at": "what was done then is its action",
+    "AccountReconciliation.comparedUntil": "up to which moment",
     "Charge.captureBefore": "a deadline",
     "Review.since": "a span that has not ended",
     "TimeSpan.since": "a span",
@@ -222,7 +226,8 @@ class TestMutations:
     @pytest.mark.parametrize("name", FIELDS)
     def test_each_is_named_noun_first(self, name: str) -> None:
         nouns = (
-            "customer|order|charge|refund|product|price|paymentMethod|clientSession|apiKey|webhookDelivery|job|record"
+            "customer|order|charge|refund|product|price|paymentMethod|clientSession|apiKey|webhookDelivery|job"
+            "|discrepancy|record"
         )
         assert re.fullmatch(rf"({nouns})[A-Z][A-Za-z]+", name)
 

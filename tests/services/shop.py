@@ -34,10 +34,12 @@ from domain.services.captures import CaptureCharge, CaptureService
 from domain.services.charges import Charged, ChargeOrder, ChargeService, ContinueCharge
 from domain.services.customers import CreateCustomer, CustomerService
 from domain.services.decisions import DecisionService
+from domain.services.discrepancies import DiscrepancyService
 from domain.services.keyed import keyed
 from domain.services.orders import CreateOrder, NewLine, OrderService
 from domain.services.payment_methods import AttachPaymentMethod, PaymentMethodService
 from domain.services.products import ProductService
+from domain.services.reconciliation import ReconciliationService
 from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundCharge, Refunded, RefundService
 from domain.services.resolver import Resolver
@@ -112,6 +114,8 @@ class Shop:
     webhooks: WebhookService
     api_keys: ApiKeyService
     redactions: RedactionService
+    reconciliation: ReconciliationService
+    discrepancies: DiscrepancyService
     resolver: Resolver
     decisions: DecisionService
     background: Background
@@ -413,16 +417,21 @@ def open_shop(
     redactions = RedactionService(
         store=store, providers=providers, teller=teller, accounts=accounts, payment_methods=payment_methods, clock=clock
     )
+    reconciliation = ReconciliationService(
+        store=store, providers=providers, teller=teller, settlement=settlement, clock=clock, deployment=deployment
+    )
     background = Background(
         store=store,
         charges=charges,
         orders=orders,
         payment_methods=payment_methods,
+        reconciliation=reconciliation,
         redactions=redactions,
         resolver=resolver,
         voids=voids,
         webhooks=webhooks,
         clock=clock,
+        deployment=deployment,
     )
     return Shop(
         database=database,
@@ -446,6 +455,8 @@ def open_shop(
         webhooks=webhooks,
         api_keys=ApiKeyService(store=store, clock=clock),
         redactions=redactions,
+        reconciliation=reconciliation,
+        discrepancies=DiscrepancyService(store=store, clock=clock),
         resolver=resolver,
         decisions=DecisionService(store=store, teller=teller, settlement=settlement, resolver=resolver, clock=clock),
         background=background,

@@ -19,6 +19,7 @@ ADA = staff("ada", StaffRole.ADMIN)
 
 NOT_AUDITED = {
     "webhooks": "what a provider tells us",
+    "reconciliations": "how far the gateway itself has come",
 }
 """Nouns that are saved and yet not audited, and why."""
 
@@ -39,7 +40,8 @@ def test_every_record_that_can_be_saved_is_audited() -> None:
         for name, noun in vars(Transaction).items()
         if isinstance(noun, property)
     }
-    assert {name for name, noun in nouns.items() if hasattr(noun, "save")} == AUDITED_NOUNS | NOT_AUDITED.keys()
+    written = {name for name, noun in nouns.items() if hasattr(noun, "save") or hasattr(noun, "insert")}
+    assert written == AUDITED_NOUNS | NOT_AUDITED.keys()
 
 
 def test_every_field_that_is_told_is_one() -> None:

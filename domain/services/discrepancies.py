@@ -1,0 +1,81 @@
+"""Discrepancies: written down once however often they are found, closed by the run that misses them, or by a person."""
+
+from datetime import datetime
+
+from domain.clock import Clock
+from domain.discrepancies import LONGEST_NOTE, Discrepancy, Finding
+from domain.errors import DiscrepancyOpen, NotFound
+from domain.events import EventKind, new_event
+from domain.principals import Permission, Principal
+from domain.store import Store, Transaction
+from domain.texts import clean_text
+
+
+class DiscrepancyService:
+    def __init__(self, *, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def close(self, principal: Principal, discrepancy_id: str, *, note: str) -> str:
+        """A person has seen to it. It opens again if it grows."""
+        principal.require(Permission.UPKEEP_WRITE)
+        note = clean_text(note, "note", longest=LONGEST_NOTE)
+        async with self._store.transaction() as tx:
+            found = await tx.discrepancies.get_for_update(discrepancy_id)
+            if found is None:
+                raise NotFound("discrepancy", path=("discrepancyId",))
+            now = self._clock.now()
+            closed = found.closed(actor=principal.actor, note=note, now=now)
+            await tx.discrepancies.save(closed)
+            await _tell(tx, EventKind.DISCREPANCY_CLOSED, closed, actor=principal.actor, now=now)
+        return discrepancy_id
+
+
+async def write_down(tx: Transaction, finding: Finding, *, actor: str, now: datetime) -> None:
+    known = await tx.discrepancies.find_for_update(finding.account, finding.kind, finding.subject)
+    if known is None:
+        found = Discrepancy.of(finding, now=now)
+        # False where a rival has found the same at the same moment, and tells of it.
+        is_new = await tx.discrepancies.insert_if_new(found)
+    else:
+        found = known.found_again(finding, now=now)
+        is_new = found.is_open and not known.is_open
+        await tx.discrepancies.save(found)
+    if is_new:
+        await _tell(tx, EventKind.DISCREPANCY_OPENED, found, actor=actor, now=now)
+
+
+async def close_if_gone(
+    tx: Transaction, discrepancy_id: str, *, not_seen_since: datetime, actor: str, now: datetime
+) -> None:
+    found = await tx.discrepancies.get_for_update(discrepancy_id)
+    if found is None or not found.is_open or found.seen_at >= not_seen_since:
+        return
+    gone = found.gone(actor=actor, now=now)
+    await tx.discrepancies.save(gone)
+    await _tell(tx, EventKind.DISCREPANCY_CLOSED, gone, actor=actor, now=now)
+
+
+async def check_may_charge(tx: Transaction, order_id: str) -> None:
+    """The money of this order may be at the provider already, under a charge that is not known here."""
+    if await tx.discrepancies.blocks_charging(order_id):
+        raise DiscrepancyOpen("order", path=("orderId",))
+
+
+async def check_may_refund(tx: Transaction, charge_id: str) -> None:
+    if await tx.discrepancies.blocks_refunding(charge_id):
+        raise DiscrepancyOpen("charge", path=("chargeId",))
+
+
+async def _tell(tx: Transaction, kind: EventKind, about: Discrepancy, *, actor: str, now: datetime) -> None:
+    """In its own timeline, and in those of the objects that it names, where there are such.
+
+    Not in the customer's: it concerns the shop alone.
+    """
+    order = await tx.orders.get(about.order_id) if about.order_id else None
+    charge = await tx.charges.get(about.charge_id) if about.charge_id else None
+    refund = await tx.refunds.get(about.refund_id) if about.refund_id else None
+    subjects = [record.id for record in (refund, charge, order) if record is not None]
+    data = {"kind": about.kind, "state": about.state, "account": about.account, "providerRef": about.provider_ref}
+    told = {name: value for name, value in data.items() if value is not None}
+    await tx.events.add(new_event(kind, about.id, *subjects, actor=actor, livemode=about.livemode, now=now, data=told))
