@@ -73,12 +73,7 @@ def books_statement(span: BookSpan, dialect: Dialect) -> Statement:
         conditions.append(before("charge.created_at")(span.before, parameters))
     within = " AND ".join(conditions) or "TRUE"
     enough = parameters.add(MOST_DIFFERENCES + 1)
-    differences = (
-        _movements(within),
-        _misplaced(within),
-        _refunds(within),
-        *(_accounts(within, a) for a in _OF_CHARGE),
-    )
+    differences = (_movements(within), _misplaced(within), _accounts(within), _refunds(within))
     parts = (_balances(within), _count(within), *(f"{part} LIMIT {enough}" for part in differences))
     text = " UNION ALL ".join(f"SELECT * FROM ({part}) AS part_{number}" for number, part in enumerate(parts))
     return Statement(f"SELECT * FROM ({text}) AS books ORDER BY charge_id, part, account, cause", parameters.values)
@@ -125,14 +120,25 @@ def _misplaced(within: str) -> str:
     )
 
 
-def _accounts(within: str, account: LedgerAccount) -> str:
+def _accounts(within: str) -> str:
+    """Each charge's entries are added up once, for all accounts; then each account has its row."""
+    sums = ", ".join(
+        f"COALESCE(CAST(SUM(CASE WHEN entry.account = '{account}' THEN entry.amount END) AS BIGINT), 0) AS {account}"
+        for account in _OF_CHARGE
+    )
+    columns = "charge.id, charge.livemode, charge.currency, charge.captured, charge.refunded"
+    added_up = (
+        f"SELECT {columns}, {sums} FROM charges AS charge LEFT JOIN ledger_entries AS entry"
+        f" ON entry.charge_id = charge.id AND {_IS_THE_CHARGES} WHERE {within} GROUP BY {columns}"
+    )
+    names = " UNION ALL ".join(f"SELECT '{account}' AS name" for account in _OF_CHARGE)
+    expected = " ".join(f"WHEN '{account}' THEN {expression}" for account, expression in _OF_CHARGE.items())
+    found = " ".join(f"WHEN '{account}' THEN charge.{account}" for account in _OF_CHARGE)
     return (
-        _select(BookFault.CHARGE, account=f"'{account}'")
-        + f", {_OF_CHARGE[account]} AS expected, {_FOUND} AS found FROM charges AS charge"
-        f" LEFT JOIN ledger_entries AS entry ON entry.charge_id = charge.id AND entry.account = '{account}'"
-        f" AND {_IS_THE_CHARGES} WHERE {within}"
-        " GROUP BY charge.id, charge.livemode, charge.currency, charge.captured, charge.refunded"
-        f" HAVING {_OF_CHARGE[account]} <> {_FOUND}"
+        _select(BookFault.CHARGE, account="account.name")
+        + f", CASE account.name {expected} END AS expected, CASE account.name {found} END AS found"
+        f" FROM ({added_up}) AS charge CROSS JOIN ({names}) AS account"
+        f" WHERE CASE account.name {expected} END <> CASE account.name {found} END"
     )
 
 
