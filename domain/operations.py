@@ -119,6 +119,12 @@ class Operation:
             return False
         return outcome not in _ABOUT_THE_REQUEST_ONLY[self.kind]
 
+    def is_refused_by(self, outcome: Outcome) -> bool:
+        """A continuation, capture or void that is refused says that the charge is not as we think."""
+        if self.kind in (OperationKind.CHARGE, OperationKind.REFUND):
+            return False
+        return outcome is Outcome.FAILED or (outcome is Outcome.DECLINED and not self.tells_of_the_charge(outcome))
+
     def looked_after(self, *, empty: bool) -> "Operation":
         return replace(self, tries=self.tries + 1, empty_looks=self.empty_looks + 1 if empty else self.empty_looks)
 

@@ -217,23 +217,24 @@ class ChargeService:
     # --- watch ------------------------------------------------------------------------------------------------------
 
     async def watch(self, charge_id: str) -> float | None:
-        """Look at a charge that the provider is still deciding on.
+        """Look at a charge that the provider is still deciding on, or of which it refused something.
 
         Returns after how many seconds to look again, None when it is decided.
         """
         async with self._store.reading() as tx:
             charge = await tx.charges.get(charge_id)
             operation = await tx.operations.unfinished_of_charge(charge_id)
-        if charge is None or not charge.is_undecided or charge.charge_ref is None:
+        if charge is None or not charge.is_live or charge.charge_ref is None:
             return None
         if operation is not None:
             # The operation is looked after by its own job; but it may end without deciding the charge.
-            return self._settlement.watch_seconds(charge)
+            return self._settlement.watch_seconds(charge) if charge.is_undecided else None
         picture = await self._teller.fetch_charge(charge.account, charge.charge_ref)
         if picture.outcome is not Outcome.UNKNOWN:
             async with self._store.transaction() as tx:
                 charge = await self._settlement.settle_charge(tx, charge_id, picture, actor="system:watch")
-        return self._settlement.watch_seconds(charge) if charge.is_undecided else None
+        heard_nothing = picture.outcome is Outcome.UNKNOWN
+        return self._settlement.watch_seconds(charge) if charge.is_undecided or heard_nothing else None
 
 
 _ACTIONS = {CaptureMode.AUTOMATIC: ProviderAction.CHARGE, CaptureMode.MANUAL: ProviderAction.AUTHORIZE}

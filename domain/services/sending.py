@@ -3,7 +3,7 @@
 from domain.clock import Clock
 from domain.deployment import Deployment
 from domain.detached import Detached
-from domain.operations import Operation, OperationKind
+from domain.operations import Operation
 from domain.provider import Outcome
 from domain.services.settlement import Settlement
 from domain.services.teller import Teller
@@ -49,7 +49,7 @@ class Sending:
             )
 
         await self._store.run(settle, landed=to_be_repeated)
-        if _is_refused(operation, result.outcome):
+        if operation.is_refused_by(result.outcome):
             await self._see_why(operation, actor=actor)
         return result.outcome
 
@@ -63,10 +63,3 @@ class Sending:
         if picture.outcome is not Outcome.UNKNOWN:
             async with self._store.transaction() as tx:
                 await self._settlement.settle_charge(tx, operation.charge_id, picture, actor=actor)
-
-
-def _is_refused(operation: Operation, outcome: Outcome) -> bool:
-    """A continuation, capture or void that is refused says that the charge is not as we think: it is looked at."""
-    if operation.kind is OperationKind.CHARGE:
-        return False
-    return outcome is Outcome.FAILED or (outcome is Outcome.DECLINED and not operation.tells_of_the_charge(outcome))

@@ -75,6 +75,10 @@ class Settlement:
         the kind that can. `look_was_empty` counts a look of the resolver.
         """
         order, before, operation = await _lock(tx, charge_id, operation_id)
+        is_foreign = _is_in_another_currency(before, result)
+        if is_foreign:
+            # Nothing of it can be booked here, and nothing may be concluded: a person has to ask the provider.
+            result = ChargeResult(outcome=Outcome.UNKNOWN, raw=result.raw)
         if operation is not None:
             result = _weighed(operation, result)
             operation = _counted(operation, look_was_empty)
@@ -82,7 +86,9 @@ class Settlement:
         is_picture = is_picture or operation_id is None
         told_nothing = operation is not None and not operation.tells_of_the_charge(result.outcome)
         # A look that failed tells as little of the charge as a request that failed.
-        if told_nothing and (not is_picture or result.outcome is Outcome.UNKNOWN):
+        if (is_foreign and operation is None) or (
+            told_nothing and (not is_picture or result.outcome is Outcome.UNKNOWN)
+        ):
             after = before
         else:
             after = before.after(result, now=now)
@@ -91,6 +97,8 @@ class Settlement:
         if _is_held_in_vain(before, result):
             after = after.known_as(result.charge_ref)
             await tx.jobs.schedule(JobKind.RELEASE_HOLD, charge_id, after_seconds=0)
+        if is_foreign:
+            after = after.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
         if operation is not None:
             after = _with_purpose(operation, before, after, now=now)
             after = await self._look_after(tx, operation, result, after, owned=operation_id is not None)
@@ -165,6 +173,9 @@ class Settlement:
             if result.outcome is Outcome.NOT_SENT:
                 # Nothing happened, so the client's key is free for another try.
                 await tx.keys.release(charge.id if operation.kind is OperationKind.CHARGE else operation.id)
+            if operation.is_refused_by(result.outcome):
+                # That it is not as we thought is learnt by looking, even if whoever asked dies before they do.
+                await tx.jobs.schedule(JobKind.WATCH_CHARGE, charge.id, after_seconds=LOOK_AFTER_SECONDS[0])
             return _request_ended(operation, charge, now=now).checked_again_at(None)
         if not owned:
             return charge  # a webhook that settles nothing: whoever holds the lease goes on
@@ -316,6 +327,11 @@ async def _give_up_others(tx: Transaction, order: Order, *, now: datetime) -> No
             await tx.charges.save(other)
             if other.expires_at:
                 await tx.jobs.schedule(JobKind.EXPIRE_CHARGE, other.id, after_seconds=0)
+
+
+def _is_in_another_currency(charge: Charge, result: ChargeResult) -> bool:
+    told = (result.authorized, result.captured)
+    return any(amount is not None and amount.currency != charge.amount.currency for amount in told)
 
 
 def _is_held_in_vain(before: Charge, result: ChargeResult) -> bool:

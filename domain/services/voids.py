@@ -83,7 +83,8 @@ class VoidService:
         async with self._store.reading() as tx:
             operation = there(await tx.operations.get(operation_id), operation_id)
             charge = there(await tx.charges.get(operation.charge_id), operation.charge_id)
-        if operation.is_finished and operation.outcome not in (Outcome.VOIDED, Outcome.EXPIRED):
+        is_ended = charge.state in (ChargeState.VOIDED, ChargeState.EXPIRED)
+        if operation.is_finished and operation.outcome not in (Outcome.VOIDED, Outcome.EXPIRED) and not is_ended:
             _raise_refusal(operation, charge)
         return Charged(order_id=charge.order_id, charge_id=charge.id)
 

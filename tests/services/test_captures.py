@@ -695,6 +695,38 @@ async def test_a_provider_that_refuses_a_capture_still_holds(shop: Shop) -> None
     await shop.check(settled=True)
 
 
+async def test_a_refused_capture_is_looked_into_even_if_whoever_asked_dies(shop: Shop) -> None:
+    """The refusal is booked, and the process dies before it can ask what became of the hold."""
+    charge = await shop.authorized(20_00)
+    with shop.bank.open() as books:
+        books.write("UPDATE charges SET state = 'voided' WHERE ref = ?", charge.charge_ref)
+    shop.provider.between["fetch_charge"] = die_before
+    with pytest.raises(ProviderRefused):
+        await shop.capture(charge.id)
+    del shop.provider.between["fetch_charge"]
+    assert (await shop.charge(charge.id)).state is ChargeState.AUTHORIZED
+
+    await shop.run_jobs()
+
+    assert (await shop.charge(charge.id)).state is ChargeState.VOIDED
+    await shop.check(settled=True)
+
+
+async def test_voiding_what_has_ended_already_is_no_failure(shop: Shop) -> None:
+    """A provider may refuse to void what it has voided; the charge is what was wished for."""
+    charge = await shop.authorized(20_00)
+    with shop.bank.open() as books:
+        books.write("UPDATE charges SET state = 'voided' WHERE ref = ?", charge.charge_ref)
+
+    async def refuse(_asked: Any, _ask: Ask) -> ChargeResult:
+        return ChargeResult(outcome=Outcome.FAILED)
+
+    shop.provider.between["void"] = refuse
+
+    assert (await shop.void(charge.id)).state is ChargeState.VOIDED
+    await shop.check(settled=True)
+
+
 async def test_a_capture_of_what_the_bank_released_shows_what_became_of_it(shop: Shop) -> None:
     charge = await shop.authorized(20_00)
     with shop.bank.open() as books:

@@ -19,6 +19,7 @@ from domain.errors import (
     StaleVersion,
 )
 from domain.jobs import JobKind
+from domain.money import Money
 from domain.orders import OrderState, PaymentState
 from domain.provider import ChargeRequest, ChargeResult, Initiator, Outcome
 from domain.queries import Viewer
@@ -401,6 +402,30 @@ async def test_another_amount_than_asked_is_booked_and_shown_to_staff(shop: Shop
     rest = await shop.paid(order_id)
     assert rest.amount == usd(5_00)
     assert (await shop.order_row(order_id)).state is OrderState.COMPLETED
+    await shop.check(settled=True)
+
+
+@pytest.mark.fault("F21")
+async def test_another_currency_than_asked_is_shown_to_staff_and_concludes_nothing(shop: Shop) -> None:
+    """It cannot be booked as what it is not, and whether the right amount will come nobody knows."""
+
+    async def take_euros(_asked: Any, ask: Ask) -> ChargeResult:
+        told: ChargeResult = await ask()
+        return replace(told, captured=Money(20_00, "EUR"), authorized=Money(20_00, "EUR"))
+
+    shop.provider.between = {"charge": take_euros, "find_charge": take_euros, "fetch_charge": take_euros}
+    charge = await shop.paid(await shop.order(20_00))
+    await shop.deliver_webhooks()
+    await shop.run_jobs(rounds=2)
+
+    lost = await shop.charge(charge.id)
+    assert (lost.state, lost.captured) == (ChargeState.UNKNOWN, usd(0))
+    assert [review.reason for review in lost.reviews] == [ReviewReason.AMOUNT_MISMATCH]
+    await shop.check()
+
+    shop.provider.between.clear()
+    await shop.run_jobs()
+    assert (await shop.charge(charge.id)).captured == usd(20_00)
     await shop.check(settled=True)
 
 
