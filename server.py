@@ -43,6 +43,7 @@ from adapters.demo import fill_demo_shop
 from adapters.fake import Bank, FakeProvider, WebhookSender, fake_bank_app, fake_routes
 from adapters.http import RequestLog, health_routes, webhook_routes
 from adapters.logs import configure_logs
+from adapters.proxies import Proxies
 from adapters.settings import DocumentsOnly, Settings, SettingsWrong, load_settings
 from adapters.tokens import JwksVerifier, SecretVerifier, Verifier
 from adapters.worker import Worker
@@ -390,7 +391,12 @@ def _bind_request_id(value: str) -> None:
 def _graphql(running: Gateway) -> GraphQLView:
     async def context(connection: HTTPConnection) -> Context:
         authorization = connection.headers.get("authorization")
-        return Context(running.services, await principal(authorization), again=lambda: principal(authorization))
+        return Context(
+            running.services,
+            await principal(authorization),
+            network=proxies.network_of(connection),
+            again=lambda: principal(authorization),
+        )
 
     async def principal(authorization: str | None) -> Principal:
         try:
@@ -404,6 +410,7 @@ def _graphql(running: Gateway) -> GraphQLView:
         return graphiql_page(endpoint="/graphql", token=_graphiql_token(running))
 
     settings = running.settings
+    proxies = Proxies(settings.trusted_proxies)
     try:
         return GraphQLView(
             build_schema(),
@@ -500,6 +507,9 @@ async def serve(settings: Settings) -> None:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # By default it would believe whoever asks from this machine.
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=list(settings.trusted_proxies),
                 timeout_graceful_shutdown=int(settings.shutdown_seconds),
             ),
             stop=stop,

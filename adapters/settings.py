@@ -8,8 +8,10 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +20,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from adapters.fake.misbehaviour import ScriptUnreadable, parse_script
+from domain.decline_limits import DeclineLimits
 from domain.deployment import Deployment
 from domain.provider import CaptureMode
 
@@ -142,6 +145,28 @@ class Settings(BaseSettings):
         le=600,
         description="How long a provider that does not answer is left alone before it is asked again.",
     )
+    declines_of_customer: int = Field(
+        10,
+        ge=0,
+        le=1000,
+        description="How many of a customer's payments may be declined within 24 hours; 0 is no limit.",
+    )
+    declines_of_payment_method: int = Field(
+        10, ge=0, le=1000, description="How often a payment method may be declined within 24 hours; 0 is no limit."
+    )
+    declines_of_payment_method_in_a_month: int = Field(
+        15, ge=0, le=1000, description="How often a payment method may be declined within 30 days; 0 is no limit."
+    )
+    declines_of_address: int = Field(
+        30,
+        ge=0,
+        le=1000,
+        description="How many payments and cards from one address of the internet (of IPv6: from one /64) may be "
+        "declined within an hour; 0 is no limit.",
+    )
+    refused_cards_of_customer: int = Field(
+        10, ge=0, le=1000, description="How many cards of a customer may be refused within 24 hours; 0 is no limit."
+    )
     answer_within_seconds: float = Field(
         15.0, gt=0, le=60, description="How long a mutation waits before it answers that a charge is PENDING."
     )
@@ -195,6 +220,11 @@ class Settings(BaseSettings):
     introspection: bool | None = Field(
         None, description="Whether the schema can be asked for. By default outside production."
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses (`10.0.0.7`) and networks (`10.0.0.0/8`) of proxies of yours, separated by commas: what "
+        "they say in `X-Forwarded-For` is where a request comes from. Without, a proxy's own address would be counted.",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Whose web pages may ask from a browser: origins such as `https://shop.example`, separated by "
@@ -221,7 +251,7 @@ class Settings(BaseSettings):
 
     # --- rules ------------------------------------------------------------------------------------------------------
 
-    @field_validator("return_urls", "cors_origins", "fake_webhook_secret", mode="before")
+    @field_validator("return_urls", "cors_origins", "fake_webhook_secret", "trusted_proxies", mode="before")
     @classmethod
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -269,6 +299,17 @@ class Settings(BaseSettings):
             if not _WEB_ORIGIN.fullmatch(origin):
                 raise ValueError(f"has {origin[:100]!r} in it, which is not like https://shop.example")
         return tuple(_as_browsers_write(origin) for origin in value)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            # A name, or a `*`, would be taken for a proxy that never asks, or for everybody.
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError(f"has {proxy[:100]!r} in it, which is not like 10.0.0.7 or 10.0.0.0/8") from None
+        return value
 
     @field_validator("fake_script")
     @classmethod
@@ -366,9 +407,22 @@ class Settings(BaseSettings):
             provider_card_calls=self.provider_card_calls,
             provider_look_ups=self.provider_look_ups,
             breaker_failures=self.breaker_failures,
+            declines=self._decline_limits(),
             breaker_pause_seconds=self.breaker_pause_seconds,
             recovery=self.recovery,
             recovery_reach=timedelta(days=self.recovery_days) if self.recovery_days else None,
+        )
+
+    def _decline_limits(self) -> DeclineLimits:
+        usual = DeclineLimits()
+        return DeclineLimits(
+            of_customer=replace(usual.of_customer, most=self.declines_of_customer),
+            of_payment_method=replace(usual.of_payment_method, most=self.declines_of_payment_method),
+            of_payment_method_in_a_month=replace(
+                usual.of_payment_method_in_a_month, most=self.declines_of_payment_method_in_a_month
+            ),
+            of_address=replace(usual.of_address, most=self.declines_of_address),
+            of_cards=replace(usual.of_cards, most=self.refused_cards_of_customer),
         )
 
 

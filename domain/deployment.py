@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from domain.decline_limits import DeclineLimits
 from domain.errors import AccountNotConfigured, RecoveryInProgress, ReturnUrlNotAllowed, UnsupportedByProvider
 from domain.provider import CaptureMode, PaymentProvider, ProviderAction, Support
 from domain.texts import is_plain_address
@@ -43,6 +44,7 @@ class Deployment:
     """Of the last ten answers of an account; one lost answer is bad luck, and five in a row are 75 s of hanging."""
     breaker_pause_seconds: float = 10.0
     """How long a dead account is left alone before it is looked at again; a restart there takes about as long."""
+    declines: DeclineLimits = field(default_factory=DeclineLimits)
     recovery: bool = False
     """After a backup was restored: look-ups only. Nothing is sent to a provider that would change something there."""
     recovery_reach: timedelta | None = None

@@ -52,6 +52,7 @@ class ErrorCode(StrEnum):
     PAYMENT_METHOD_MISSING = "PAYMENT_METHOD_MISSING"
     PAYMENT_METHOD_NOT_USABLE = "PAYMENT_METHOD_NOT_USABLE"
     PAYMENT_METHOD_IN_USE = "PAYMENT_METHOD_IN_USE"
+    TOO_MANY_DECLINES = "TOO_MANY_DECLINES"
     CUSTOMER_REDACTED = "CUSTOMER_REDACTED"
     CUSTOMER_HAS_OPEN_PAYMENTS = "CUSTOMER_HAS_OPEN_PAYMENTS"
     CUSTOMER_HAS_OPEN_ORDERS = "CUSTOMER_HAS_OPEN_ORDERS"
@@ -358,6 +359,26 @@ class PaymentMethodNotUsable(Conflict):
             f"The payment method is {state.lower().replace('_', ' ')} and cannot be used.",
             path=("paymentMethodId",),
         )
+
+
+class PaymentMethodForbidden(PaymentMethodNotUsable):
+    """Without the reason, which may be a theft: the words are for whoever holds the card."""
+
+    def __init__(self) -> None:
+        Conflict.__init__(
+            self, "The bank forbids further payments with this card. Use another one.", path=("paymentMethodId",)
+        )
+
+
+class TooManyDeclines(Conflict):
+    code = ErrorCode.TOO_MANY_DECLINES
+
+    def __init__(self, *, retry_after_seconds: int, of_payment_method: bool) -> None:
+        if of_payment_method:
+            super().__init__("This card was declined too often. Use another one.", path=("paymentMethodId",))
+        else:
+            super().__init__("Too many payments or cards were declined. Please try again later.")
+        self.retry_after_seconds = retry_after_seconds
 
 
 class PaymentMethodInUse(Conflict):

@@ -28,7 +28,8 @@ class JobKind(StrEnum):
     RECONCILE = "RECONCILE"
     """The comparison of our books with those of an account, which is the subject; it schedules itself."""
     FORGET_KEYS = "FORGET_KEYS"
-    """Client keys that are older than any client's retry; one job for the deployment, which schedules itself."""
+    """Client keys that are older than any client's retry, and declines that count no more; one job for the deployment,
+    which schedules itself."""
 
     @property
     def is_about_money(self) -> bool:

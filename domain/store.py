@@ -20,6 +20,7 @@ from domain.audit import AuditEntry
 from domain.charges import Charge
 from domain.customers import Customer, ProviderAccount
 from domain.decisions import Decision
+from domain.decline_limits import Decline
 from domain.discrepancies import Discrepancy, DiscrepancyKind
 from domain.events import Event
 from domain.idempotency import IdempotencyKey, KeyedRequest
@@ -174,6 +175,19 @@ class Keys(Protocol):
         ...
 
     async def delete_older_than(self, moment: datetime) -> int: ...
+
+
+class Declines(Protocol):
+    """What was declined, and what is not known yet not to be."""
+
+    async def recent(self, subjects: Sequence[str], *, since: datetime) -> Sequence[Decline]:
+        """Of all these subjects, the newest first. Whoever asks for one of them waits until this transaction ends."""
+        ...
+
+    async def add(self, declines: Sequence[Decline]) -> None: ...
+    async def make_final(self, subject: str, cause: str) -> None: ...
+    async def forget(self, cause: str) -> None: ...
+    async def delete_kept_until(self, moment: datetime) -> int: ...
 
 
 class Jobs(Protocol):
@@ -333,6 +347,8 @@ class Transaction(Protocol):
     def events(self) -> Events: ...
     @property
     def keys(self) -> Keys: ...
+    @property
+    def declines(self) -> Declines: ...
     @property
     def jobs(self) -> Jobs: ...
     @property

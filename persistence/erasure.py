@@ -285,6 +285,14 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "object_id": _ID,
         "created_at": _TIME,
     },
+    "declines": {
+        "id": _NUMBER,
+        "subject": Erased("''"),
+        "cause": _ID,
+        "is_final": _CODE,
+        "counted_at": _TIME,
+        "kept_until": _TIME,
+    },
     "jobs": {
         "id": _ID,
         "kind": _WORD,
@@ -330,6 +338,8 @@ _ROWS: Final[Mapping[str, str]] = {
     "operations": f"{_FINISHED} AND charge_id IN ({_CHARGES})",
     "refunds": _OF_THE_CUSTOMER,
     "decisions": f"charge_id IN ({_CHARGES})",
+    # The address, for the rest are ids: nobody who was erased pays any more.
+    "declines": f"cause IN ({_CHARGES}) OR cause IN (SELECT id FROM payment_methods WHERE customer_id = $1)",
     "webhook_deliveries": " OR ".join(
         f"EXISTS (SELECT 1 FROM {table} AS known WHERE known.customer_id = $1"
         f" AND known.account = webhook_deliveries.account AND known.{ref} = webhook_deliveries.subject_ref)"
@@ -349,6 +359,7 @@ _ROWS_OF_CHARGE: Final[Mapping[str, str]] = {
     "operations": f"{_FINISHED} AND charge_id = $1",
     "refunds": "charge_id = $1",
     "decisions": "charge_id = $1",
+    "declines": "cause = $1",
 }
 
 

@@ -476,6 +476,24 @@ class IdempotencyKey(Model):
         constraints = (unique("idempotency_keys_key", "principal", "mutation", "key"),)
 
 
+class Decline(Model):
+    id = a_number_of_its_own()
+    subject = CharField(max_length=80)
+    """A customer, a payment method, or a network of the internet."""
+    cause = CharField(max_length=ID_LENGTH)
+    is_final = BooleanField()
+    counted_at = DatetimeField()
+    kept_until = DatetimeField()
+
+    class Meta:
+        table = "declines"
+        indexes = (
+            index("declines", "subject", "counted_at"),
+            index("declines", "cause"),
+            index("declines", "kept_until"),
+        )
+
+
 class Job(Model):
     id = an_id()
     kind = word()

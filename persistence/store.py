@@ -16,6 +16,7 @@ from persistence.nouns.audit import AuditEntries
 from persistence.nouns.charges import Charges
 from persistence.nouns.customers import Customers, ProviderAccounts
 from persistence.nouns.decisions import Decisions
+from persistence.nouns.declines import Declines
 from persistence.nouns.discrepancies import Discrepancies
 from persistence.nouns.erasure import Erasure
 from persistence.nouns.events import Events
@@ -59,6 +60,7 @@ class TortoiseTransaction:
         self.ledger = Ledger(session)
         self.events = Events(session)
         self.keys = Keys(session)
+        self.declines = Declines(session)
         self.jobs = Jobs(session)
         self.webhooks = Webhooks(session)
         self.api_keys = ApiKeys(session)

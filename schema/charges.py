@@ -20,7 +20,7 @@ from schema.context import Info
 from schema.decisions import Decision, DecisionsFilter
 from schema.described import described_enum
 from schema.errors import UserError, user_error
-from schema.inputs import KEY_REQUIRED, required_request_of
+from schema.inputs import CLIENT_ADDRESS, KEY_REQUIRED, network_of_customer, required_request_of
 from schema.listing import BY_ID, CHARGES, SortArgument, TimeSpan, listed, paged, span, words
 from schema.money import Money, MoneyInput
 from schema.pagination import Connection, given
@@ -274,6 +274,7 @@ class OrderChargeInput:
     version: int | None = strawberry.field(
         default=strawberry.UNSET, description="Refuse (STALE_VERSION) unless the order is at this version."
     )
+    client_address: str | None = strawberry.field(default=strawberry.UNSET, description=CLIENT_ADDRESS)
     idempotency_key: str = strawberry.field(description=KEY_REQUIRED)
 
 
@@ -332,6 +333,7 @@ class ChargeMutation:
                     capture=given(input.capture),
                     return_url=given(input.return_url),
                     version=given(input.version),
+                    network=network_of_customer(info.context, input.client_address),
                     request=required_request_of(principal, "orderCharge", input.idempotency_key, input),
                 ),
             )

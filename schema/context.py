@@ -60,10 +60,19 @@ class Context:
     """One for each operation; batches start empty, so nothing that one principal read is seen by another."""
 
     def __init__(
-        self, services: Services, principal: Principal, *, again: Callable[[], Awaitable[Principal]] | None = None
+        self,
+        services: Services,
+        principal: Principal,
+        *,
+        network: str | None = None,
+        again: Callable[[], Awaitable[Principal]] | None = None,
     ) -> None:
-        """`again` asks anew who it is, for operations that last; it raises what the first time raises."""
+        """`network` is where the connection comes from (`domain.decline_limits`), None where nobody can say.
+
+        `again` asks anew who it is, for operations that last; it raises what the first time raises.
+        """
         self.services = services
+        self.network = network
         self._again = again
         self._see(principal)
 

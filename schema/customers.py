@@ -15,7 +15,7 @@ from domain.services.payment_methods import CreateCustomerWithPaymentMethod
 from schema.charges import Charge, ChargesFilter, ChargesSort
 from schema.context import Info
 from schema.errors import UserError, user_error
-from schema.inputs import KEY_OPTIONAL, request_of, sent_fields
+from schema.inputs import CLIENT_ADDRESS, KEY_OPTIONAL, network_of_customer, request_of, sent_fields
 from schema.listing import BY_ID, CHARGES, ORDERS, SortArgument, TimeSpan, listed, paged, span
 from schema.orders import Order, OrdersFilter, OrdersSort
 from schema.pagination import Connection, given
@@ -232,6 +232,7 @@ class CustomerCreateInput(CustomerFields):
 class CustomerCreateWithPaymentMethodInput(CustomerCreateInput):
     token: str = strawberry.field(description=FROM_CARD_FORM)
     return_url: URL | None = strawberry.field(default=strawberry.UNSET, description=RETURN_URL)
+    client_address: str | None = strawberry.field(default=strawberry.UNSET, description=CLIENT_ADDRESS)
 
 
 @strawberry.input(description="A change of a customer. What is left out stays; null removes.")
@@ -308,6 +309,7 @@ class CustomerMutation:
                     fields=input.to_domain(),
                     token=input.token,
                     return_url=given(input.return_url),
+                    network=network_of_customer(info.context, input.client_address),
                     request=request_of(principal, "customerCreateWithPaymentMethod", input.idempotency_key, input),
                 ),
             )

@@ -43,8 +43,10 @@ UserErrorCode = described_enum(
         ErrorCode.REVIEW_NOT_OPEN: "No review of the charge is open for this reason; see `Charge.reviews`.",
         ErrorCode.NOT_TO_BE_SETTLED: "What became of the money is known, or may still be found out without a person.",
         ErrorCode.PAYMENT_METHOD_MISSING: "No payment method was named and the customer has no default.",
-        ErrorCode.PAYMENT_METHOD_NOT_USABLE: "The payment method is not active.",
+        ErrorCode.PAYMENT_METHOD_NOT_USABLE: "The payment method is not active, or the bank forbids further payments.",
         ErrorCode.PAYMENT_METHOD_IN_USE: "A payment with this payment method is under way.",
+        ErrorCode.TOO_MANY_DECLINES: "Of this card, of this customer, or from this address too much was declined; see "
+        "`retryAfterSeconds`.",
         ErrorCode.CUSTOMER_REDACTED: "The customer's personal data was erased; nothing new can be done for them.",
         ErrorCode.CUSTOMER_HAS_OPEN_PAYMENTS: "A payment, refund or card of theirs is under way; wait for its end.",
         ErrorCode.CUSTOMER_HAS_OPEN_ORDERS: "The customer has an open or unpaid order; cancel it, or have it paid.",

@@ -16,7 +16,7 @@ from schema.actions import NextAction
 from schema.context import Info
 from schema.described import described_enum
 from schema.errors import UserError, user_error
-from schema.inputs import KEY_OPTIONAL, request_of
+from schema.inputs import CLIENT_ADDRESS, KEY_OPTIONAL, network_of_customer, request_of
 from schema.listing import words
 from schema.pagination import given
 from schema.scalars import URL
@@ -168,6 +168,7 @@ class PaymentMethodAttachInput:
         default=False, description="Charge it when a payment names none. A customer's first card becomes that anyway."
     )
     return_url: URL | None = strawberry.field(default=strawberry.UNSET, description=RETURN_URL)
+    client_address: str | None = strawberry.field(default=strawberry.UNSET, description=CLIENT_ADDRESS)
     idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
 
 
@@ -215,6 +216,7 @@ class PaymentMethodMutation:
                     token=input.token,
                     make_default=input.make_default,
                     return_url=given(input.return_url),
+                    network=network_of_customer(info.context, input.client_address),
                     request=request_of(info.context.principal, "paymentMethodAttach", input.idempotency_key, input),
                 ),
             )

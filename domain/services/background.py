@@ -129,4 +129,5 @@ class Background:
     async def _forget_keys(self, job: Job) -> None:
         async with self._store.transaction() as tx:
             await tx.keys.delete_older_than(self._clock.now() - KEY_LIFETIME)
+            await tx.declines.delete_kept_until(self._clock.now())
         await self._wait(job, _FORGET_EVERY_SECONDS)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from domain.charges import Charge, ChargeState
 from domain.clock import Clock
+from domain.decline_limits import of_charge
 from domain.deployment import Deployment
 from domain.errors import (
     ChargeInProgress,
@@ -23,6 +24,7 @@ from domain.orders import Order, OrderState
 from domain.payment_methods import PaymentMethod
 from domain.principals import Permission, Principal
 from domain.provider import CaptureMode, ChargeRequest, ContinueRequest, Initiator, Outcome, ProviderAction
+from domain.services import declines
 from domain.services.discrepancies import check_may_charge
 from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
@@ -46,6 +48,8 @@ class ChargeOrder:
     """None: as the deployment is set."""
     return_url: str | None
     version: int | None
+    network: str | None = None
+    """Where the customer is, as `decline_limits` has it; None where nobody knows."""
     request: KeyedRequest
 
 
@@ -170,6 +174,11 @@ class ChargeService:
                 },
             )
         )
+        network = command.network if command.initiator.on_session else None
+        against = of_charge(
+            self._deployment.declines, customer_id=order.customer_id, payment_method_id=method.id, network=network
+        )
+        await declines.count(tx, charge.id, against, now=now)
         return charge, operation
 
     # --- continue ---------------------------------------------------------------------------------------------------

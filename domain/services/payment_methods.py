@@ -6,6 +6,7 @@ from datetime import datetime
 
 from domain.clock import Clock
 from domain.customers import Customer, CustomerChanges
+from domain.decline_limits import of_card
 from domain.deployment import Deployment, Providers
 from domain.detached import Detached
 from domain.errors import (
@@ -26,6 +27,7 @@ from domain.provider import (
     ProviderAction,
     Refusal,
 )
+from domain.services import declines
 from domain.services.accounts import ProviderAccountService
 from domain.services.customers import CustomerService, insert
 from domain.services.gates import CallKind
@@ -54,6 +56,8 @@ class AttachPaymentMethod:
     token: str
     make_default: bool
     return_url: str | None
+    network: str | None = None
+    """Where the customer is, as `decline_limits` has it; None where nobody knows."""
     request: KeyedRequest | None
 
 
@@ -62,6 +66,7 @@ class CreateCustomerWithPaymentMethod:
     fields: CustomerChanges
     token: str
     return_url: str | None
+    network: str | None = None
     request: KeyedRequest | None
 
 
@@ -113,7 +118,7 @@ class PaymentMethodService:
             if made := await claim(tx, command.request, method.id, now=now):
                 return Attached(customer_id=customer.id, payment_method_id=made)
             self._teller.require_reachable(method.account, CallKind.CARDS)
-            await self._request(tx, method, actor=principal.actor, now=now)
+            await self._request(tx, method, network=command.network, actor=principal.actor, now=now)
         await self._ask_and_wait(customer, method)
         return Attached(customer_id=customer.id, payment_method_id=method.id)
 
@@ -136,7 +141,7 @@ class PaymentMethodService:
                     return Attached(customer_id=made, payment_method_id=first.id)
                 self._teller.require_reachable(method.account, CallKind.CARDS)
                 await insert(tx, customer, actor=principal.actor, now=now)
-                await self._request(tx, method, actor=principal.actor, now=now)
+                await self._request(tx, method, network=command.network, actor=principal.actor, now=now)
         except UniqueTaken as taken:
             if taken.constraint != "customers_external_id":
                 raise
@@ -258,10 +263,14 @@ class PaymentMethodService:
             updated_at=now,
         )
 
-    async def _request(self, tx: Transaction, method: PaymentMethod, *, actor: str, now: datetime) -> None:
+    async def _request(
+        self, tx: Transaction, method: PaymentMethod, *, network: str | None, actor: str, now: datetime
+    ) -> None:
         await tx.payment_methods.insert(method)
         await tx.jobs.schedule(JobKind.RESOLVE_PAYMENT_METHOD, method.id, after_seconds=self._deployment.lease_seconds)
         await self._event(tx, EventKind.PAYMENT_METHOD_REQUESTED, method, actor=actor, now=now)
+        against = of_card(self._deployment.declines, customer_id=method.customer_id, network=network)
+        await declines.count(tx, method.id, against, now=now)
 
     async def _ask_and_wait(self, customer: Customer, method: PaymentMethod) -> None:
         task = self._detached.spawn(self._ask(customer, method), name=method.id)
@@ -316,6 +325,8 @@ class PaymentMethodService:
                 await tx.jobs.cancel(JobKind.RESOLVE_PAYMENT_METHOD, after.id)
             if result.outcome is Outcome.NOT_SENT:
                 await tx.keys.release(after.id)
+            if after.state is PaymentMethodState.ACTIVE or result.outcome is Outcome.NOT_SENT:
+                await tx.declines.forget(after.id)
             if after.state is not before.state:
                 await self._event(tx, _EVENTS[after.state], after, actor=actor, now=now)
             becomes_default = before.make_default or customer.default_payment_method_id is None

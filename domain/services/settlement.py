@@ -21,6 +21,7 @@ from domain.orders import Order, OrderState
 from domain.principals import system
 from domain.provider import ChargeResult, Outcome, RefundResult, Refusal
 from domain.refunds import Refund, RefundState
+from domain.services import declines
 from domain.services.locking import lock_charge, there
 from domain.store import Transaction
 
@@ -200,6 +201,7 @@ class Settlement:
         if gained and order.state is not OrderState.PLACED:
             after = after.with_review(ReviewReason.LATE_MONEY, now=now)
         await tx.charges.save(after)
+        await declines.settle(tx, before, after)
         await tx.events.add(*_charge_events(order, before, after, refusal=refusal, actor=actor, now=now))
         await self._watch_expiry(tx, before, after, now=now)
         if gained:

@@ -351,3 +351,38 @@ def test_every_setting_is_described_for_its_reader() -> None:
 
     assert undescribed == []
     assert len(setting_names()) == len(Settings.model_fields)
+
+
+# --- who may ask how much -------------------------------------------------------------------------------------------
+
+
+def test_limits_reach_the_business(given: Given) -> None:
+    settings = given(
+        environment="sandbox",
+        provider_calls="7",
+        breaker_failures="0",
+        declines_of_customer="3",
+        declines_of_address="0",
+        refused_cards_of_customer="4",
+    )
+
+    deployment = settings.deployment()
+    assert (deployment.provider_calls, deployment.provider_look_ups, deployment.breaker_failures) == (7, 20, 0)
+    limits = deployment.declines
+    assert (limits.of_customer.most, limits.of_address.most, limits.of_cards.most) == (3, 0, 4)
+    assert (limits.of_payment_method.most, limits.of_payment_method_in_a_month.most) == (10, 15)
+
+
+def test_proxies_are_addresses_and_networks(given: Given) -> None:
+    assert given(trusted_proxies="10.0.0.0/8, 127.0.0.1,fd00::/8").trusted_proxies == (
+        "10.0.0.0/8",
+        "127.0.0.1",
+        "fd00::/8",
+    )
+
+
+@pytest.mark.parametrize("proxies", ["*", "proxy.example", "10.0.0.0/33", "10.0.0.1/8", "127.0.0.1 10.0.0.1"])
+def test_what_would_be_everybody_or_nobody_is_no_proxy(given: Given, proxies: str) -> None:
+    (sentence,) = given.wrong(environment="sandbox", trusted_proxies=proxies)
+    assert sentence.startswith("PAYDESK_TRUSTED_PROXIES: ")
+    assert proxies in sentence

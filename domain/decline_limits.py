@@ -1,0 +1,143 @@
+"""Limits on declined payments: nobody tries out cards here, and none is tried more often than its scheme allows.
+
+A charge counts from its beginning, against its customer, its payment method and, where that is known, the address of
+whoever asked; storing a card counts against customer and address. What turns out to be no decline does not count any
+more, and what is still open does: else a hundred cards could be tried at once before the first answer came. A success
+takes nothing back of what was declined: whoever tries cards finds one that works now and then.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from domain.errors import InvalidInput, PaymentMethodForbidden, TooManyDeclines
+
+_MONTH = timedelta(days=30)
+LONGEST_WINDOW = _MONTH
+_IPV6_OF_ONE = 64
+"""The prefix that one customer of a network gets, and changes the rest of at will (RFC 6177)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclineLimit:
+    most: int
+    """0: there is no limit."""
+    within: timedelta
+
+
+_TEN_A_DAY = DeclineLimit(10, timedelta(days=1))
+_FIFTEEN_A_MONTH = DeclineLimit(15, _MONTH)
+_THIRTY_AN_HOUR = DeclineLimit(30, timedelta(hours=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineLimits:
+    of_customer: DeclineLimit = _TEN_A_DAY
+    """Nobody mistypes ten cards a day."""
+    of_payment_method: DeclineLimit = _TEN_A_DAY
+    """Mastercard charges for the eleventh decline of a card within 24 hours."""
+    of_payment_method_in_a_month: DeclineLimit = _FIFTEEN_A_MONTH
+    """Visa charges for what is tried more than 15 times after a decline within 30 days (20 since 2025, which not all
+    acquirers have adopted), Mastercard from 35 on."""
+    of_address: DeclineLimit = _THIRTY_AN_HOUR
+    """A family, an office or a hotel may share an address; a program that tries cards does so every second."""
+    of_cards: DeclineLimit = _TEN_A_DAY
+    """Cards that one customer could not store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decline:
+    """One count against one subject: a payment that was declined, or is not known yet not to be."""
+
+    subject: str
+    cause: str
+    """The charge, or the payment method that was to be stored."""
+    is_final: bool = False
+    """The bank forbids further tries."""
+    counted_at: datetime
+    kept_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """Whom something counts against, and how much is too much."""
+
+    subject: str
+    limits: tuple[DeclineLimit, ...]
+    is_payment_method: bool = False
+
+    def check(self, declines: Sequence[Decline], *, now: datetime) -> None:
+        """`declines`: of this subject, the newest first."""
+        if any(decline.is_final for decline in declines):
+            raise PaymentMethodForbidden
+        ends = [end for limit in self.limits if (end := _ends_at(limit, declines, now=now))]
+        if ends:
+            raise TooManyDeclines(
+                retry_after_seconds=max(int((max(ends) - now).total_seconds()), 1),
+                of_payment_method=self.is_payment_method,
+            )
+
+    def count(self, cause: str, *, now: datetime) -> Decline:
+        # A final decline has to be remembered, whatever the limits are.
+        windows = [limit.within for limit in self.limits if limit.most] + [_MONTH] * self.is_payment_method
+        return Decline(
+            subject=self.subject, cause=cause, counted_at=now, kept_until=now + max(windows, default=timedelta(0))
+        )
+
+
+def _ends_at(limit: DeclineLimit, declines: Sequence[Decline], *, now: datetime) -> datetime | None:
+    """When one more may be tried; None when it may be now."""
+    within = [decline.counted_at for decline in declines if decline.counted_at > now - limit.within]
+    return within[limit.most - 1] + limit.within if limit.most and len(within) >= limit.most else None
+
+
+def of_charge(
+    limits: DeclineLimits, *, customer_id: str, payment_method_id: str, network: str | None
+) -> tuple[Against, ...]:
+    method = (limits.of_payment_method, limits.of_payment_method_in_a_month)
+    return (
+        Against(payment_method_id, method, is_payment_method=True),
+        Against(customer_id, (limits.of_customer,)),
+        *_of_network(limits, network),
+    )
+
+
+def of_card(limits: DeclineLimits, *, customer_id: str, network: str | None) -> tuple[Against, ...]:
+    return (Against(f"cards:{customer_id}", (limits.of_cards,)), *_of_network(limits, network))
+
+
+def _of_network(limits: DeclineLimits, network: str | None) -> tuple[Against, ...]:
+    return (Against(network, (limits.of_address,)),) if network else ()
+
+
+# --- addresses --------------------------------------------------------------------------------------------------------
+
+
+def network_of(address: str) -> str | None:
+    """What declines of this address count against: the address, or the /64 of IPv6.
+
+    None for what is no address, or none of the internet: behind it are proxies of the deployment's own, and everybody.
+    """
+    try:
+        return _network(ip_address(address))
+    except ValueError:
+        return None
+
+
+def network_told(address: str, *path: str) -> str | None:
+    """As `network_of`, of what somebody sent: InvalidInput when it is no address."""
+    try:
+        return _network(ip_address(address))
+    except ValueError:
+        raise InvalidInput("This has to be an address such as 192.0.2.1 or 2001:db8::1.", path=path) from None
+
+
+def _network(address: IPv4Address | IPv6Address) -> str | None:
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    one = mapped or address
+    if not one.is_global or one.is_multicast:
+        return None
+    if isinstance(one, IPv4Address):
+        return str(one)
+    return str(ip_network((int(one), _IPV6_OF_ONE), strict=False))

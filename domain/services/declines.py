@@ -1,0 +1,33 @@
+"""Counting what may turn out to be declined, and settling the count when it is known."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from domain.charges import Charge, ChargeState
+from domain.decline_limits import LONGEST_WINDOW, Against
+from domain.declines import DeclineAdvice
+from domain.store import Transaction
+
+_OPEN = (ChargeState.PENDING, ChargeState.REQUIRES_ACTION, ChargeState.UNKNOWN)
+
+
+async def count(tx: Transaction, cause: str, against: Sequence[Against], *, now: datetime) -> None:
+    """Count it; TooManyDeclines, or PaymentMethodForbidden, where that would be too much.
+
+    The last that a transaction does: whoever counts against the same subject waits here for us, and for nothing else.
+    """
+    declines = await tx.declines.recent([each.subject for each in against], since=now - LONGEST_WINDOW)
+    for each in against:
+        each.check([decline for decline in declines if decline.subject == each.subject], now=now)
+    await tx.declines.add([each.count(cause, now=now) for each in against])
+
+
+async def settle(tx: Transaction, before: Charge, after: Charge) -> None:
+    """A charge that was not declined does not count any more; one that may never be tried again is remembered."""
+    if after.state is before.state or after.state in _OPEN:
+        return
+    if after.state is ChargeState.DECLINED:
+        if after.decline and after.decline.advice is DeclineAdvice.DO_NOT_RETRY:
+            await tx.declines.make_final(after.payment_method_id, after.id)
+    elif before.state is not ChargeState.AUTHORIZED:
+        await tx.declines.forget(after.id)

@@ -1,0 +1,106 @@
+"""Whom a declined payment counts against, and when that is too much."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.decline_limits import (
+    Against,
+    Decline,
+    DeclineLimit,
+    DeclineLimits,
+    network_of,
+    network_told,
+    of_card,
+    of_charge,
+)
+from domain.errors import InvalidInput, PaymentMethodForbidden, TooManyDeclines
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def declines(*minutes_ago: int, is_final: bool = False) -> list[Decline]:
+    return [
+        Decline(
+            subject="cus_1",
+            cause="chg_1",
+            is_final=is_final,
+            counted_at=NOON - timedelta(minutes=minutes),
+            kept_until=NOON + A_DAY,
+        )
+        for minutes in minutes_ago
+    ]
+
+
+def test_up_to_the_limit_and_no_further() -> None:
+    against = Against("cus_1", (DeclineLimit(3, AN_HOUR),))
+    against.check(declines(1, 2), now=NOON)
+    against.check(declines(1, 2, 60, 90), now=NOON)
+    with pytest.raises(TooManyDeclines) as refused:
+        against.check(declines(1, 2, 50, 90), now=NOON)
+    assert refused.value.retry_after_seconds == 10 * 60, "when the third of them is an hour old"
+    assert refused.value.path == ()
+
+
+def test_of_two_limits_the_later_end_counts() -> None:
+    against = Against("pm_1", (DeclineLimit(1, AN_HOUR), DeclineLimit(2, A_DAY)), is_payment_method=True)
+    with pytest.raises(TooManyDeclines) as refused:
+        against.check(declines(10, 60), now=NOON)
+    assert refused.value.retry_after_seconds == 23 * 3600
+    assert refused.value.path == ("paymentMethodId",)
+
+
+def test_zero_is_no_limit_but_the_banks_no_stays() -> None:
+    against = Against("pm_1", (DeclineLimit(0, A_DAY),), is_payment_method=True)
+    against.check(declines(*range(1, 100)), now=NOON)
+    with pytest.raises(PaymentMethodForbidden):
+        against.check(declines(1, is_final=True), now=NOON)
+    assert against.count("chg_1", now=NOON).kept_until == NOON + timedelta(days=30)
+
+
+def test_a_charge_counts_against_card_customer_and_address() -> None:
+    limits = DeclineLimits()
+    counted = of_charge(limits, customer_id="cus_1", payment_method_id="pm_1", network="8.8.8.8")
+    assert [each.subject for each in counted] == ["pm_1", "cus_1", "8.8.8.8"]
+    assert [each.count("chg_1", now=NOON).kept_until - NOON for each in counted] == [
+        timedelta(days=30),
+        A_DAY,
+        AN_HOUR,
+    ]
+    unknown = of_charge(limits, customer_id="cus_1", payment_method_id="pm_1", network=None)
+    assert [each.subject for each in unknown] == ["pm_1", "cus_1"]
+    assert [each.subject for each in of_card(limits, customer_id="cus_1", network="8.8.8.8")] == [
+        "cards:cus_1",
+        "8.8.8.8",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("8.8.8.8", "8.8.8.8"),
+        ("::ffff:8.8.8.8", "8.8.8.8"),
+        ("2a00:1450:4001:82b::200e", "2a00:1450:4001:82b::/64"),
+        ("2A00:1450:4001:82B:ffff::1", "2a00:1450:4001:82b::/64"),
+        ("127.0.0.1", None),
+        ("10.0.0.7", None),
+        ("100.64.1.1", None),
+        ("::1", None),
+        ("fe80::1%eth0", None),
+        ("::ffff:10.0.0.7", None),
+        ("224.0.0.1", None),
+    ],
+)
+def test_an_address_of_the_internet_is_counted_and_no_other(address: str, network: str | None) -> None:
+    assert network_of(address) == network_told(address) == network
+
+
+@pytest.mark.parametrize(
+    "text", ["", "localhost", "8.8.8", "8.8.8.8:443", "8.8.8.8, 9.9.9.9", "unix:", "٨.8.8.8", "x" * 9999]
+)
+def test_what_is_no_address_is_not_counted_and_not_taken(text: str) -> None:
+    assert network_of(text) is None
+    with pytest.raises(InvalidInput) as refused:
+        network_told(text, "clientAddress")
+    assert refused.value.path == ("clientAddress",)

@@ -1,0 +1,292 @@
+"""Whoever tries cards is stopped: by card, by customer and by address, also when everything comes at once."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from domain.charges import ChargeState
+from domain.customers import CustomerChanges
+from domain.decline_limits import DeclineLimit, DeclineLimits
+from domain.errors import PaymentMethodForbidden, TooManyDeclines
+from domain.payment_methods import PaymentMethodState
+from domain.provider import CaptureMode, Initiator
+from domain.services.charges import ChargeOrder
+from domain.services.payment_methods import AttachPaymentMethod, CreateCustomerWithPaymentMethod
+from tests.services.conftest import OpenShop
+from tests.services.shop import SHOP, MovableClock, Shop, at_once
+
+DECLINED, STOLEN, CHALLENGED = "tok_chargeDeclined", "tok_chargeDeclinedStolenCard", "tok_threeDSecureRequired"
+A_DAY = timedelta(days=1)
+NO_LIMIT = DeclineLimit(0, A_DAY)
+UNLIMITED = DeclineLimits(
+    of_customer=NO_LIMIT,
+    of_payment_method=NO_LIMIT,
+    of_payment_method_in_a_month=NO_LIMIT,
+    of_address=NO_LIMIT,
+    of_cards=NO_LIMIT,
+)
+HERE, ELSEWHERE = "8.8.8.8", "9.9.9.9"
+
+Open = Callable[..., Shop]
+
+
+@pytest.fixture
+def open_with(new_shop: OpenShop) -> Open:
+    """With these limits alone."""
+
+    def make(**limits: DeclineLimit) -> Shop:
+        chosen = {name: getattr(UNLIMITED, name) for name in DeclineLimits.__dataclass_fields__} | limits
+        return new_shop(declines=DeclineLimits(**chosen))
+
+    return make
+
+
+async def pay(
+    shop: Shop,
+    customer_id: str,
+    *,
+    network: str | None = None,
+    initiator: Initiator = Initiator.CUSTOMER,
+    key: str = "",
+) -> ChargeState:
+    order_id = await shop.order_of(customer_id)
+    return await pay_order(shop, order_id, network=network, initiator=initiator, key=key)
+
+
+async def pay_order(
+    shop: Shop, order_id: str, *, network: str | None = None, initiator: Initiator = Initiator.CUSTOMER, key: str = ""
+) -> ChargeState:
+    charged = await shop.charges.charge_order(
+        SHOP,
+        ChargeOrder(
+            order_id=order_id,
+            payment_method_id=None,
+            initiator=initiator,
+            return_url=None,
+            version=None,
+            network=network,
+            request=shop.request("orderCharge", key or None, {"order": order_id}),
+        ),
+    )
+    return (await shop.charge(charged.charge_id or "")).state
+
+
+async def buyer(shop: Shop, token: str = DECLINED) -> str:
+    customer_id = await shop.customer()
+    await shop.card(customer_id, token)
+    return customer_id
+
+
+async def counted(shop: Shop) -> int:
+    return len(await shop.rows("SELECT 1 FROM declines"))
+
+
+async def test_a_customer_is_stopped_and_may_go_on_later(open_with: Open, clock: MovableClock) -> None:
+    """Before anything is written down: no charge, no order placed, no key burnt."""
+    shop = open_with(of_customer=DeclineLimit(2, A_DAY))
+    customer_id = await buyer(shop)
+    assert await pay(shop, customer_id) is ChargeState.DECLINED
+    clock.advance(hours=1)
+    assert await pay(shop, customer_id) is ChargeState.DECLINED
+    await shop.card(customer_id, "tok_visa", make_default=True)
+    order_id = await shop.order_of(customer_id)
+    asked = len(shop.provider.asked("charge"))
+
+    with pytest.raises(TooManyDeclines) as refused:
+        await pay_order(shop, order_id, key="key")
+    assert refused.value.retry_after_seconds == 23 * 3600
+    assert await shop.charges_of(order_id) == []
+    assert (await shop.order_row(order_id)).placed_at is None
+    assert len(shop.provider.asked("charge")) == asked
+
+    assert await pay(shop, await buyer(shop, "tok_visa")) is ChargeState.SUCCEEDED, "another customer"
+    clock.advance(hours=23)
+    assert await pay_order(shop, order_id, key="key") is ChargeState.SUCCEEDED
+    await shop.check(settled=True)
+
+
+async def test_only_what_was_declined_counts(open_with: Open) -> None:
+    shop = open_with(of_customer=DeclineLimit(1, A_DAY))
+    customer_id = await buyer(shop, "tok_visa")
+    for _ in range(3):
+        assert await pay(shop, customer_id) is ChargeState.SUCCEEDED
+    held = await shop.paid(await shop.order_of(customer_id), capture=CaptureMode.MANUAL)
+    assert held.state is ChargeState.AUTHORIZED
+    shop.misbehave("charge#1=refuse")
+    assert await pay(shop, customer_id) is ChargeState.FAILED
+    assert await pay(shop, customer_id) is ChargeState.SUCCEEDED
+    assert await counted(shop) == 0
+
+
+async def test_a_success_takes_nothing_back(open_with: Open) -> None:
+    shop = open_with(of_customer=DeclineLimit(2, A_DAY))
+    customer_id = await buyer(shop, "tok_visa")
+    shop.misbehave("charge#1=decline; charge#3=decline")
+    assert [await pay(shop, customer_id) for _ in range(3)] == [
+        ChargeState.DECLINED,
+        ChargeState.SUCCEEDED,
+        ChargeState.DECLINED,
+    ]
+    with pytest.raises(TooManyDeclines):
+        await pay(shop, customer_id)
+
+
+async def test_what_is_open_counts_until_it_is_known(open_with: Open, clock: MovableClock) -> None:
+    """A lost answer may be a decline; a confirmation may end in one."""
+    shop = open_with(of_customer=DeclineLimit(2, A_DAY))
+    customer_id = await buyer(shop, CHALLENGED)
+    assert await pay(shop, customer_id) is ChargeState.REQUIRES_ACTION
+    shop.misbehave("charge#1=lose_answer")
+    assert await pay(shop, customer_id) is ChargeState.UNKNOWN
+    with pytest.raises(TooManyDeclines):
+        await pay(shop, customer_id)
+
+    clock.advance(hours=2)
+    await shop.run_jobs(rounds=3)
+    assert await counted(shop) == 0
+    assert await pay(shop, customer_id) is ChargeState.REQUIRES_ACTION
+
+
+async def test_a_hundred_orders_at_once_are_not_tried_before_the_first_no_comes(open_with: Open) -> None:
+    """From one address, each with a customer and card of its own: no more than the limit reach the bank."""
+    shop = open_with(of_address=DeclineLimit(3, A_DAY))
+    orders = [await shop.order_of(await buyer(shop)) for _ in range(12)]
+    told = await at_once(*(pay_order(shop, order_id, network=HERE) for order_id in orders))
+    assert told.count(ChargeState.DECLINED) == 3
+    assert sum(isinstance(each, TooManyDeclines) for each in told) == 9
+    assert len(shop.provider.asked("charge")) == 3
+
+
+async def test_two_processes_count_together(open_with: Open) -> None:
+    shops = [open_with(of_address=DeclineLimit(3, A_DAY)) for _ in range(2)]
+    orders = [await shops[0].order_of(await buyer(shops[0])) for _ in range(8)]
+    told = await at_once(*(pay_order(shops[n % 2], order_id, network=HERE) for n, order_id in enumerate(orders)))
+    assert told.count(ChargeState.DECLINED) == 3
+
+
+async def test_an_address_is_told_from_another(open_with: Open) -> None:
+    shop = open_with(of_address=DeclineLimit(1, A_DAY))
+    assert await pay(shop, await buyer(shop), network=HERE) is ChargeState.DECLINED
+    with pytest.raises(TooManyDeclines):
+        await pay(shop, await buyer(shop), network=HERE)
+    assert await pay(shop, await buyer(shop), network=ELSEWHERE) is ChargeState.DECLINED
+    assert await pay(shop, await buyer(shop)) is ChargeState.DECLINED, "nobody knows from where"
+    # Without the customer, a server asks: its own address is nobody's.
+    unscheduled = await pay(shop, await buyer(shop), network=HERE, initiator=Initiator.UNSCHEDULED)
+    assert unscheduled is ChargeState.DECLINED
+
+
+async def test_a_card_is_not_tried_more_often_than_its_scheme_allows(open_with: Open, clock: MovableClock) -> None:
+    """Whoever asks, and whether the customer is there or not."""
+    shop = open_with(
+        of_payment_method=DeclineLimit(2, A_DAY), of_payment_method_in_a_month=DeclineLimit(3, timedelta(days=30))
+    )
+    customer_id = await buyer(shop)
+    for initiator in (Initiator.CUSTOMER, Initiator.RECURRING):
+        assert await pay(shop, customer_id, initiator=initiator) is ChargeState.DECLINED
+    with pytest.raises(TooManyDeclines) as refused:
+        await pay(shop, customer_id, initiator=Initiator.RECURRING)
+    assert (refused.value.path, refused.value.retry_after_seconds) == (("paymentMethodId",), 24 * 3600)
+
+    clock.advance(days=1)
+    assert await pay(shop, customer_id) is ChargeState.DECLINED
+    clock.advance(days=1)
+    with pytest.raises(TooManyDeclines) as refused:
+        await pay(shop, customer_id)
+    assert refused.value.retry_after_seconds == 28 * 24 * 3600
+    await shop.card(customer_id, "tok_visa", make_default=True)
+    assert await pay(shop, customer_id) is ChargeState.SUCCEEDED, "with another card"
+
+
+async def test_a_card_that_its_bank_forbids_is_not_tried_again(open_with: Open, clock: MovableClock) -> None:
+    """Whatever the limits are: the card schemes charge for the very first further try."""
+    shop = open_with()
+    customer_id = await buyer(shop, STOLEN)
+    assert await pay(shop, customer_id) is ChargeState.DECLINED
+    asked = len(shop.provider.asked("charge"))
+    with pytest.raises(PaymentMethodForbidden) as refused:
+        await pay(shop, customer_id)
+    assert "stolen" not in refused.value.message
+    assert len(shop.provider.asked("charge")) == asked
+    await shop.card(customer_id, "tok_visa", make_default=True)
+    assert await pay(shop, customer_id) is ChargeState.SUCCEEDED
+
+
+async def test_cards_that_cannot_be_stored_count(open_with: Open) -> None:
+    shop = open_with(of_cards=DeclineLimit(2, A_DAY))
+    customer_id = await shop.customer()
+    await shop.card(customer_id)
+    for _ in range(2):
+        refused = await shop.method(await shop.card(customer_id, "tok_none"))
+        assert refused.state is PaymentMethodState.FAILED
+    asked = len(shop.provider.asked("attach_payment_method"))
+    with pytest.raises(TooManyDeclines):
+        await shop.card(customer_id)
+    assert len(shop.provider.asked("attach_payment_method")) == asked
+    assert (await shop.method(await shop.card(await shop.customer()))).state is PaymentMethodState.ACTIVE
+    assert await pay(shop, customer_id) is ChargeState.SUCCEEDED, "what is stored may be used"
+
+
+async def test_an_address_is_stopped_whichever_way_it_tries_cards(open_with: Open) -> None:
+    """With a new customer for each card, since anybody may become one."""
+    shop = open_with(of_address=DeclineLimit(2, A_DAY))
+
+    async def register(token: str) -> None:
+        await shop.payment_methods.create_customer_with(
+            SHOP,
+            CreateCustomerWithPaymentMethod(
+                fields=CustomerChanges(), token=token, return_url=None, network=HERE, request=None
+            ),
+        )
+
+    await register("tok_none")
+    assert await pay(shop, await buyer(shop), network=HERE) is ChargeState.DECLINED
+    customers = len(await shop.rows("SELECT 1 FROM customers"))
+    with pytest.raises(TooManyDeclines):
+        await register("tok_visa")
+    assert len(await shop.rows("SELECT 1 FROM customers")) == customers
+    with pytest.raises(TooManyDeclines):
+        await shop.payment_methods.attach(
+            SHOP,
+            AttachPaymentMethod(
+                customer_id=await shop.customer(),
+                token="tok_visa",
+                make_default=False,
+                return_url=None,
+                network=HERE,
+                request=None,
+            ),
+        )
+
+
+async def test_a_request_that_was_answered_is_answered_again(open_with: Open) -> None:
+    """A repetition is no further try, however many were declined meanwhile."""
+    shop = open_with(of_customer=DeclineLimit(1, A_DAY))
+    customer_id = await buyer(shop)
+    order_id = await shop.order_of(customer_id)
+    assert await pay_order(shop, order_id, key="key") is ChargeState.DECLINED
+    assert await pay_order(shop, order_id, key="key") is ChargeState.DECLINED
+    assert len(shop.provider.asked("charge")) == 1
+
+
+async def test_what_counts_no_more_is_deleted(open_with: Open, clock: MovableClock) -> None:
+    shop = open_with(of_customer=DeclineLimit(5, A_DAY), of_address=DeclineLimit(5, timedelta(hours=1)))
+    await shop.background.begin()
+    assert await pay(shop, await buyer(shop), network=HERE) is ChargeState.DECLINED
+    seen = []
+    for advance in (timedelta(minutes=59), timedelta(minutes=2), A_DAY, timedelta(days=29)):
+        clock.moment += advance
+        await shop.run_jobs()
+        seen.append(await counted(shop))
+    assert seen == [3, 2, 1, 0]
+
+
+async def test_an_erased_customer_leaves_no_address_behind(open_with: Open) -> None:
+    shop = open_with(of_address=DeclineLimit(5, A_DAY))
+    customer_id = await buyer(shop)
+    order_id = await shop.order_of(customer_id)
+    assert await pay_order(shop, order_id, network=HERE) is ChargeState.DECLINED
+    await shop.orders.cancel(SHOP, order_id, version=None)
+    await shop.redactions.redact(SHOP, customer_id)
+    assert [row["subject"] for row in await shop.rows("SELECT subject FROM declines")] == [""] * 3
