@@ -18,6 +18,7 @@ from domain.deployment import Deployment
 from domain.jobs import JobKind
 from domain.operations import Operation, OperationKind, SolvedBy
 from domain.provider import ChargeResult, LookUp, Outcome, RefundResult
+from domain.refunds import Refund
 from domain.services.locking import there
 from domain.services.settlement import LOOK_AFTER_SECONDS, Settlement
 from domain.services.teller import Teller
@@ -55,11 +56,12 @@ class Resolver:
             operation = await tx.operations.get(operation_id)
             charge = await tx.charges.get(operation.charge_id) if operation else None
             account = await tx.accounts.find(charge.customer_id, charge.account) if charge else None
+            refund = await tx.refunds.get(operation.refund_id) if operation and operation.refund_id else None
         if operation is None or charge is None or operation.is_finished:
             return
         look_up = look_up_of(operation, charge, account)
-        if operation.refund_id is not None:
-            await self._resolve_refund(operation, operation.refund_id, look_up)
+        if refund is not None:
+            await self._resolve_refund(operation, refund, look_up)
         else:
             await self._resolve_charge(operation, charge, look_up)
 
@@ -93,7 +95,7 @@ class Resolver:
 
     async def look_for_charge(self, operation: Operation, charge: Charge, look_up: LookUp) -> ChargeResult | None:
         """What the provider shows of it; None when it shows no trace of this request."""
-        if operation.kind is OperationKind.CHARGE:
+        if operation.kind is OperationKind.CHARGE and charge.charge_ref is None:
             return await self._teller.find_charge(operation.account, look_up)
         if charge.charge_ref is None:
             raise LookupError(f"{operation.id} acts on {charge.id}, which has no reference")
@@ -104,8 +106,8 @@ class Resolver:
 
     # --- refunds ----------------------------------------------------------------------------------------------------
 
-    async def _resolve_refund(self, operation: Operation, refund_id: str, look_up: LookUp) -> None:
-        found = await self._teller.find_refund(operation.account, look_up)
+    async def _resolve_refund(self, operation: Operation, refund: Refund, look_up: LookUp) -> None:
+        found = await self._look_for_refund(operation, refund, look_up)
         empty = found is None
         if found is None:
             if await self._may_send_now(operation):
@@ -121,8 +123,14 @@ class Resolver:
                 found = RefundResult(outcome=Outcome.UNKNOWN)
         async with self._store.transaction() as tx:
             await self._settlement.settle_refund(
-                tx, refund_id, found, operation_id=operation.id, look_was_empty=empty, actor=_ACTOR
+                tx, refund.id, found, operation_id=operation.id, look_was_empty=empty, actor=_ACTOR
             )
+
+    async def _look_for_refund(self, operation: Operation, refund: Refund, look_up: LookUp) -> RefundResult | None:
+        """By its own name where that is known: what is pending for weeks drops out of the lists that are searched."""
+        if refund.refund_ref is not None:
+            return await self._teller.fetch_refund(operation.account, refund.refund_ref)
+        return await self._teller.find_refund(operation.account, look_up)
 
     async def _take_over(self, operation: Operation) -> Operation | None:
         """The operation, written down as ours before it is sent again; None when it may not be, or is not needed.

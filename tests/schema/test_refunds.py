@@ -1,17 +1,28 @@
 """Refunds: all or a part, as often as something is left, never more."""
 
 import asyncio
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.schema.gateway import Shop, money, new_key
+from adapters.fake import WebhookSender
+from domain.clock import SystemClock
+from tests.schema.gateway import Shop, money, new_key, open_shop, settings_for
 
 REFUND = (
     "refund { id state amount { minorUnits currency } reason executedAs failureCode nextCheckAt note charge { id } } "
     "charge { id refunded { minorUnits } refundable { minorUnits } } order { id state paymentState "
     "refunded { minorUnits } }"
 )
+
+
+RETURNED = """query ($refund: ID!, $charge: ID!, $order: ID!) {
+    refund(id: $refund) { state failureCode }
+    charge(id: $charge) { refundable { minorUnits } review { reason } }
+    order(id: $order) { state paymentState }
+}"""
 
 
 async def charge_refund(shop: Shop, charge_id: str, **input: Any) -> dict[str, Any]:
@@ -172,6 +183,37 @@ class TestTroubleOnTheWay:
         assert failed["refund"]["state"] == "FAILED"
         assert failed["charge"]["refundable"] == {"minorUnits": 20_00}
         assert failed["order"]["paymentState"] == "PAID"
+
+
+async def test_a_refund_whose_money_came_back_is_failed_and_shown_to_staff(tmp_path: Path, database_url: str) -> None:
+    async with open_shop(settings_for(tmp_path, database_url, fake_pending_seconds=0)) as shop:
+        order_id, charge_id = await shop.paid(await shop.buyer("tok_refundFail"), 20_00)
+        refunded = await charge_refund(shop, charge_id, amount=money(5_00))
+        assert (refunded["refund"]["state"], refunded["order"]["paymentState"]) == ("SUCCEEDED", "PARTIALLY_REFUNDED")
+
+        await hear(shop)
+
+        ids = {"refund": refunded["refund"]["id"], "charge": charge_id, "order": order_id}
+        assert await shop.execute(RETURNED, ids) == {
+            "refund": {"state": "FAILED", "failureCode": "RETURNED"},
+            "charge": {"refundable": {"minorUnits": 20_00}, "review": {"reason": "REFUND_RETURNED"}},
+            "order": {"state": "COMPLETED", "paymentState": "PAID"},
+        }
+        again = await charge_refund(shop, charge_id)
+        assert (again["refund"]["state"], again["refund"]["amount"]) == ("SUCCEEDED", money(20_00))
+
+
+async def hear(shop: Shop) -> None:
+    """What the bank tells, and what follows from it."""
+    running = shop.running
+    assert running.bank is not None
+
+    async def post(body: bytes, headers: Mapping[str, str]) -> int:
+        await running.webhooks.receive("fake", headers, body)
+        return 200
+
+    while await WebhookSender(running.bank, url="http://gateway.test", clock=SystemClock()).deliver_due(post):
+        await running.worker.run_due()
 
 
 class TestReading:

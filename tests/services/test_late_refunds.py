@@ -54,7 +54,7 @@ async def test_a_pending_refund_is_looked_at_for_days_and_asked_for_once(
 ) -> None:
     """No webhook comes. A look that fails in between neither makes it UNKNOWN nor opens a review."""
     shop = new_shop()
-    shop.misbehave("webhook#*=never; find_refund#2=error; find_refund#33=lose_answer")
+    shop.misbehave("webhook#*=never; fetch_refund#2=error; fetch_refund#33=lose_answer")
     charge = await shop.paid(await shop.order(token=token))
     refund = await shop.refunded(charge.id, 5_00)
     await shop.decide_after(days=30)
@@ -65,7 +65,7 @@ async def test_a_pending_refund_is_looked_at_for_days_and_asked_for_once(
     assert pending.next_check_at is not None
     assert (pending.next_check_at - clock.now()).total_seconds() == 3_600
     assert len(shop.provider.asked("refund")) == 1
-    assert len(shop.provider.asked("find_refund")) == 40
+    assert shop.provider.asked("fetch_refund") == [refund.refund_ref] * 40
     await shop.check()
 
     clock.advance(days=31)

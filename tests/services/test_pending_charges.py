@@ -1,6 +1,7 @@
 """Charges that the provider is still deciding on: payable once, watched for days, and ended by what it decides."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from domain.orders import OrderState
 from domain.provider import CaptureMode, ChargeResult, Outcome
 from tests.services.dying import dropped_charge
 from tests.services.shop import DECIDED_SECONDS, SHOP, MovableClock, Shop, usd
+from tests.services.watching import Ask
 
 ENDS = [
     ("tok_chargePending", ChargeState.SUCCEEDED, OrderState.COMPLETED),
@@ -51,7 +53,7 @@ async def test_a_pending_charge_is_looked_at_for_days_when_no_webhook_comes(
     shop: Shop, clock: MovableClock, token: str, state: ChargeState, order_state: OrderState
 ) -> None:
     """A look that fails in between makes it neither UNKNOWN nor a case for a person."""
-    shop.misbehave("webhook#*=never; find_charge#2=error; find_charge#33=lose_answer")
+    shop.misbehave("webhook#*=never; fetch_charge#2=error; fetch_charge#33=lose_answer")
     order_id = await shop.order(token=token)
     charge = await shop.paid(order_id)
     await shop.decide_after(days=30)
@@ -69,8 +71,30 @@ async def test_a_pending_charge_is_looked_at_for_days_when_no_webhook_comes(
     assert (await shop.charge(charge.id)).state is state
     assert (await shop.order_row(order_id)).state is order_state
     assert len(shop.provider.asked("charge")) == 1
+    assert shop.provider.asked("fetch_charge") == [charge.charge_ref] * 41
     assert not {"CHARGE_UNKNOWN", "CHARGE_REVIEW_OPENED"} & set(await shop.events(charge.id))
     await shop.check(settled=True)
+
+
+@pytest.mark.fault("F18")
+async def test_a_pending_charge_that_drops_out_of_the_lists_has_happened_all_the_same(
+    shop: Shop, clock: MovableClock
+) -> None:
+    """It is known by its name, so a list in which it is not proves nothing, and nothing is sent again."""
+    charge = await shop.paid(await shop.order(token="tok_chargePending"))
+    await shop.decide_after(days=30)
+
+    async def list_nothing(_asked: Any, _ask: Ask) -> None:
+        return None
+
+    shop.provider.between["find_charge"] = list_nothing
+    for _ in range(5):
+        clock.advance(hours=12)
+        await shop.run_jobs()
+
+    assert (await shop.charge(charge.id)).state is ChargeState.PENDING
+    assert len(shop.provider.asked("charge")) == 1
+    await shop.check()
 
 
 async def test_an_order_with_a_pending_charge_is_not_paid_twice_nor_cancelled(shop: Shop, clock: MovableClock) -> None:
