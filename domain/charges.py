@@ -177,6 +177,11 @@ class Charge:
         return self.state in (ChargeState.PENDING, ChargeState.UNKNOWN)
 
     @property
+    def is_being_decided(self) -> bool:
+        """The provider is known to have it, and may take days: this is no unknown outcome."""
+        return self.state is ChargeState.PENDING and self.charge_ref is not None
+
+    @property
     def refundable(self) -> Money:
         return self.captured - self.refunded - self.refund_reserved
 
@@ -233,8 +238,8 @@ class Charge:
         """
         if result.outcome is Outcome.NOT_SENT and self.state in (ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED):
             return self  # the provider has shown that it has the charge, whichever request did not reach it
-        if result.outcome is Outcome.UNKNOWN and self.state is ChargeState.PENDING and self.charge_ref:
-            return self  # not to hear of a charge that the provider is known to be deciding on says nothing of it
+        if result.outcome is Outcome.UNKNOWN and self.is_being_decided:
+            return self  # an answer that was lost says nothing of it
         state = _STATE_AFTER[result.outcome]
         charge, captured = self, result.captured
         if self.state is not ChargeState.SUCCEEDED and _RANK[state] >= _RANK[self.state]:

@@ -86,6 +86,11 @@ class Refund:
         return self.state in WAITING_STATES
 
     @property
+    def is_being_decided(self) -> bool:
+        """The provider is known to have it, and may take days: this is no unknown outcome."""
+        return self.is_waiting and self.state is not RefundState.UNKNOWN and self.refund_ref is not None
+
+    @property
     def is_returned(self) -> bool:
         """The provider had made it, and the money came back."""
         return self.state is RefundState.FAILED and self.failure_code is FailureCode.RETURNED
@@ -121,8 +126,8 @@ class Refund:
 
     def _is_news(self, state: RefundState, failure_code: FailureCode | None, result: RefundResult) -> bool:
         if self.is_waiting:
-            # Not to hear of a refund that the provider is known to have says nothing of it.
-            return state is not RefundState.UNKNOWN or self.state is RefundState.UNKNOWN or self.refund_ref is None
+            # An answer that was lost says nothing of a refund that the provider is known to have.
+            return state is not RefundState.UNKNOWN or not self.is_being_decided
         if result.refund_ref and self.refund_ref and result.refund_ref != self.refund_ref:
             # Two refunds of one request, where a provider has no keys: the one that gave money back counts.
             return state is RefundState.SUCCEEDED and self.state is not RefundState.SUCCEEDED

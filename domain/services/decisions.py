@@ -184,7 +184,7 @@ class DecisionService:
             operation = await self._check_refund(tx, refund)
             charge = there(await tx.charges.get(refund.charge_id), refund.charge_id)
             account = await tx.accounts.find(refund.customer_id, refund.account)
-        found = await self._teller.find_refund(refund.account, look_up_of(operation, charge, account))
+        found = await self._resolver.look_for_refund(operation, refund, look_up_of(operation, charge, account))
         if found is not None and operation.is_answered_by(found.outcome):
             async with self._store.transaction() as tx:
                 refund = await self._settlement.settle_refund(

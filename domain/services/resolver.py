@@ -107,7 +107,7 @@ class Resolver:
     # --- refunds ----------------------------------------------------------------------------------------------------
 
     async def _resolve_refund(self, operation: Operation, refund: Refund, look_up: LookUp) -> None:
-        found = await self._look_for_refund(operation, refund, look_up)
+        found = await self.look_for_refund(operation, refund, look_up)
         empty = found is None
         if found is None:
             if await self._may_send_now(operation):
@@ -126,8 +126,11 @@ class Resolver:
                 tx, refund.id, found, operation_id=operation.id, look_was_empty=empty, actor=_ACTOR
             )
 
-    async def _look_for_refund(self, operation: Operation, refund: Refund, look_up: LookUp) -> RefundResult | None:
-        """By its own name where that is known: what is pending for weeks drops out of the lists that are searched."""
+    async def look_for_refund(self, operation: Operation, refund: Refund, look_up: LookUp) -> RefundResult | None:
+        """As `look_for_charge`; by its own name where that is known.
+
+        What is pending for weeks drops out of the lists that are searched.
+        """
         if refund.refund_ref is not None:
             return await self._teller.fetch_refund(operation.account, refund.refund_ref)
         return await self._teller.find_refund(operation.account, look_up)

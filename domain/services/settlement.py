@@ -182,7 +182,8 @@ class Settlement:
             return charge  # a webhook that settles nothing: whoever holds the lease goes on
         wait = await _postpone(tx, learnt, result.refusal)
         charge = charge.checked_again_at(now + wait)
-        return charge.with_review(ReviewReason.UNRESOLVED, now=now) if _is_lost(learnt) else charge
+        lost = _is_lost(learnt) and not charge.is_being_decided
+        return charge.with_review(ReviewReason.UNRESOLVED, now=now) if lost else charge
 
     async def _book(
         self,
@@ -257,7 +258,7 @@ class Settlement:
                     await tx.keys.release(before.id)
             elif not is_picture:
                 after = after.checked_again_at(now + await _postpone(tx, learnt, result.refusal))
-                if _is_lost(learnt):
+                if _is_lost(learnt) and not after.is_being_decided:
                     await self.open_review(tx, charge, ReviewReason.REFUND_UNRESOLVED, actor=actor)
                     charge = charge.with_review(ReviewReason.REFUND_UNRESOLVED, now=now)
         after = await _book_refund(tx, charge, before, after, told=result.amount, actor=actor, now=now)
