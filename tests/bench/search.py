@@ -1,21 +1,18 @@
 """How fast the catalogue is searched: 100,000 products, both databases, near and far pages.
 
-    make bench [PRODUCTS=100000]
+    make bench-search [PRODUCTS=100000]
 
 Each search is walked page by page, and pages 1, 10 and 100 are timed: by the queries of the store, and by GraphQL over
 HTTP through the whole gateway, in this process. The client, the gateway and PostgreSQL share the machine.
 """
 
 import asyncio
-import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,7 @@ from persistence.database import Database
 from persistence.migrate import migrate
 from persistence.queries import TortoiseQueries
 from tests.bench.catalogue import catalogue, write_to_postgres, write_to_sqlite
-from tests.databases import ROOT
+from tests.bench.machines import postgres, say
 from tests.persistence.shop import EVERYBODY
 from tests.schema.gateway import ADMIN, open_shop, settings_for
 
@@ -35,7 +32,6 @@ PAGES = (1, 10, 100)
 SEARCHES = 20
 """Of each kind: most are walked for 100 pages, so the run takes some twenty minutes."""
 PAGE_SIZE = 20
-_START_SECONDS = 60
 
 _DOCUMENT = """
 query($search: String, $filter: ProductFilterInput, $after: String) {
@@ -154,11 +150,6 @@ def row(kind: str, page: int, times: list[float]) -> str:
     return f"| {kind} | {page} | {len(times)} | {' | '.join(f'{mark:.1f}' for mark in marks)} |"
 
 
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
 async def filled(url: str, count: int) -> None:
     database = await Database.open(url)
     await migrate(database)
@@ -169,23 +160,6 @@ async def filled(url: str, count: int) -> None:
     else:
         await write_to_postgres(url, count)
     say(f"{count} products were written to {url.partition(':')[0]} in {time.perf_counter() - began:.0f} s.")
-
-
-@contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """The server that the tests use, which does without fsync: that makes writing faster, and reading not."""
-    folder.mkdir(mode=0o755)
-    command = [sys.executable, str(ROOT / "tests" / "postgres_server.py"), str(folder), str(os.getpid())]
-    with (folder / "server.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
-        try:
-            deadline = time.monotonic() + _START_SECONDS
-            while not (folder / "postgres.url").exists():
-                if time.monotonic() > deadline:
-                    raise TimeoutError((folder / "server.log").read_text(encoding="utf-8", errors="replace"))
-                time.sleep(0.05)
-            yield f"{(folder / 'postgres.url').read_text()}/postgres"
-        finally:
-            server.terminate()
 
 
 def main() -> None:
