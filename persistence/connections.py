@@ -48,6 +48,9 @@ class Connection(Protocol):
     async def execute(self, statement: str, *parameters: object) -> int:
         """The number of rows that were inserted, updated or deleted. For `RETURNING` use `fetch_all`."""
 
+    async def execute_all(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        """The statement with each of the rows, in one round trip."""
+
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """What fails inside is undone alone; the transaction goes on."""
 
@@ -95,6 +98,9 @@ class _Client(BaseDBAsyncClient):
 
     @abstractmethod
     async def execute(self, statement: str, *parameters: object) -> int: ...
+
+    @abstractmethod
+    async def execute_all(self, statement: str, rows: Sequence[Sequence[object]]) -> None: ...
 
     def acquire_connection(self) -> Any:
         return self.lease.hold()
@@ -151,6 +157,11 @@ class SqliteConnection(_Client, SqliteClient):
         changed: int = await self._execute(text, values)
         return changed
 
+    async def execute_all(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        # Each row of a statement has the same placeholders, so the text is the same.
+        translated = [for_sqlite(statement, row) for row in rows]
+        await self.execute_many(translated[0][0], [values for _, values in translated])
+
     @translate_sqlite_exceptions
     async def _execute(self, text: str, values: Sequence[Any]) -> int:
         async with self.lease.hold() as raw, raw.execute(text, values) as cursor:
@@ -191,6 +202,9 @@ class PostgresConnection(_Client, AsyncpgDBClient):
     async def execute(self, statement: str, *parameters: object) -> int:
         changed: int = await self._execute(statement, for_postgres(parameters))
         return changed
+
+    async def execute_all(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        await self.execute_many(statement, [for_postgres(row) for row in rows])
 
     async def _translate_exceptions(self, func: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
         # Every statement passes here, Tortoise's as well as ours.

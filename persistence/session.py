@@ -88,14 +88,16 @@ class Session:
     async def insert(self, model: type[Model], columns: Columns) -> None:
         self._refuse_reading_only()
         with self._statement():
-            await model.create(using_db=self._connection.model_client, **columns)
+            await self._connection.execute(_insert(model, tuple(columns)), *_values(model, columns))
 
     async def insert_all(self, model: type[Model], rows: Sequence[Columns]) -> None:
         self._refuse_reading_only()
         if not rows:
             return
         with self._statement():
-            await model.bulk_create((model(**columns) for columns in rows), using_db=self._connection.model_client)
+            await self._connection.execute_all(
+                _insert(model, tuple(rows[0])), [_values(model, columns) for columns in rows]
+            )
 
     async def insert_if_new(self, model: type[Model], columns: Columns, *, unique: tuple[str, ...]) -> bool:
         """False when a row with the same values in the `unique` columns is there; waits for one about to be."""
@@ -118,11 +120,10 @@ class Session:
     async def update(self, model: type[Model], columns: Columns, **also: Any) -> None:
         """Write all columns of the row with this id, which has to be there; `also` names what else has to fit."""
         self._refuse_reading_only()
-        row_id, values = columns["id"], {name: value for name, value in columns.items() if name != "id"}
         with self._statement():
-            found = model.filter(id=row_id, **also).using_db(self._connection.model_client)
-            if await found.update(**values) != 1:
-                raise LostUpdate(f"{model._meta.db_table}: {row_id} is gone, or was written by another")
+            statement = _update(model, tuple(columns), tuple(also))
+            if await self._connection.execute(statement, *_values(model, columns), *also.values()) != 1:
+                raise LostUpdate(f"{model._meta.db_table}: {columns['id']} is gone, or was written by another")
 
     async def execute(self, statement: str, *parameters: object) -> int:
         """The number of rows that were written."""
@@ -156,6 +157,30 @@ def _select(model: type[Model], condition: str) -> str:
     # Named one by one: after a migration added a column, a prepared `SELECT *` fails once on each connection.
     columns = ", ".join(f'"{column}"' for column in model._meta.fields_db_projection.values())
     return f"SELECT {columns} FROM {model._meta.db_table} WHERE {condition}"  # noqa: S608 - words of ours
+
+
+# Tortoise makes the text of an UPDATE anew each time, with some of the values in it, which costs more than to execute
+# it; and a text that differs is prepared by the server once more. Its fields still check and convert the values.
+
+
+@cache
+def _insert(model: type[Model], columns: tuple[str, ...]) -> str:
+    names = ", ".join(f'"{column}"' for column in columns)
+    values = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+    return f"INSERT INTO {model._meta.db_table} ({names}) VALUES ({values})"  # noqa: S608 - words of ours
+
+
+@cache
+def _update(model: type[Model], columns: tuple[str, ...], also: tuple[str, ...]) -> str:
+    placed = {column: f'"{column}" = ${number}' for number, column in enumerate(columns, start=1)}
+    fits = [placed["id"], *(f'"{name}" = ${number}' for number, name in enumerate(also, start=len(columns) + 1))]
+    changes = ", ".join(place for column, place in placed.items() if column != "id")
+    return f"UPDATE {model._meta.db_table} SET {changes} WHERE {' AND '.join(fits)}"  # noqa: S608 - words of ours
+
+
+def _values(model: type[Model], columns: Columns) -> list[Any]:
+    fields = model._meta.fields_map
+    return [fields[column].to_db_value(value, model) for column, value in columns.items()]
 
 
 @cache

@@ -1,5 +1,6 @@
 """Orders and their lines, which are read and written as one."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,13 +16,19 @@ _LINES_OF_ORDER: Final = "order_id = $1 ORDER BY position, id"
 class Orders:
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._read_under_lock: dict[str, Sequence[Row]] = {}
+        """Order → its lines, which nobody else changes until the transaction ends."""
 
     async def get(self, order_id: str) -> Order | None:
         return await self._with_lines(await self._session.row(models.Order, "id = $1", order_id))
 
     async def get_for_update(self, order_id: str) -> Order | None:
         # The lines come in a second statement, which sees what the rival that held the lock has committed.
-        return await self._with_lines(await self._session.locked_row(models.Order, "id = $1", order_id))
+        row = await self._session.locked_row(models.Order, "id = $1", order_id)
+        if row is None:
+            return None
+        self._read_under_lock[order_id] = await self._lines_of(order_id)
+        return order_from_row(row, self._read_under_lock[order_id])
 
     async def insert(self, order: Order) -> None:
         columns = order_to_row(order)
@@ -47,10 +54,14 @@ class Orders:
     async def _with_lines(self, row: Row | None) -> Order | None:
         if row is None:
             return None
-        return order_from_row(row, await self._session.rows(models.OrderLine, _LINES_OF_ORDER, row["id"]))
+        return order_from_row(row, await self._lines_of(row["id"]))
+
+    async def _lines_of(self, order_id: str) -> Sequence[Row]:
+        return await self._session.rows(models.OrderLine, _LINES_OF_ORDER, order_id)
 
     async def _save_lines(self, order: Order) -> None:
-        stored = {row["id"]: row for row in await self._session.rows(models.OrderLine, _LINES_OF_ORDER, order.id)}
+        rows = self._read_under_lock.pop(order.id, None)
+        stored = {row["id"]: row for row in (await self._lines_of(order.id) if rows is None else rows)}
         wanted = _positioned(order, stored)
         for line_id in stored.keys() - wanted.keys():
             await self._session.execute("DELETE FROM order_lines WHERE id = $1 AND order_id = $2", line_id, order.id)
