@@ -20,8 +20,8 @@ SITE := build/docs
 UNSET := env | grep -Eo '^(STRIPE|BRAINTREE|PAYDESK)_[A-Z0-9_]+' | grep -v '^PAYDESK_TEST_' | sed 's/^/-u /'
 PYTEST = env $$($(UNSET)) $(BIN)/python -m pytest --no-header
 
-.PHONY: help install serve test test-browser bench chaos conformance schema-check lint fmt graphiql schema schema-changes docs lock \
-	clean
+.PHONY: help install serve test test-browser bench bench-charges bench-search chaos conformance schema-check lint fmt \
+	graphiql schema schema-changes docs lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -51,7 +51,12 @@ schema-check: $(VENV)/.development ## find what clients may break on in the sche
 	@$(PYTEST) --quiet tests/history
 	@$(BIN)/python -m tests.schema.evolution
 
-bench: $(VENV)/.development ## measure the search of 100,000 products on both databases (20 minutes)
+bench: bench-charges bench-search ## measure charges, then the search, on both databases (half an hour)
+
+bench-charges: $(VENV)/.development ## measure what the gateway adds to a charge, and write docs/performance.md (10 minutes)
+	@env $$($(UNSET)) $(BIN)/python -m tests.bench.charges --write
+
+bench-search: $(VENV)/.development ## measure the search of 100,000 products (20 minutes)
 	@env $$($(UNSET)) $(BIN)/python -m tests.bench.search $(PRODUCTS)
 
 chaos: $(VENV)/.development ## kill and cut off everything, judge by the bank's books, and find planted mistakes (30 minutes)

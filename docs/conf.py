@@ -29,7 +29,17 @@ html_copy_source = False
 html_use_index = False
 html_sidebars = {
     name: []
-    for name in ("index", "why", "quickstart", "glossary", "reliability", "architecture", "changelog", "search")
+    for name in (
+        "index",
+        "why",
+        "quickstart",
+        "glossary",
+        "reliability",
+        "performance",
+        "architecture",
+        "changelog",
+        "search",
+    )
 }
 html_theme_options = {
     "header_links_before_dropdown": 8,
