@@ -327,12 +327,14 @@ def write(text: str) -> None:
 
 async def main(folder: Path) -> None:
     cells: dict[tuple[str, str], list[Side]] = {}
+    load = os.getloadavg()[0]
     for place, bank_apart in (("in the process", False), ("its own process", True)):
         url = f"sqlite://{folder / place}.sqlite3"
         cells["SQLite", place] = await bench(url, made(folder / f"sqlite {place}"), bank_apart=bank_apart)
         with postgres(folder / f"server {place}", durable=True) as url:
             cells["PostgreSQL", place] = await bench(url, made(folder / f"postgres {place}"), bank_apart=bank_apart)
-    text = tables(dict(sorted(cells.items(), reverse=True)))
+    busy = f"On {os.cpu_count()} cores, where {load:.0f} others were at work when the run began.\n\n"
+    text = busy + tables(dict(sorted(cells.items(), reverse=True)))
     say(text)
     if "--write" in sys.argv:
         write(text)
