@@ -100,6 +100,8 @@ from schema.view import GraphQLView
 
 DEVELOPMENT_ISSUER = "paydesk-development"
 GRAPHIQL_TOKEN_SECONDS = 3600
+PROBE_SECONDS = 2.0
+"""How long a probe waits for its turn to write; load balancers give up after a few seconds."""
 CORS_SECONDS = 7200
 """How long a browser remembers that a page may ask: Chromium keeps it two hours at most, Firefox a day."""
 LOOK_AT_SILENT_SECONDS = 0.5
@@ -353,7 +355,7 @@ def application(running: Gateway) -> Starlette:
         Route("/graphql", _cross_origin(graphql, settings)),
         WebSocketRoute("/graphql", graphql.socket),
         *webhook_routes(running.webhooks),
-        *health_routes(lambda: _lacks(running), recovery=lambda: _recovery(running)),
+        *health_routes(lambda: _is_ready(running), recovery=lambda: _recovery(running)),
     ]
     if settings.serves_graphiql:
         routes.append(Mount(ASSETS_PATH, graphiql_assets()))
@@ -464,6 +466,23 @@ async def _lacks(running: Gateway) -> list[str]:
         # Whatever keeps it from answering, a probe has to be told so, and not to fail itself.
         _log.exception("the database does not answer")
         return ["the database does not answer"]
+
+
+async def _is_ready(running: Gateway) -> list[str]:
+    return await _lacks(running) or await _refuses_writes(running)
+
+
+async def _refuses_writes(running: Gateway) -> list[str]:
+    """A disk that is full, or a database that became read-only, answers every question and takes no payment."""
+    try:
+        async with asyncio.timeout(PROBE_SECONDS), running.store.transaction() as tx:
+            await tx.facts.put("probed_at", SystemClock().now().isoformat())
+    except TimeoutError:
+        return []  # busy, which is no reason to send everybody elsewhere
+    except Exception:
+        _log.exception("the database takes no writes")
+        return ["the database takes no writes"]
+    return []
 
 
 async def _recovery(running: Gateway) -> Standing | None:
