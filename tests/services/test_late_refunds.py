@@ -15,7 +15,7 @@ from domain.refunds import RefundState
 from domain.store import UniqueTaken
 from tests.services.conftest import OpenShop
 from tests.services.dying import dropped_refund
-from tests.services.shop import DECIDED_SECONDS, MovableClock, Shop, usd
+from tests.services.shop import ACCOUNT, DECIDED_SECONDS, MovableClock, Shop, usd
 
 # --- pending --------------------------------------------------------------------------------------------------------
 
@@ -201,6 +201,29 @@ async def test_a_late_failure_is_booked_once_whatever_is_told_in_whichever_order
         assert events[-1] == "REFUND_FAILED"
         assert events.count("REFUND_SUCCEEDED") <= 1
     assert await shop.jobs(JobKind.RESOLVE_OPERATION) == []
+
+
+@pytest.mark.fault("F34")
+async def test_a_late_failure_of_which_no_webhook_tells_is_found_by_reconciliation(
+    shop: Shop, clock: MovableClock
+) -> None:
+    shop.misbehave("webhook#*=never")
+    charge = await shop.paid(await shop.order(token="tok_refundFail"))
+    refund = await shop.refunded(charge.id, 5_00)
+    pending = await shop.paid(await shop.order(token="tok_pendingRefund"))
+    waiting = await shop.refunded(pending.id, 5_00)
+    await shop.reconciliation.run(ACCOUNT)
+    assert (await shop.refund_row(waiting.id)).state is RefundState.PENDING
+
+    clock.advance(hours=1)
+    await shop.reconciliation.run(ACCOUNT)
+
+    returned = await shop.refund_row(refund.id)
+    assert (returned.state, returned.failure_code) == (RefundState.FAILED, FailureCode.RETURNED)
+    assert (await shop.charge(charge.id)).refundable == usd(20_00)
+    assert (await shop.refund_row(waiting.id)).state is RefundState.SUCCEEDED
+    assert await shop.rows("SELECT id FROM discrepancies") == []
+    await shop.check(settled=True)
 
 
 async def test_the_database_books_a_return_once(shop: Shop, clock: MovableClock) -> None:
