@@ -85,7 +85,7 @@ CHAPTERS: Mapping[str, Sequence[Fault]] = {
         Fault(
             "F13",
             "The provider answers 429 or 503.",
-            "The same operation is repeated later, and no new one is made.",
+            "The same operation is repeated later, not before the moment that the provider names; no new one is made.",
         ),
         Fault(
             "F14",
@@ -96,7 +96,7 @@ CHAPTERS: Mapping[str, Sequence[Fault]] = {
             "F15",
             "The provider cannot be reached: refused, no such name, no TLS.",
             "Nothing was sent, for certain: `FAILED` with `PROVIDER_UNAVAILABLE`. Nobody is charged later, and the "
-            "client's key is free.",
+            "client's key is free. After several such answers requests are refused at once for a while.",
         ),
         Fault(
             "F16",
@@ -212,7 +212,6 @@ CHAPTERS: Mapping[str, Sequence[Fault]] = {
             "F39",
             "PostgreSQL fails over to a replica, or is restored from a backup, that lacks the last commits.",
             "The gateway starts in recovery: it only looks, and sends nothing, until both sides have been compared.",
-            waits_for="recovery mode",
         ),
         Fault(
             "F40",
