@@ -51,8 +51,8 @@ class Limits:
     directives: int = 20
     """Of a document."""
     directives_on_one_field: int = 5
-    introspection_fields: int = 5
-    """`__schema` and `__type`: free of cost, but each reads the whole schema."""
+    introspection_fields: int = 2
+    """`__schema` and `__type`: free of cost, but each may read the whole schema, which takes some 0.1 s."""
     cost: int = 10_000
     """See `schema.http.cost`: what one core answers in some 0.1 to 0.3 s."""
     cost_of_an_event: int = 2_000

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from schema.http.answers import answer, answer_refusal, answer_result
+from schema.http.aside import Aside
 from schema.http.body import GraphQLRequest, request_from_get, request_from_post
 from schema.http.documents import Documents
 from schema.http.execution import Engine, Prepared, is_subscription
@@ -86,8 +87,10 @@ class GraphQLView:
         self._graphiql = graphiql
         self._live = live or Live()
         self._origins = origins
+        aside = Aside()
         self._engine = Engine(
             schema,
+            aside=aside,
             limits=self._limits,
             formatter=error_formatter or MaskingFormatter(),
             suggestions=debug_suggestions,
@@ -101,6 +104,7 @@ class GraphQLView:
             introspection=introspection,
             suggestions=debug_suggestions,
             trusted=trusted,
+            aside=aside,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -151,7 +155,7 @@ class GraphQLView:
         """In this order: an unreadable body costs no look-up of a key, an unknown key costs no parsing."""
         wanted = await self._read(request)
         context = await self._authenticate(request)
-        prepared = self._prepare(wanted, context)
+        prepared = await self._prepare(wanted, context, request)
         refuse_operation(request, prepared.operation, accept)
         if accept.prefers_stream() or is_subscription(prepared):
             answers = self._engine.answers(prepared, context)
@@ -164,9 +168,10 @@ class GraphQLView:
             )
         return answer_result(await self._engine.answer(prepared, context), media_type)
 
-    def _prepare(self, wanted: GraphQLRequest, context: object) -> Prepared:
-        document = self._documents.wanted(wanted, trusted_only=self._needs_trusted(context))
-        return self._engine.prepare(document, wanted)
+    async def _prepare(self, wanted: GraphQLRequest, context: object, connection: HTTPConnection) -> Prepared:
+        whose = connection.client.host if connection.client else ""
+        document = await self._documents.wanted(wanted, trusted_only=self._needs_trusted(context), whose=whose)
+        return self._engine.prepare(document, wanted, whose=whose)
 
     async def _read(self, request: Request) -> GraphQLRequest:
         if request.method in SAFE_METHODS:

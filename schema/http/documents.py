@@ -8,6 +8,7 @@ good, beside the others, so that nobody can crowd them out.
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 
 from graphql import (
     DocumentNode,
@@ -22,6 +23,7 @@ from graphql import (
 from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRule
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
+from schema.http.aside import Aside
 from schema.http.body import GraphQLRequest
 from schema.http.refusals import Refusal, refuse_document
 from schema.http.trusted import DocumentsUnusable, TrustedDocuments, sha256_id
@@ -32,6 +34,9 @@ from schema.masking import ExposedError, format_error
 # character of an ordinary document and 280 for the densest one, so this is 40 MB, or 110 at worst.
 MOST_DOCUMENTS = 1_000
 MOST_CHARACTERS = 400_000
+
+# About 300 tokens, read and validated in some 10 ms; what is longer is read beside the event loop.
+LONGEST_READ_AT_ONCE = 1_000
 
 # How graphql-core ends the message when one of the limits that it was given stops the parser.
 _PARSER_LIMITS = {
@@ -82,8 +87,10 @@ class Documents:
         introspection: bool,
         suggestions: bool,
         trusted: TrustedDocuments | None = None,
+        aside: Aside | None = None,
     ) -> None:
         self._schema = schema
+        self._aside = aside or Aside()
         self._limits = limits
         self._suggestions = suggestions
         self._rules = rules_for(schema, introspection=introspection)
@@ -91,8 +98,11 @@ class Documents:
         self._characters = 0
         self._trusted = self._read_trusted(trusted) if trusted else {}
 
-    def wanted(self, request: GraphQLRequest, *, trusted_only: bool) -> Document:
-        """The document of a request. With `trusted_only`, a text has to be that of a trusted document."""
+    async def wanted(self, request: GraphQLRequest, *, trusted_only: bool, whose: str) -> Document:
+        """The document of a request. With `trusted_only`, a text has to be that of a trusted document.
+
+        `whose` is the client: what is long to read waits for its turn among theirs.
+        """
         if request.document_id is not None:
             return self._by_id(request.document_id, request)
         text = request.query or ""
@@ -102,7 +112,11 @@ class Documents:
             message = "Only documents that were registered with this deployment are served here."
             error = ExposedError(message, code="PERSISTED_DOCUMENT_REQUIRED")
             raise refuse_document([format_error(None, error)], status=403)
-        return self.prepare(text)
+        if text in self._kept or len(text) <= LONGEST_READ_AT_ONCE:
+            return self.prepare(text)
+        document = await self._aside.do(partial(self._read, text), whose=whose)
+        self._keep(text, document)
+        return document
 
     def _by_id(self, document_id: str, request: GraphQLRequest) -> Document:
         if document := self._trusted.get(document_id):
@@ -166,6 +180,8 @@ class Documents:
             raise refuse_document([format_error(e, ExposedError(e.message, code=code)) for e in errors])
 
     def _keep(self, text: str, document: Document) -> None:
+        if text in self._kept:
+            return  # two asked for it at the same moment
         self._kept[text] = document
         self._characters += len(text)
         while len(self._kept) > MOST_DOCUMENTS or self._characters > MOST_CHARACTERS:

@@ -21,6 +21,7 @@ from graphql import (
 )
 from strawberry.execution import optimized_is_awaitable
 
+from schema.http.aside import Aside
 from schema.http.body import GraphQLRequest
 from schema.http.cost import Costing, is_introspection
 from schema.http.documents import Document
@@ -47,6 +48,8 @@ class Prepared:
     """Those that the operation declares: a subscription keeps them for as long as it lasts."""
     cost: int | None
     """What one answer may cost; None for introspection."""
+    whose: str
+    """The client, as `Aside` knows it."""
 
     @property
     def kind(self) -> OperationType:
@@ -62,7 +65,9 @@ class Engine:
         formatter: ErrorFormatter,
         suggestions: bool,
         transient: Callable[[Exception], bool],
+        aside: Aside,
     ) -> None:
+        self._aside = aside
         self._schema: GraphQLSchema = schema._schema
         self._executor_class = schema.execution_context_class
         self._limits = limits
@@ -70,16 +75,21 @@ class Engine:
         self._suggestions = suggestions
         self._is_transient = transient
 
-    def prepare(self, document: Document, wanted: GraphQLRequest) -> Prepared:
+    def prepare(self, document: Document, wanted: GraphQLRequest, *, whose: str) -> Prepared:
         operation = document.operation(wanted.operation_name)
         cost = self._cost(document, operation, wanted)
         declared = {definition.variable.name.value for definition in operation.variable_definitions or ()}
         variables = {name: value for name, value in wanted.variables.items() if name in declared}
-        return Prepared(document, operation, variables, cost)
+        return Prepared(document, operation, variables, cost, whose)
 
     async def answer(self, prepared: Prepared, context: object) -> Payload:
         """Of a query or a mutation."""
-        result = self._executor(prepared, context).execute_operation()
+        execute = self._executor(prepared, context).execute_operation
+        if prepared.cost is None:
+            # Introspection waits for nothing; the whole schema is 200 KB of answer, made in one go.
+            result = await self._aside.do(execute, whose=prepared.whose)
+        else:
+            result = execute()
         # The other kind of result needs @defer or @stream, which this schema does not have.
         return self._payload(prepared, cast(ExecutionResult, await result if isawaitable(result) else result))
 

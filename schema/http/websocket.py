@@ -75,7 +75,7 @@ class _Left(Exception):
 class Preparing(Protocol):
     """What the view does with a request before it is executed; raises `Refusal`."""
 
-    def __call__(self, wanted: GraphQLRequest, context: object) -> Prepared: ...
+    async def __call__(self, wanted: GraphQLRequest, context: object, connection: HTTPConnection) -> Prepared: ...
 
 
 class Operation:
@@ -307,7 +307,7 @@ class Socket:
             with suppress(_Left):
                 async with self._finishing(operation):
                     context = await self._context_of(self._connection)
-                    prepared = self._prepare(wanted, context)
+                    prepared = await self._prepare(wanted, context, self._websocket)
                     del wanted  # up to 256 KiB of text, which nobody needs for as long as this may last
                     operation.changes = prepared.kind is OperationType.MUTATION
                     async with aclosing(self._engine.answers(prepared, context)) as answers:
