@@ -325,6 +325,8 @@ async def records_of(shop: Shop, owner: str, world: World) -> dict[str, Any]:
         "refundId": await shop.refund(charge_id, 1),
         "apiKeyId": await world.api_key(),
         "discrepancyId": await world.discrepancy(),
+        "webhookDeliveryId": await world.delivery(),
+        "jobId": await world.job(),
         "productId": world.product,
         "priceId": world.price,
         "id": order_id,
