@@ -50,7 +50,7 @@ async def main(orders: int, seed: int, trials: set[str], folder: Path) -> tuple[
     for plan in (
         Plan(Dialect.POSTGRES, orders, seed),
         # One process at a time, of which every kill is an outage for all.
-        Plan(Dialect.SQLITE, max(orders * 3 // 10, 1), seed, weather=Weather(kill_every=12.0)),
+        Plan(Dialect.SQLITE, max(orders * 3 // 10, 1), seed, weather=Weather(kill_every=15.0)),
     ):
         if plan.dialect in trials:
             say(f"{plan.dialect}: {plan.orders} orders, seed {seed} …")

@@ -44,6 +44,9 @@ _WAITING = ("PENDING", "UNKNOWN")
 _UNAVAILABLE = "PROVIDER_UNAVAILABLE"
 
 
+_ORDERS_OF_A_CUSTOMER = 4
+
+
 class NotAnswered(Exception):
     """No gateway has answered in time."""
 
@@ -93,10 +96,14 @@ class Shop:
         return self._ports()
 
     async def _client(self, http: httpx.AsyncClient) -> None:
-        for number in self._numbers:
+        customer_id = None
+        for visit, number in enumerate(self._numbers):
             client = Client(self, http, random.Random(f"{self._seed}/order/{number}"), name=f"order/{number}")
             try:
-                await client.live()
+                if customer_id is None or visit % _ORDERS_OF_A_CUSTOMER == 0:
+                    customer_id = await client.sign_up()
+                if customer_id is not None:
+                    await client.live(customer_id)
             except NotAnswered as silence:
                 self.memory.unanswered.append(str(silence))
             self.done += 1
@@ -113,11 +120,7 @@ class Client:
         self._memory = shop.memory
         self._keys = self._new_keys(name)
 
-    async def live(self) -> None:
-        token = self._chance.choices(list(_TOKENS), list(_TOKENS.values()))[0]
-        customer_id = await self._sign_up(token)
-        if customer_id is None:
-            return
+    async def live(self, customer_id: str) -> None:
         order = await self._order(customer_id)
         if order is None:
             return
@@ -134,8 +137,9 @@ class Client:
 
     # --- before the money -------------------------------------------------------------------------------------------
 
-    async def _sign_up(self, token: str) -> str | None:
+    async def sign_up(self) -> str | None:
         """A customer with a card that can be charged; None where the card was refused again and again."""
+        token = self._chance.choices(list(_TOKENS), list(_TOKENS.values()))[0]
         for _ in range(12):
             made = await self._wish(
                 "customerCreateWithPaymentMethod",
@@ -233,7 +237,7 @@ class Client:
         """As long as this customer looks at the screen."""
         until = time.monotonic() + self._chance.uniform(2, 8)
         while charge["state"] in _WAITING and time.monotonic() < until:
-            await asyncio.sleep(self._chance.uniform(0.3, 1.0))
+            await asyncio.sleep(self._chance.uniform(0.5, 1.5))
             charge = await self._read("charge", charge["id"], CHARGE) or charge
         return charge
 

@@ -21,7 +21,7 @@ RESTARTED = "PostgreSQL restarted in immediate mode"
 class Weather:
     """Seconds between two blows, drawn between half and one and a half of it; the next one waits for the recovery."""
 
-    kill_every: float = 5.0
+    kill_every: float = 8.0
     restart_every: float = 25.0
     cut_every: float = 30.0
 
