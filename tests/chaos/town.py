@@ -9,6 +9,7 @@ from pathlib import Path
 
 from adapters.fake.truth import Truth
 from persistence.database import Database
+from persistence.migrate import migrate
 from persistence.sql import Dialect
 from tests.chaos.fleet import Fleet
 from tests.chaos.follower import Follower
@@ -89,7 +90,7 @@ async def town(plan: Plan, folder: Path) -> AsyncIterator[Town]:
             answer_within_seconds="4",
             log_level="WARNING",
         )
-        await _migrated(chosen, folder)
+        await _migrated(database_url)
         credential = await asyncio.to_thread(_new_key, chosen, folder)
         if plan.mistake:
             await _change_database(database_url, STATEMENTS.get(plan.mistake, ()))
@@ -147,9 +148,12 @@ async def _database(plan: Plan, folder: Path) -> AsyncIterator[tuple[str, Postgr
         yield server.url, server
 
 
-async def _migrated(chosen: dict[str, str], folder: Path) -> None:
-    done = await asyncio.to_thread(run_paydesk, "migrate", settings=chosen, folder=folder)
-    assert done.returncode == 0, done.stderr
+async def _migrated(database_url: str) -> None:
+    database = await Database.open(database_url)
+    try:
+        await migrate(database)
+    finally:
+        await database.close()
 
 
 def _new_key(chosen: dict[str, str], folder: Path) -> str:
