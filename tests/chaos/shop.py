@@ -110,7 +110,7 @@ class Shop:
 
 
 class Client:
-    """One customer with one order, from the first click to the last."""
+    """Whoever makes one order, from the first click to the last."""
 
     def __init__(self, shop: Shop, http: httpx.AsyncClient, chance: random.Random, *, name: str) -> None:
         self._shop = shop
