@@ -25,7 +25,7 @@ REPEATED = "events that the follower saw twice"
 FORGOTTEN = "acknowledged to a client and not so in the end"
 INVARIANTS = "further invariants broken"
 SETTLED = "unsettled when the time was over"
-SILENCE = "requests that nobody answered for a minute"
+SILENCE = "requests that nobody answered for three minutes"
 ENDED = "processes that did not end as they should"
 
 PROMISES = (
@@ -63,7 +63,7 @@ async def judge(database: Database, truth: Truth, memory: Memory, followed: Sequ
     verdict.add(EVENTS, silent(books))
     verdict.add(FOLLOWED, _missed(books, followed))
     verdict.add(REPEATED, (event for event, times in Counter(followed).items() if times > 1))
-    verdict.add(FORGOTTEN, _forgotten(books, memory))
+    verdict.add(FORGOTTEN, _forgotten(books, truth, memory))
     verdict.add(SILENCE, memory.unanswered)
     try:
         await check_invariants(database, truth, settled=True)
@@ -142,13 +142,15 @@ def _missed(books: Books, followed: Sequence[str]) -> Iterator[str]:
     yield from (f"{event} was seen, and is not there" for event in seen - set(books.events))
 
 
-def _forgotten(books: Books, memory: Memory) -> Iterator[str]:
+def _forgotten(books: Books, truth: Truth, memory: Memory) -> Iterator[str]:
+    # Money that was given back and turned away by the card's bank is the one success that ends.
+    returned = {refund.refund_id for refund in truth.refunds if refund.state != "succeeded"}
     rows = {row["id"]: row for table in (books.orders, books.charges, books.refunds) for row in table}
     for record_id in sorted(memory.known - rows.keys()):
         if record_id.split("_")[0] in ("ord", "chg", "ref"):
             yield f"{record_id} was shown to a client and is not there"
     for record_id, state in memory.ended.items():
-        if record_id in rows and rows[record_id]["state"] != state:
+        if record_id in rows and rows[record_id]["state"] != state and record_id not in returned:
             yield f"{record_id} was {state}, and is {rows[record_id]['state']}"
     for record_id, amount in memory.captured.items():
         if record_id in rows and rows[record_id].get("captured", amount) < amount:
