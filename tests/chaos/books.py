@@ -11,6 +11,7 @@ from persistence.fields import one_of
 
 Row = dict[str, Any]
 
+# Not deliveries that wait: one of an object that is not known yet is tried again for half an hour, and decides nothing.
 _UNSETTLED = {
     "operations": "SELECT id FROM operations WHERE finished_at IS NULL",
     "charges": f"SELECT id FROM charges WHERE {one_of('state', sorted(LIVE_STATES - {ChargeState.AUTHORIZED}))}",
@@ -18,7 +19,6 @@ _UNSETTLED = {
     " AND (capture_requested IS NOT NULL OR void_requested_at IS NOT NULL)",
     "refunds": f"SELECT id FROM refunds WHERE {one_of('state', sorted(WAITING_STATES))}",
     "payment methods": "SELECT id FROM payment_methods WHERE state = 'PENDING'",
-    "webhooks": "SELECT id FROM webhook_deliveries WHERE state = 'STORED'",
     "holds to release": "SELECT id FROM jobs WHERE kind = 'RELEASE_HOLD' AND dead_at IS NULL",
 }
 
