@@ -27,7 +27,7 @@ html_css_files = ["site.css"]
 html_js_files = ["copy.js"]
 html_copy_source = False
 html_use_index = False
-html_sidebars = {
+html_sidebars: dict[str, list[str]] = {
     name: []
     for name in (
         "index",

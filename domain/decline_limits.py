@@ -1,20 +1,24 @@
 """Limits on declined payments: nobody tries out cards here, and none is tried more often than its scheme allows.
 
-A charge counts from its beginning, against its customer, its payment method and, where that is known, the address of
-whoever asked; storing a card counts against customer and address. What turns out to be no decline does not count any
-more, and what is still open does: else a hundred cards could be tried at once before the first answer came. A success
-takes nothing back of what was declined: whoever tries cards finds one that works now and then.
+A charge is counted from its beginning, against its customer, its payment method and, where that is known, the address
+of whoever asked; storing a card is counted against customer and address. What the provider has taken on is no decline
+yet, and what it has answered otherwise is none. While it has not answered, it counts against whoever is there as if it
+were declined: else a hundred cards could be tried at once before the first answer came. They come again in a moment. A
+success takes nothing back of what was declined: whoever tries cards finds one that works now and then.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from domain.errors import InvalidInput, PaymentMethodForbidden, TooManyDeclines
+from domain.errors import InvalidInput, PaymentMethodForbidden, TooManyAtOnce, TooManyDeclines
 
 _MONTH = timedelta(days=30)
 LONGEST_WINDOW = _MONTH
+_ANSWERED_SECONDS = 5
+"""After which most of what is under way has an answer."""
 _IPV6_OF_ONE = 64
 """The prefix that one customer of a network gets, and changes the rest of at will (RFC 6177)."""
 
@@ -46,15 +50,29 @@ class DeclineLimits:
     """Cards that one customer could not store."""
 
 
+class DeclineState(StrEnum):
+    """What is known of a request that may be declined."""
+
+    ASKED = "ASKED"
+    """Nothing: no answer has come yet, or none will."""
+    TAKEN_ON = "TAKEN_ON"
+    """The provider waits for the customer, or for their bank, who may decline it still."""
+    DECLINED = "DECLINED"
+    FINAL = "FINAL"
+    """Declined, and the bank forbids further tries."""
+
+
+_DECLINED = (DeclineState.DECLINED, DeclineState.FINAL)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decline:
-    """One count against one subject: a payment that was declined, or is not known yet not to be."""
+    """One count against one subject: a request that was declined, or is not known yet not to be."""
 
     subject: str
     cause: str
     """The charge, or the payment method that was to be stored."""
-    is_final: bool = False
-    """The bank forbids further tries."""
+    state: DeclineState = DeclineState.ASKED
     counted_at: datetime
     kept_until: datetime
 
@@ -66,17 +84,26 @@ class Against:
     subject: str
     limits: tuple[DeclineLimit, ...]
     is_payment_method: bool = False
+    at_once: bool = True
+    """Whether what is not answered yet counts too: not of a shop that collects what a customer owes it."""
 
     def check(self, declines: Sequence[Decline], *, now: datetime) -> None:
         """`declines`: of this subject, the newest first."""
-        if any(decline.is_final for decline in declines):
+        if any(decline.state is DeclineState.FINAL for decline in declines):
             raise PaymentMethodForbidden
-        ends = [end for limit in self.limits if (end := _ends_at(limit, declines, now=now))]
-        if ends:
+        if ends := self._ends([decline for decline in declines if decline.state in _DECLINED], now=now):
             raise TooManyDeclines(
                 retry_after_seconds=max(int((max(ends) - now).total_seconds()), 1),
                 of_payment_method=self.is_payment_method,
             )
+        if self.at_once and self._ends(
+            [decline for decline in declines if decline.state is not DeclineState.TAKEN_ON], now=now
+        ):
+            raise TooManyAtOnce(retry_after_seconds=_ANSWERED_SECONDS)
+
+    def _ends(self, counted: Sequence[Decline], *, now: datetime) -> list[datetime]:
+        """When each limit that these have reached is over."""
+        return [end for limit in self.limits if (end := _ends_at(limit, counted, now=now))]
 
     def count(self, cause: str, *, now: datetime) -> Decline:
         # A final decline has to be remembered, whatever the limits are.
@@ -93,13 +120,14 @@ def _ends_at(limit: DeclineLimit, declines: Sequence[Decline], *, now: datetime)
 
 
 def of_charge(
-    limits: DeclineLimits, *, customer_id: str, payment_method_id: str, network: str | None
+    limits: DeclineLimits, *, customer_id: str, payment_method_id: str, network: str | None, on_session: bool
 ) -> tuple[Against, ...]:
+    """`network`: of the customer; it counts while they are there (`on_session`)."""
     method = (limits.of_payment_method, limits.of_payment_method_in_a_month)
     return (
-        Against(payment_method_id, method, is_payment_method=True),
-        Against(customer_id, (limits.of_customer,)),
-        *_of_network(limits, network),
+        Against(payment_method_id, method, is_payment_method=True, at_once=on_session),
+        Against(customer_id, (limits.of_customer,), at_once=on_session),
+        *(_of_network(limits, network) if on_session else ()),
     )
 
 

@@ -53,6 +53,7 @@ class ErrorCode(StrEnum):
     PAYMENT_METHOD_NOT_USABLE = "PAYMENT_METHOD_NOT_USABLE"
     PAYMENT_METHOD_IN_USE = "PAYMENT_METHOD_IN_USE"
     TOO_MANY_DECLINES = "TOO_MANY_DECLINES"
+    TOO_MANY_AT_ONCE = "TOO_MANY_AT_ONCE"
     CUSTOMER_REDACTED = "CUSTOMER_REDACTED"
     CUSTOMER_HAS_OPEN_PAYMENTS = "CUSTOMER_HAS_OPEN_PAYMENTS"
     CUSTOMER_HAS_OPEN_ORDERS = "CUSTOMER_HAS_OPEN_ORDERS"
@@ -378,6 +379,16 @@ class TooManyDeclines(Conflict):
             super().__init__("This card was declined too often. Use another one.", path=("paymentMethodId",))
         else:
             super().__init__("Too many payments or cards were declined. Please try again later.")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TooManyAtOnce(Conflict):
+    """Of one customer, card or address, while nobody knows what becomes of what is under way."""
+
+    code = ErrorCode.TOO_MANY_AT_ONCE
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__("Too many payments are under way at once. Please try again in a moment.")
         self.retry_after_seconds = retry_after_seconds
 
 

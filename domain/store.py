@@ -20,7 +20,7 @@ from domain.audit import AuditEntry
 from domain.charges import Charge
 from domain.customers import Customer, ProviderAccount
 from domain.decisions import Decision
-from domain.decline_limits import Decline
+from domain.decline_limits import Decline, DeclineState
 from domain.discrepancies import Discrepancy, DiscrepancyKind
 from domain.events import Event
 from domain.idempotency import IdempotencyKey, KeyedRequest
@@ -185,7 +185,10 @@ class Declines(Protocol):
         ...
 
     async def add(self, declines: Sequence[Decline]) -> None: ...
-    async def make_final(self, subject: str, cause: str) -> None: ...
+    async def tell(self, cause: str, state: DeclineState, *, subject: str | None = None) -> None:
+        """What became of the cause, of all that it was counted against or of this subject alone."""
+        ...
+
     async def forget(self, cause: str) -> None: ...
     async def delete_kept_until(self, moment: datetime) -> int: ...
 

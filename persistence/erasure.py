@@ -289,7 +289,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "id": _NUMBER,
         "subject": Erased("''"),
         "cause": _ID,
-        "is_final": _CODE,
+        "state": _WORD,
         "counted_at": _TIME,
         "kept_until": _TIME,
     },

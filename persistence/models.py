@@ -12,6 +12,7 @@ from tortoise.models import Model
 
 from domain.charges import LIVE_STATES, ChargeState
 from domain.decisions import DecisionKind
+from domain.decline_limits import DeclineState
 from domain.discrepancies import DiscrepancyState
 from domain.ledger import LedgerAccount
 from domain.operations import OperationKind, SolvedBy
@@ -481,7 +482,7 @@ class Decline(Model):
     subject = CharField(max_length=80)
     """A customer, a payment method, or a network of the internet."""
     cause = CharField(max_length=ID_LENGTH)
-    is_final = BooleanField()
+    state = word()
     counted_at = DatetimeField()
     kept_until = DatetimeField()
 
@@ -492,6 +493,7 @@ class Decline(Model):
             index("declines", "cause"),
             index("declines", "kept_until"),
         )
+        constraints = (check("declines_state_known", one_of("state", DeclineState)),)
 
 
 class Job(Model):

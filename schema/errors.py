@@ -47,6 +47,8 @@ UserErrorCode = described_enum(
         ErrorCode.PAYMENT_METHOD_IN_USE: "A payment with this payment method is under way.",
         ErrorCode.TOO_MANY_DECLINES: "Of this card, of this customer, or from this address too much was declined; see "
         "`retryAfterSeconds`.",
+        ErrorCode.TOO_MANY_AT_ONCE: "Of this card, of this customer, or from this address too much has no answer "
+        "yet; see `retryAfterSeconds`.",
         ErrorCode.CUSTOMER_REDACTED: "The customer's personal data was erased; nothing new can be done for them.",
         ErrorCode.CUSTOMER_HAS_OPEN_PAYMENTS: "A payment, refund or card of theirs is under way; wait for its end.",
         ErrorCode.CUSTOMER_HAS_OPEN_ORDERS: "The customer has an open or unpaid order; cancel it, or have it paid.",

@@ -174,9 +174,12 @@ class ChargeService:
                 },
             )
         )
-        network = command.network if command.initiator.on_session else None
         against = of_charge(
-            self._deployment.declines, customer_id=order.customer_id, payment_method_id=method.id, network=network
+            self._deployment.declines,
+            customer_id=order.customer_id,
+            payment_method_id=method.id,
+            network=command.network,
+            on_session=command.initiator.on_session,
         )
         await declines.count(tx, charge.id, against, now=now)
         return charge, operation

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from domain.charges import Charge, ChargeState
-from domain.decline_limits import LONGEST_WINDOW, Against
+from domain.decline_limits import LONGEST_WINDOW, Against, DeclineState
 from domain.declines import DeclineAdvice
 from domain.store import Transaction
 
@@ -12,7 +12,7 @@ _OPEN = (ChargeState.PENDING, ChargeState.REQUIRES_ACTION, ChargeState.UNKNOWN)
 
 
 async def count(tx: Transaction, cause: str, against: Sequence[Against], *, now: datetime) -> None:
-    """Count it; TooManyDeclines, or PaymentMethodForbidden, where that would be too much.
+    """Count it; TooManyDeclines, TooManyAtOnce or PaymentMethodForbidden where that would be too much.
 
     The last that a transaction does: whoever counts against the same subject waits here for us, and for nothing else.
     """
@@ -23,11 +23,15 @@ async def count(tx: Transaction, cause: str, against: Sequence[Against], *, now:
 
 
 async def settle(tx: Transaction, before: Charge, after: Charge) -> None:
-    """A charge that was not declined does not count any more; one that may never be tried again is remembered."""
-    if after.state is before.state or after.state in _OPEN:
+    """What became of a charge; one that was not declined does not count any more."""
+    if after.state in _OPEN:
+        if after.charge_ref is not None and before.charge_ref is None:
+            await tx.declines.tell(after.id, DeclineState.TAKEN_ON)
+    elif after.state is before.state:
         return
-    if after.state is ChargeState.DECLINED:
+    elif after.state is ChargeState.DECLINED:
+        await tx.declines.tell(after.id, DeclineState.DECLINED)
         if after.decline and after.decline.advice is DeclineAdvice.DO_NOT_RETRY:
-            await tx.declines.make_final(after.payment_method_id, after.id)
+            await tx.declines.tell(after.id, DeclineState.FINAL, subject=after.payment_method_id)
     elif before.state is not ChargeState.AUTHORIZED:
         await tx.declines.forget(after.id)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from domain.clock import Clock
 from domain.customers import Customer, CustomerChanges
-from domain.decline_limits import of_card
+from domain.decline_limits import DeclineState, of_card
 from domain.deployment import Deployment, Providers
 from domain.detached import Detached
 from domain.errors import (
@@ -325,14 +325,21 @@ class PaymentMethodService:
                 await tx.jobs.cancel(JobKind.RESOLVE_PAYMENT_METHOD, after.id)
             if result.outcome is Outcome.NOT_SENT:
                 await tx.keys.release(after.id)
-            if after.state is PaymentMethodState.ACTIVE or result.outcome is Outcome.NOT_SENT:
-                await tx.declines.forget(after.id)
+            await self._tell_declines(tx, after, result)
             if after.state is not before.state:
                 await self._event(tx, _EVENTS[after.state], after, actor=actor, now=now)
             becomes_default = before.make_default or customer.default_payment_method_id is None
             if after.state is PaymentMethodState.ACTIVE and becomes_default:
                 await self._make_default(tx, customer, after.id, actor=actor)
             return after
+
+    async def _tell_declines(self, tx: Transaction, method: PaymentMethod, result: PaymentMethodResult) -> None:
+        if method.state is PaymentMethodState.ACTIVE or result.outcome is Outcome.NOT_SENT:
+            await tx.declines.forget(method.id)
+        elif method.state is PaymentMethodState.FAILED:
+            await tx.declines.tell(method.id, DeclineState.DECLINED)
+        elif not method.is_unanswered:
+            await tx.declines.tell(method.id, DeclineState.TAKEN_ON)
 
     async def _book_too_late(
         self, tx: Transaction, method: PaymentMethod, result: PaymentMethodResult

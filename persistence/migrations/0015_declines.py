@@ -5,6 +5,7 @@
 from tortoise import fields, migrations
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
+from tortoise.migrations.constraints import CheckConstraint
 
 
 class Migration(migrations.Migration):
@@ -17,7 +18,7 @@ class Migration(migrations.Migration):
                 ("id", fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ("subject", fields.CharField(max_length=80)),
                 ("cause", fields.CharField(max_length=40)),
-                ("is_final", fields.BooleanField()),
+                ("state", fields.CharField(max_length=40)),
                 ("counted_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ("kept_until", fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
@@ -28,6 +29,11 @@ class Migration(migrations.Migration):
                     Index(fields=["subject", "counted_at"], name="declines_subject_counted_at"),
                     Index(fields=["cause"], name="declines_cause"),
                     Index(fields=["kept_until"], name="declines_kept_until"),
+                ],
+                "constraints": [
+                    CheckConstraint(
+                        check="state IN ('ASKED', 'TAKEN_ON', 'DECLINED', 'FINAL')", name="declines_state_known"
+                    ),
                 ],
                 "pk_attr": "id",
             },

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from domain.decline_limits import Decline
+from domain.decline_limits import Decline, DeclineState
 from persistence import models
 from persistence.columns import Row
 from persistence.session import Session
-from persistence.sql import Dialect, boolean, instant
+from persistence.sql import Dialect, instant
 
 
 class Declines:
@@ -38,7 +38,7 @@ class Declines:
                 {
                     "subject": decline.subject,
                     "cause": decline.cause,
-                    "is_final": decline.is_final,
+                    "state": decline.state,
                     "counted_at": decline.counted_at,
                     "kept_until": decline.kept_until,
                 }
@@ -46,10 +46,12 @@ class Declines:
             ],
         )
 
-    async def make_final(self, subject: str, cause: str) -> None:
-        await self._session.execute(
-            "UPDATE declines SET is_final = TRUE WHERE cause = $2 AND subject = $1", subject, cause
-        )
+    async def tell(self, cause: str, state: DeclineState, *, subject: str | None = None) -> None:
+        statement = "UPDATE declines SET state = $1 WHERE cause = $2"
+        if subject is None:
+            await self._session.execute(statement, state.value, cause)
+        else:
+            await self._session.execute(statement + " AND subject = $3", state.value, cause, subject)
 
     async def forget(self, cause: str) -> None:
         await self._session.execute("DELETE FROM declines WHERE cause = $1", cause)
@@ -62,7 +64,7 @@ def _from_row(row: Row) -> Decline:
     return Decline(
         subject=row["subject"],
         cause=row["cause"],
-        is_final=boolean(row["is_final"]),
+        state=DeclineState(row["state"]),
         counted_at=instant(row["counted_at"]),
         kept_until=instant(row["kept_until"]),
     )

@@ -36,6 +36,7 @@ REMEDIES: dict[ErrorCode, str] = {
     ErrorCode.PAYMENT_METHOD_NOT_USABLE: "Ask for another card.",
     ErrorCode.PAYMENT_METHOD_IN_USE: "Wait for the payment to end.",
     ErrorCode.TOO_MANY_DECLINES: "Ask for another card where `path` names the payment method; else wait.",
+    ErrorCode.TOO_MANY_AT_ONCE: "Try again after `retryAfterSeconds`, with the same key.",
     ErrorCode.CUSTOMER_REDACTED: "Make a new customer, if they came back.",
     ErrorCode.CUSTOMER_HAS_OPEN_PAYMENTS: "Wait for its end; the timeline of the customer shows it.",
     ErrorCode.CUSTOMER_HAS_OPEN_ORDERS: "Cancel the open and unpaid orders of the customer.",

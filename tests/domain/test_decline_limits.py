@@ -9,23 +9,24 @@ from domain.decline_limits import (
     Decline,
     DeclineLimit,
     DeclineLimits,
+    DeclineState,
     network_of,
     network_told,
     of_card,
     of_charge,
 )
-from domain.errors import InvalidInput, PaymentMethodForbidden, TooManyDeclines
+from domain.errors import InvalidInput, PaymentMethodForbidden, TooManyAtOnce, TooManyDeclines
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def declines(*minutes_ago: int, is_final: bool = False) -> list[Decline]:
+def declines(*minutes_ago: int, state: DeclineState = DeclineState.DECLINED) -> list[Decline]:
     return [
         Decline(
             subject="cus_1",
             cause="chg_1",
-            is_final=is_final,
+            state=state,
             counted_at=NOON - timedelta(minutes=minutes),
             kept_until=NOON + A_DAY,
         )
@@ -43,6 +44,17 @@ def test_up_to_the_limit_and_no_further() -> None:
     assert refused.value.path == ()
 
 
+def test_what_has_no_answer_counts_for_whoever_is_there_and_means_a_short_wait() -> None:
+    asked, taken_on = declines(1, state=DeclineState.ASKED), declines(2, 3, 4, state=DeclineState.TAKEN_ON)
+    here = Against("cus_1", (DeclineLimit(2, AN_HOUR),))
+    here.check(asked + taken_on, now=NOON)
+    with pytest.raises(TooManyAtOnce):
+        here.check(asked + taken_on + declines(5), now=NOON)
+    with pytest.raises(TooManyDeclines):
+        here.check(asked + declines(5, 6), now=NOON)
+    Against("cus_1", (DeclineLimit(2, AN_HOUR),), at_once=False).check(asked * 9 + declines(5), now=NOON)
+
+
 def test_of_two_limits_the_later_end_counts() -> None:
     against = Against("pm_1", (DeclineLimit(1, AN_HOUR), DeclineLimit(2, A_DAY)), is_payment_method=True)
     with pytest.raises(TooManyDeclines) as refused:
@@ -55,21 +67,24 @@ def test_zero_is_no_limit_but_the_banks_no_stays() -> None:
     against = Against("pm_1", (DeclineLimit(0, A_DAY),), is_payment_method=True)
     against.check(declines(*range(1, 100)), now=NOON)
     with pytest.raises(PaymentMethodForbidden):
-        against.check(declines(1, is_final=True), now=NOON)
+        against.check(declines(1, state=DeclineState.FINAL), now=NOON)
     assert against.count("chg_1", now=NOON).kept_until == NOON + timedelta(days=30)
 
 
 def test_a_charge_counts_against_card_customer_and_address() -> None:
     limits = DeclineLimits()
-    counted = of_charge(limits, customer_id="cus_1", payment_method_id="pm_1", network="8.8.8.8")
+    counted = of_charge(limits, customer_id="cus_1", payment_method_id="pm_1", network="8.8.8.8", on_session=True)
     assert [each.subject for each in counted] == ["pm_1", "cus_1", "8.8.8.8"]
     assert [each.count("chg_1", now=NOON).kept_until - NOON for each in counted] == [
         timedelta(days=30),
         A_DAY,
         AN_HOUR,
     ]
-    unknown = of_charge(limits, customer_id="cus_1", payment_method_id="pm_1", network=None)
-    assert [each.subject for each in unknown] == ["pm_1", "cus_1"]
+    for network, on_session in ((None, True), ("8.8.8.8", False)):
+        unknown = of_charge(
+            limits, customer_id="cus_1", payment_method_id="pm_1", network=network, on_session=on_session
+        )
+        assert [(each.subject, each.at_once) for each in unknown] == [("pm_1", on_session), ("cus_1", on_session)]
     assert [each.subject for each in of_card(limits, customer_id="cus_1", network="8.8.8.8")] == [
         "cards:cus_1",
         "8.8.8.8",

@@ -2,14 +2,17 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from persistence.sql import Dialect
 from schema.inputs import values_of
 from schema.payment_methods import PaymentMethodAttachInput
 from server import application
-from tests.schema.gateway import DECLINED, Json, Shop, new_key
+from tests.databases import NewDatabaseUrl
+from tests.schema.gateway import DECLINED, Json, Shop, new_key, open_shop, settings_for
 
 HERE, ELSEWHERE = "8.8.8.8", "2a00:1450:4001:82b::1"
 NEXT_DOOR = "2a00:1450:4001:82b:ffff::2"
@@ -82,6 +85,26 @@ async def test_a_backend_says_where_its_customer_is(shop: Shop) -> None:
         "",
     )
     assert (await shop.charge(orders[3], clientAddress="10.0.0.7"))["state"] == "DECLINED"
+
+
+async def test_too_much_at_once_is_refused_for_a_moment(tmp_path: Path, new_database_url: NewDatabaseUrl) -> None:
+    limits = {"declines_of_customer": 1, "declines_of_address": 1, "refused_cards_of_customer": 1}
+    async with open_shop(settings_for(tmp_path, new_database_url(Dialect.SQLITE), **limits)) as shop:
+        ada = await shop.buyer()
+        orders = [await shop.order(ada) for _ in range(2)]
+        shop.misbehave("charge#1=lose_answer; attach_payment_method#*=lose_answer")
+        assert (await shop.charge(orders[0]))["state"] == "UNKNOWN"
+        sent = {"orderId": orders[1], "idempotencyKey": new_key()}
+        assert await shop.refused("orderCharge", sent) == ("TOO_MANY_AT_ONCE", "")
+
+        await shop.card(ada)
+        card = {"customerId": ada, "token": "tok_visa"}
+        assert await shop.refused("paymentMethodAttach", card) == ("TOO_MANY_AT_ONCE", "")
+
+        customer = {"token": "tok_visa", "clientAddress": HERE}
+        await shop.mutate("customerCreateWithPaymentMethod", customer, "paymentMethod { state }")
+        refused = await shop.refused("customerCreateWithPaymentMethod", customer)
+        assert refused == ("TOO_MANY_AT_ONCE", "")
 
 
 async def test_an_address_has_to_be_one_and_a_customer_has_none_to_give(shop: Shop) -> None:

@@ -116,7 +116,8 @@ async def test_everybody_gets_what_the_table_says(
     field = name.partition(",")[0]
     url = new_database_url(Dialect.SQLITE)
     public = settings_for(tmp_path, url, public_catalogue=True)
-    async with open_shop(settings_for(tmp_path, url)) as shop, open_shop(public) as open_catalogue:
+    # A bank that is silent about one charge after the other, as some rows need it, is none that is away.
+    async with open_shop(settings_for(tmp_path, url, breaker_failures=0)) as shop, open_shop(public) as open_catalogue:
         world = await new_world(shop)
         if field in LISTS:
             for owner in (world.ada, world.grace):

@@ -25,8 +25,8 @@ async def test_a_hundred_aborted_requests_wedge_nothing(dialect: Dialect, databa
     url = database_url + ("?pool_size=3" if dialect is Dialect.POSTGRES else "?readers=2")
     with serving(settings(url, tmp_path), tmp_path) as gateway:
         async with Api(gateway.address) as api:
-            customer, ticket = await api.customer("Ada"), await api.price("Ticket", 20_00)
-            orders = [await api.order(customer, {ticket: 1}) for _ in range(30)]
+            customers, ticket = [await api.customer(f"Ada {n}") for n in range(6)], await api.price("Ticket", 20_00)
+            orders = [await api.order(customers[number % 6], {ticket: 1}) for number in range(30)]
             aborted, untouched = orders[:25], orders[25:]
             for number in range(100):
                 await asyncio.to_thread(abort, gateway.address, request_for(aborted[number % 25]), number)

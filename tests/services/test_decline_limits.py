@@ -8,13 +8,13 @@ import pytest
 from domain.charges import ChargeState
 from domain.customers import CustomerChanges
 from domain.decline_limits import DeclineLimit, DeclineLimits
-from domain.errors import PaymentMethodForbidden, TooManyDeclines
+from domain.errors import PaymentMethodForbidden, TooManyAtOnce, TooManyDeclines
 from domain.payment_methods import PaymentMethodState
 from domain.provider import CaptureMode, Initiator
 from domain.services.charges import ChargeOrder
 from domain.services.payment_methods import AttachPaymentMethod, CreateCustomerWithPaymentMethod
 from tests.services.conftest import OpenShop
-from tests.services.shop import SHOP, MovableClock, Shop, at_once
+from tests.services.shop import DECIDED_SECONDS, SHOP, MovableClock, Shop, at_once
 
 DECLINED, STOLEN, CHALLENGED = "tok_chargeDeclined", "tok_chargeDeclinedStolenCard", "tok_threeDSecureRequired"
 A_DAY = timedelta(days=1)
@@ -132,20 +132,48 @@ async def test_a_success_takes_nothing_back(open_with: Open) -> None:
         await pay(shop, customer_id)
 
 
-async def test_what_is_open_counts_until_it_is_known(open_with: Open, clock: MovableClock) -> None:
-    """A lost answer may be a decline; a confirmation may end in one."""
-    shop = open_with(of_customer=DeclineLimit(2, A_DAY))
-    customer_id = await buyer(shop, CHALLENGED)
-    assert await pay(shop, customer_id) is ChargeState.REQUIRES_ACTION
+async def test_what_has_no_answer_counts_until_it_is_known(open_with: Open, clock: MovableClock) -> None:
+    """A lost answer may be a decline. Nobody is told to come again tomorrow for what may be none."""
+    shop = open_with(of_customer=DeclineLimit(1, A_DAY))
+    customer_id = await buyer(shop, "tok_visa")
     shop.misbehave("charge#1=lose_answer")
     assert await pay(shop, customer_id) is ChargeState.UNKNOWN
+    with pytest.raises(TooManyAtOnce) as refused:
+        await pay(shop, customer_id, key="key")
+    assert refused.value.retry_after_seconds == 5
+
+    clock.advance(minutes=2)
+    await shop.run_jobs(rounds=3)
+    assert await counted(shop) == 0
+    assert await pay(shop, customer_id, key="key") is ChargeState.SUCCEEDED
+
+
+async def test_what_the_provider_has_taken_on_is_no_decline(open_with: Open, clock: MovableClock) -> None:
+    """Confirmations that are awaited, and debits that take days; until the bank says no after all."""
+    shop = open_with(of_customer=DeclineLimit(1, A_DAY))
+    customer_id = await buyer(shop, CHALLENGED)
+    assert [await pay(shop, customer_id) for _ in range(2)] == [ChargeState.REQUIRES_ACTION] * 2
+    await shop.card(customer_id, "tok_chargePendingThenDeclined", make_default=True)
+    assert [await pay(shop, customer_id) for _ in range(2)] == [ChargeState.PENDING] * 2
+
+    clock.advance(seconds=DECIDED_SECONDS)
+    await shop.deliver_webhooks()
+    await shop.run_jobs()
     with pytest.raises(TooManyDeclines):
         await pay(shop, customer_id)
 
-    clock.advance(hours=2)
-    await shop.run_jobs(rounds=3)
-    assert await counted(shop) == 0
-    assert await pay(shop, customer_id) is ChargeState.REQUIRES_ACTION
+
+async def test_a_shop_collects_all_that_a_customer_owes_it_at_once(open_with: Open) -> None:
+    """Thirty invoices at the end of a month: nobody tries cards there, and what is declined counts all the same."""
+    shop = open_with(of_customer=DeclineLimit(3, A_DAY), of_payment_method=DeclineLimit(3, A_DAY))
+    customer_id = await buyer(shop, "tok_visa")
+    told = await at_once(*(pay(shop, customer_id, initiator=Initiator.UNSCHEDULED) for _ in range(12)))
+    assert told == [ChargeState.SUCCEEDED] * 12
+    shop.misbehave("charge#*=decline")
+    for _ in range(3):
+        assert await pay(shop, customer_id, initiator=Initiator.UNSCHEDULED) is ChargeState.DECLINED
+    with pytest.raises(TooManyDeclines):
+        await pay(shop, customer_id, initiator=Initiator.UNSCHEDULED)
 
 
 async def test_a_hundred_orders_at_once_are_not_tried_before_the_first_no_comes(open_with: Open) -> None:
@@ -154,7 +182,7 @@ async def test_a_hundred_orders_at_once_are_not_tried_before_the_first_no_comes(
     orders = [await shop.order_of(await buyer(shop)) for _ in range(12)]
     told = await at_once(*(pay_order(shop, order_id, network=HERE) for order_id in orders))
     assert told.count(ChargeState.DECLINED) == 3
-    assert sum(isinstance(each, TooManyDeclines) for each in told) == 9
+    assert sum(isinstance(each, (TooManyAtOnce, TooManyDeclines)) for each in told) == 9
     assert len(shop.provider.asked("charge")) == 3
 
 

@@ -99,12 +99,10 @@ async def test_a_charge_ends_the_same_in_every_order_of_evidence(
     shop: Shop, dialect: Dialect, token: str, state: ChargeState
 ) -> None:
     """The answer, a lost answer, the webhook and the look-up, each first, last and twice."""
-    customer_id = await shop.customer()
-    await shop.card(customer_id, token)
     stories = []
     ways = [(DIRECT, None), (DIRECT, LOST), (WEBHOOK, None), (LOOK, None)]
     for order in orders_of(ways, dialect):
-        charge, answer = await dropped_charge(shop, await shop.order_of(customer_id))
+        charge, answer = await dropped_charge(shop, await shop.order(token=token))
         picture = await shop.provider.fetch_charge(charge_ref=answer.charge_ref)
         for way, told in order:
             await tell(shop, charge, way, told or (answer if way == DIRECT else picture))
@@ -146,10 +144,8 @@ async def test_a_waiting_charge_goes_on_waiting_when_a_lost_answer_comes_last(sh
 
     An UNKNOWN that nobody looks into would block the order for ever.
     """
-    customer_id = await shop.customer()
-    await shop.card(customer_id, "tok_threeDSecureRequired")
     for order in orders_of([(DIRECT, LOST), (WEBHOOK, None), (LOOK, None)], dialect):
-        charge, answer = await dropped_charge(shop, await shop.order_of(customer_id))
+        charge, answer = await dropped_charge(shop, await shop.order(token="tok_threeDSecureRequired"))
         for way, told in order:
             await tell(shop, charge, way, told or answer)
         await shop.check()
