@@ -52,6 +52,10 @@ class UniqueTaken(Exception):
         self.constraint = constraint
 
 
+class StoreUnavailable(Exception):
+    """Nothing was read or written: there is no way to the database just now. The message is a line for the operator."""
+
+
 class CommitUnknown(Exception):
     """The commit was asked for and its answer is missing. The store's own error is the `__cause__`."""
 

@@ -1,8 +1,7 @@
 """What a database may answer besides rows, in the three words that decide what happens next.
 
 - Certain: the transaction is not in the database. It may be run again.
-- Unknown: COMMIT was sent and its answer is missing (`CommitUnknown`). Nothing may be concluded and nothing
-  may be
+- Unknown: COMMIT was sent and its answer is missing (`CommitUnknown`). Nothing may be concluded and nothing may be
   repeated that has no identity of its own: read the row back by its id.
 - Unavailable: there was no connection to begin with (`DatabaseUnavailable`).
 
@@ -17,7 +16,7 @@ from typing import Final
 import asyncpg  # type: ignore[import-untyped]
 from tortoise.exceptions import IntegrityError
 
-from domain.store import CommitUnknown
+from domain.store import CommitUnknown, StoreUnavailable
 
 __all__ = [
     "CommitUnknown",
@@ -32,7 +31,7 @@ __all__ = [
 ]
 
 
-class DatabaseUnavailable(Exception):
+class DatabaseUnavailable(StoreUnavailable):
     """No connection could be had. The message is one line for the operator and names no password."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from graphql import ArgumentNode, GraphQLError, Node, ValueNode
 from strawberry.exceptions import StrawberryInputCoercionError
 
+from domain.store import StoreUnavailable
 from schema.http.request_id import request_id
 
 logger = logging.getLogger("paydesk.graphql")
@@ -21,6 +22,7 @@ FormattedError = dict[str, Any]
 ErrorFormatter = Callable[[GraphQLError], FormattedError]
 
 INTERNAL_MESSAGE = "Internal error. It was logged; quote the request id when you report it."
+_AWAY_MESSAGE = "The gateway cannot reach its database just now. Please try again."
 
 # A message may quote what the client sent, so that people find their mistake, but not a whole document.
 LONGEST_QUOTE = 100
@@ -98,8 +100,15 @@ def is_about_input(error: GraphQLError, cause: Exception) -> bool:
 
 
 def mask(cause: BaseException, error: GraphQLError | None = None) -> FormattedError:
-    """Log the cause with its traceback and return what the client gets instead."""
+    """Log the cause with its traceback and return what the client gets instead.
+
+    A database that is away is no mistake of ours: one line, whose traceback would say nothing, and an invitation.
+    """
     where = ".".join(map(str, error.path)) if error and error.path else "the request"
+    if isinstance(cause, StoreUnavailable):
+        logger.warning("no database for %s: %s", where, cause, extra={"request_id": request_id.get()})
+        away = ExposedError(_AWAY_MESSAGE, code="DATABASE_UNAVAILABLE", requestId=request_id.get())
+        return format_error(error, away)
     logger.error("unexpected error at %s", where, exc_info=cause, extra={"request_id": request_id.get()})
     shown = ExposedError(INTERNAL_MESSAGE, code="INTERNAL", requestId=request_id.get())
     return format_error(error, shown)

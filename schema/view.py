@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from domain.store import StoreUnavailable
 from schema.http.answers import answer, answer_refusal, answer_result
 from schema.http.aside import Aside
 from schema.http.body import GraphQLRequest, request_from_get, request_from_post
@@ -148,6 +149,8 @@ class GraphQLView:
             return answer_refusal(refusal, media_type)
         except ClientDisconnect:
             raise
+        except StoreUnavailable as error:
+            return answer({"errors": [mask(error)]}, 503, media_type, headers={"Retry-After": "1"})
         except Exception as error:
             return answer({"errors": [mask(error)]}, 500, media_type)
 
