@@ -163,6 +163,11 @@ class Charge:
         return self.state in LIVE_STATES
 
     @property
+    def has_ended_unpaid(self) -> bool:
+        """What the provider still holds for it is held in vain."""
+        return not self.is_live and self.state is not ChargeState.SUCCEEDED
+
+    @property
     def expires_at(self) -> datetime | None:
         """When it is given up if nothing happens before: by its customer, or by whoever captures it."""
         return self.action_expires_at or self.capture_before
@@ -256,6 +261,11 @@ class Charge:
         if charge.state is not self.state and not charge.is_undecided:
             charge = charge.without_review(ReviewReason.UNRESOLVED, now=now)
         return replace(charge, updated_at=now)
+
+    def is_in_another_currency(self, result: ChargeResult) -> bool:
+        """Whether this tells of money that cannot be booked here, and of which nothing may be concluded."""
+        told = (result.authorized, result.captured)
+        return any(amount is not None and amount.currency != self.amount.currency for amount in told)
 
     def waiting_until(self, deadline: datetime) -> "Charge":
         """The customer has until the provider's deadline or ours, whichever is earlier."""

@@ -11,6 +11,9 @@ from enum import StrEnum
 from domain.ids import IdPrefix, new_id
 from domain.money import Money
 
+_LONGEST_NAME = 40
+"""Of a provider's name in a cause: its end, in which names differ."""
+
 
 class LedgerAccount(StrEnum):
     PROVIDER_CLEARING = "PROVIDER_CLEARING"
@@ -48,14 +51,26 @@ def capture_entries(
     )
 
 
+def refunded_cause(refund_id: str, second: str | None = None) -> str:
+    """`second`: the provider's name of a refund of the same request, after the first one's money had come back.
+
+    Where an account keeps no keys a request may have made two.
+    """
+    return f"{refund_id}/refunded{_named(second)}"
+
+
+def _named(second: str | None) -> str:
+    return f"/{second[-_LONGEST_NAME:]}" if second else ""
+
+
 def refund_entries(
-    refund_id: str, *, charge_id: str, amount: Money, livemode: bool, now: datetime
+    refund_id: str, *, second: str | None = None, charge_id: str, amount: Money, livemode: bool, now: datetime
 ) -> tuple[LedgerEntry, ...]:
     return _movement(
         LedgerAccount.REFUNDS,
         LedgerAccount.PROVIDER_CLEARING,
         amount,
-        cause=f"{refund_id}/refunded",
+        cause=refunded_cause(refund_id, second),
         charge_id=charge_id,
         refund_id=refund_id,
         livemode=livemode,
@@ -64,14 +79,14 @@ def refund_entries(
 
 
 def returned_entries(
-    refund_id: str, *, charge_id: str, amount: Money, livemode: bool, now: datetime
+    refund_id: str, *, second: str | None = None, charge_id: str, amount: Money, livemode: bool, now: datetime
 ) -> tuple[LedgerEntry, ...]:
     """A refund whose money came back: the opposite of `refund_entries`, which stay."""
     return _movement(
         LedgerAccount.PROVIDER_CLEARING,
         LedgerAccount.REFUNDS,
         amount,
-        cause=f"{refund_id}/returned",
+        cause=f"{refund_id}/returned{_named(second)}",
         charge_id=charge_id,
         refund_id=refund_id,
         livemode=livemode,

@@ -118,6 +118,10 @@ class Refund:
             updated_at=now,
         )
 
+    def is_in_another_currency(self, result: RefundResult) -> bool:
+        """Whether this tells of money that cannot be booked here, and of which nothing may be concluded."""
+        return result.amount is not None and result.amount.currency != self.amount.currency
+
     def weighed(self, result: RefundResult) -> RefundResult:
         """What an answer is worth by now: that a request failed says nothing of a refund that is known to be made."""
         failed = _STATE_AFTER[result.outcome] is RefundState.FAILED
@@ -136,8 +140,7 @@ class Refund:
     def _given_back(self, result: RefundResult) -> Money:
         """What the provider says that it gave back, where that can be; else what was asked for."""
         told = result.amount
-        can_be = told is not None and told.currency == self.amount.currency and told.is_positive
-        return told if told is not None and can_be else self.amount
+        return told if told is not None and told.is_positive else self.amount
 
     def not_applied(self, *, now: datetime) -> "Refund":
         return replace(

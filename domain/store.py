@@ -159,6 +159,7 @@ class Refunds(Protocol):
 
 class Ledger(Protocol):
     async def add(self, entries: Sequence[LedgerEntry]) -> None: ...
+    async def has(self, cause: str) -> bool: ...
 
 
 class Events(Protocol):

@@ -120,11 +120,14 @@ class ChargeSettleInput:
     )
     found: MoneyFound = strawberry.field(description="Whether the money was taken.")
     captured: MoneyInput | None = strawberry.field(
-        default=strawberry.UNSET, description="How much was taken; needed when money MOVED."
+        default=strawberry.UNSET,
+        description="How much was taken; needed when money MOVED. No more than was asked for, unless the provider "
+        "shows it.",
     )
     provider_ref: str | None = strawberry.field(
         default=strawberry.UNSET,
-        description="The provider's id of the charge, which refunds go by; needed when money MOVED, unless known.",
+        description="The provider's id of the charge, which refunds go by; needed when money MOVED, unless known. What "
+        "it stands for is looked at, and has to fit.",
     )
     note: str = strawberry.field(description=NOTE)
     idempotency_key: str = strawberry.field(description=KEY_REQUIRED)
@@ -141,7 +144,9 @@ class RefundSettleInput:
     refund_id: strawberry.ID = strawberry.field(description="Id of the refund, `ref_…`; it is UNKNOWN or PENDING.")
     found: MoneyFound = strawberry.field(description="Whether the money went back.")
     provider_ref: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The provider's id of the refund, where you know it."
+        default=strawberry.UNSET,
+        description="The provider's id of the refund, where you know it. What it stands for is looked at, and has to "
+        "fit.",
     )
     note: str = strawberry.field(description=NOTE)
     idempotency_key: str = strawberry.field(description=KEY_REQUIRED)
@@ -180,7 +185,8 @@ class DecisionMutation:
 
     @strawberry.mutation(
         description="Say what became of a charge that could not be traced. The provider is asked once more before: "
-        "what it tells counts, and your word is refused then. For finance, admins, and servers with the scope "
+        "what it tells counts, and your word is refused then, as it is for 30 days while the provider says that it is "
+        "still deciding. For finance, admins, and servers with the scope "
         "`UPKEEP_WRITE`."
     )
     async def charge_settle(self, info: Info, input: ChargeSettleInput) -> ChargeSettlePayload | None:

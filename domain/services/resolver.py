@@ -28,6 +28,8 @@ SEND_AGAIN_WITHIN = timedelta(minutes=10)
 """How long after the client asked an on-session charge may still be sent. Nobody expects to pay an hour later."""
 
 EMPTY_LOOKS_FOR_PROOF = 3
+UNSEEN_FOR = timedelta(days=1)
+"""Where a provider does not say how far its look-ups lag behind: a person sees there what there is by then."""
 
 _UNTOUCHED: dict[OperationKind, frozenset[Outcome]] = {
     OperationKind.CAPTURE: frozenset({Outcome.AUTHORIZED}),
@@ -187,16 +189,17 @@ class Resolver:
     def _proves_absence(self, operation: Operation) -> bool:
         """Whether an empty look-up shows that nothing happened and nothing is still on its way."""
         lag = self._teller.provider(operation.account).look_up_lag_seconds
-        if lag is None or operation.empty_looks + 1 < EMPTY_LOOKS_FOR_PROOF:
-            return False
-        return not self.may_still_act(operation, lag_seconds=lag)
+        enough = operation.empty_looks + 1 >= EMPTY_LOOKS_FOR_PROOF
+        return lag is not None and enough and not self.may_still_act(operation)
 
-    def may_still_act(self, operation: Operation, *, lag_seconds: float = 0) -> bool:
-        """Whether a request of it may still be sent, or be on its way, or not yet be seen by a look."""
+    def may_still_act(self, operation: Operation) -> bool:
+        """Whether a request of it may still be sent, or be on its way, or not yet be seen by whoever looks."""
         # From the last moment at which it may have been taken over, by us or by a rival; it may then leave a little
         # later, and needs its own time.
-        travel = timedelta(seconds=2 * self._deployment.provider_timeout_seconds + lag_seconds)
-        return self._clock.now() - operation.first_sent_at <= self._sent_within(operation) + travel
+        travel = timedelta(seconds=2 * self._deployment.provider_timeout_seconds)
+        lag = self._teller.provider(operation.account).look_up_lag_seconds
+        unseen = UNSEEN_FOR if lag is None else timedelta(seconds=lag)
+        return self._clock.now() - operation.first_sent_at <= self._sent_within(operation) + travel + unseen
 
     async def _not_applied(self, operation: Operation) -> None:
         async with self._store.transaction() as tx:

@@ -14,7 +14,7 @@ from domain.clock import Clock
 from domain.deployment import Deployment
 from domain.events import Event, EventKind, new_event
 from domain.jobs import JobKind
-from domain.ledger import capture_entries, refund_entries, returned_entries
+from domain.ledger import capture_entries, refund_entries, refunded_cause, returned_entries
 from domain.money import Money
 from domain.operations import Operation, OperationKind, VoidPurpose
 from domain.orders import Order, OrderState
@@ -76,10 +76,10 @@ class Settlement:
         the kind that can. `look_was_empty` counts a look of the resolver.
         """
         order, before, operation = await _lock(tx, charge_id, operation_id)
-        is_foreign = _is_in_another_currency(before, result)
+        is_foreign = before.is_in_another_currency(result)
         if is_foreign:
-            # Nothing of it can be booked here, and nothing may be concluded: a person has to ask the provider.
-            result = ChargeResult(outcome=Outcome.UNKNOWN, raw=result.raw)
+            # A person has to ask the provider, and needs its name of the charge for that.
+            result = ChargeResult(outcome=Outcome.UNKNOWN, charge_ref=result.charge_ref, raw=result.raw)
         if operation is not None:
             result = _weighed(operation, result)
             operation = _counted(operation, look_was_empty)
@@ -246,9 +246,12 @@ class Settlement:
         after it goes on; a picture that tells how it ended answers it all the same.
         """
         charge, operation, before = await _lock_refund(tx, refund_id, operation_id)
+        now = self._clock.now()
+        if before.is_in_another_currency(result):
+            charge = await self._with_mismatch(tx, charge, actor=actor, now=now)
+            result = RefundResult(outcome=Outcome.UNKNOWN, refund_ref=result.refund_ref, raw=result.raw)
         result = before.weighed(_weighed(operation, result))
         operation = _counted(operation, look_was_empty)
-        now = self._clock.now()
         after = before.after(result, now=now)
         if not operation.is_finished:
             learnt = operation.learnt(result.outcome, result.raw)
@@ -265,6 +268,11 @@ class Settlement:
         await forget_who(tx, charge)
         return after
 
+    async def _with_mismatch(self, tx: Transaction, charge: Charge, *, actor: str, now: datetime) -> Charge:
+        reviewed = charge.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
+        await _save_reviews(tx, charge, reviewed, actor=actor, now=now)
+        return reviewed
+
     async def refund_not_applied(self, tx: Transaction, refund_id: str, *, operation_id: str, actor: str) -> Refund:
         charge, operation, before = await _lock_refund(tx, refund_id, operation_id)
         now = self._clock.now()
@@ -277,12 +285,8 @@ class Settlement:
         return after
 
 
-_LEAVES_IT_AS_IT_WAS = (OperationKind.CHARGE, OperationKind.CAPTURE)
-_NOTHING_MOVED = {
-    OperationKind.CHARGE: Outcome.FAILED,
-    OperationKind.CONTINUE: Outcome.EXPIRED,
-    OperationKind.VOID: Outcome.VOIDED,
-}
+_LEAVES_IT_AS_IT_WAS = (OperationKind.CHARGE, OperationKind.CAPTURE, OperationKind.VOID)
+_NOTHING_MOVED = {OperationKind.CHARGE: Outcome.FAILED, OperationKind.CONTINUE: Outcome.EXPIRED}
 """What a charge came to of which a person knows that it took nothing, by the request that was lost."""
 
 
@@ -332,14 +336,9 @@ async def _give_up_others(tx: Transaction, order: Order, *, now: datetime) -> No
                 await tx.jobs.schedule(JobKind.EXPIRE_CHARGE, other.id, after_seconds=0)
 
 
-def _is_in_another_currency(charge: Charge, result: ChargeResult) -> bool:
-    told = (result.authorized, result.captured)
-    return any(amount is not None and amount.currency != charge.amount.currency for amount in told)
-
-
 def _is_held_in_vain(before: Charge, result: ChargeResult) -> bool:
     """The provider shows an amount that it holds for a charge that has ended here, and will not be revived."""
-    return result.outcome is Outcome.AUTHORIZED and not before.is_live and before.state is not ChargeState.SUCCEEDED
+    return result.outcome is Outcome.AUTHORIZED and before.has_ended_unpaid
 
 
 def _request_ended(operation: Operation, charge: Charge, *, now: datetime) -> Charge:
@@ -450,8 +449,18 @@ async def _book_refund(
         await tx.events.add(*_review_events(charge, charged, actor=actor, now=now))
     if given_back or returned:
         entries = refund_entries if given_back else returned_entries
+        second = after.refund_ref if before.is_returned else None
+        if returned and await tx.ledger.has(refunded_cause(after.id, after.refund_ref)):
+            second = after.refund_ref
         await tx.ledger.add(
-            entries(after.id, charge_id=charge.id, amount=after.amount, livemode=after.livemode, now=now)
+            entries(
+                after.id,
+                second=second,
+                charge_id=charge.id,
+                amount=after.amount,
+                livemode=after.livemode,
+                now=now,
+            )
         )
     if after.state is not before.state and after.state in _REFUND_EVENTS:
         subjects = (after.id, charge.id, charge.order_id, charge.customer_id)

@@ -183,6 +183,8 @@ class VoidService:
         with suppress(ChargeInProgress, ProviderUnavailable):
             async with self._store.transaction() as tx:
                 _, charge = await lock_charge(tx, system("voids"), charge_id)
+                if not charge.has_ended_unpaid:
+                    return None  # the picture is older than what is known by now: a paid charge is not called off
                 operation = await self._write_down(tx, charge, VoidPurpose.CANCEL, actor="system:release", path="id")
             await self._sending.send(operation, actor=f"provider:{operation.account}")
         return LOOK_AGAIN_SECONDS

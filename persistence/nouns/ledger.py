@@ -12,3 +12,6 @@ class Ledger:
 
     async def add(self, entries: Sequence[LedgerEntry]) -> None:
         await self._session.insert_all(models.LedgerEntry, [ledger_entry_to_row(entry) for entry in entries])
+
+    async def has(self, cause: str) -> bool:
+        return await self._session.any("SELECT 1 FROM ledger_entries WHERE cause = $1", cause)

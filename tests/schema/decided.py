@@ -19,7 +19,7 @@ async def open_review(shop: Shop, charge_id: str, reason: ReviewReason = ReviewR
 
 async def untraced_charge(shop: Shop, order_id: str) -> str:
     """Asked for days ago, and lost: the bank, which has never heard of it, answers no question either."""
-    _misbehave(shop, "charge#1=error; find_charge#*=error")
+    _misbehave(shop, "charge#1=error; find_charge#*=error; fetch_charge#*=error")
     charge: Json = await shop.charge(order_id)
     assert charge["state"] == "UNKNOWN"
     await _age(shop)

@@ -44,7 +44,7 @@ async def test_a_discrepancy_leads_to_what_it_is_about(shop: Shop) -> None:
         "SUCCEEDED",
         "fch_1",
     )
-    assert oldest["timeline"]["nodes"][0]["summary"] == "The provider's books differ about this."
+    assert oldest["timeline"]["nodes"][0]["summary"] == "A difference to the provider's books was found."
     assert (await shop.kinds(order_id)).count("DISCREPANCY_OPENED") == 2
     data = await shop.execute("query($id: ID!) { node(id: $id) { id ... on Discrepancy { kind } } }", {"id": lost})
     assert data["node"] == {"id": lost, "kind": "LOST_CHARGE"}

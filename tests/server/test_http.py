@@ -44,7 +44,7 @@ async def test_a_gateway_without_its_database_is_not_ready_but_lives(
     assert not_ready.json() == {"status": "not ready", "lacks": ["the database does not answer"]}
     assert living.status_code == 200
     [error] = asked.json()["errors"]
-    assert error["extensions"]["code"] == "INTERNAL"
+    assert error["extensions"]["code"] == "DATABASE_UNAVAILABLE"
     assert error["extensions"]["requestId"] == asked.headers["x-request-id"]
     assert (untaken.status_code, untaken.headers["retry-after"]) == (503, "30")
     assert taken.json() == {"received": True, "repeated": False}

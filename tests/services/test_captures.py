@@ -415,6 +415,28 @@ async def _find_nothing(_asked: Any, _ask: Ask) -> None:
     return None
 
 
+async def test_a_release_that_was_overtaken_by_the_money_calls_nothing_off(shop: Shop) -> None:
+    """Between its look and its lock the charge is told to be paid: some providers would void the sale."""
+    charge = await shop.authorized()
+    (held,) = shop.bank.truth().charges
+    await shop.orders.cancel(SHOP, charge.order_id, version=None)
+    with shop.bank.open() as books:
+        books.write("UPDATE charges SET state = 'authorized' WHERE ref = ?", held.charge_ref)
+    shop.provider.calls.clear()
+
+    async def paid_meanwhile(_asked: Any, ask: Ask) -> Any:
+        told = await ask()
+        picture = replace(told, outcome=Outcome.SUCCEEDED, captured=usd(20_00))
+        async with shop.store.transaction() as tx:
+            await shop.settlement.settle_charge(tx, charge.id, picture, actor="webhook:test")
+        return told
+
+    shop.provider.between["fetch_charge"] = paid_meanwhile
+    assert await shop.voids.release(charge.id) is None
+    assert shop.provider.asked("void") == []
+    assert (await shop.charge(charge.id)).state is ChargeState.SUCCEEDED
+
+
 @pytest.mark.parametrize("fault", ["", "void#1=lose_answer", "void#1=refuse", "fetch_charge#1=error"])
 async def test_a_hold_that_appears_after_it_was_given_up_is_released(
     shop: Shop, clock: MovableClock, fault: str

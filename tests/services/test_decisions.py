@@ -1,5 +1,7 @@
 """What a person says of money that nobody could trace: it counts where the provider has nothing to say."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,13 +9,15 @@ import pytest
 from domain.charges import Charge, ChargeState, FailureCode, ReviewReason
 from domain.decisions import MoneyFound
 from domain.errors import InvalidInput, NotToBeSettled, PermissionDenied, ReviewNotOpen
+from domain.money import Money
 from domain.orders import OrderState
 from domain.principals import Permission, server
 from domain.provider import ChargeResult, Outcome, RefundResult
 from domain.refunds import RefundState
 from domain.services.decisions import CloseReview, SettleCharge, SettleRefund
+from domain.services.resolver import SEND_AGAIN_WITHIN
 from domain.services.settlement import REVIEW_AFTER_TRIES
-from tests.services.shop import SHOP, MovableClock, Shop, usd
+from tests.services.shop import PROVIDER_SECONDS, SHOP, MovableClock, Shop, usd
 from tests.services.watching import Ask
 
 THREE_D_SECURE = "tok_threeDSecureRequired"
@@ -58,13 +62,15 @@ async def settle(
     return await shop.charge(charge_id)
 
 
-async def settle_refund(shop: Shop, refund_id: str, found: MoneyFound, key: str | None = None) -> RefundState:
+async def settle_refund(
+    shop: Shop, refund_id: str, found: MoneyFound, key: str | None = None, *, provider_ref: str | None = None
+) -> RefundState:
     await shop.decisions.settle_refund(
         SHOP,
         SettleRefund(
             refund_id=refund_id,
             found=found,
-            provider_ref=None,
+            provider_ref=provider_ref,
             note="The bank says so.",
             request=shop.request("refundSettle", key, {"refund": refund_id, "found": found}),
         ),
@@ -289,6 +295,146 @@ async def test_a_confirmation_that_nobody_hears_of_is_settled(shop: Shop, clock:
     await shop.check(settled=True)
 
 
+async def test_what_the_provider_is_still_deciding_is_not_settled(shop: Shop, clock: MovableClock) -> None:
+    """A debit that takes days: who says that it came to nothing would have the customer pay twice."""
+    charge = await shop.paid(await shop.order(token="tok_chargePending"))
+    await shop.decide_after(days=14)
+    clock.advance(days=13)
+    for found in (MoneyFound.NOT_MOVED, MoneyFound.MOVED):
+        with pytest.raises(NotToBeSettled, match="still deciding"):
+            await settle(shop, charge.id, found, captured=20_00)
+    shop.misbehave("fetch_charge#*=error")
+    with pytest.raises(NotToBeSettled, match="still deciding"):
+        await settle(shop, charge.id, MoneyFound.NOT_MOVED)
+
+    shop.misbehave("")
+    clock.advance(days=2)
+    await shop.hear()
+    assert (await shop.charge(charge.id)).state is ChargeState.SUCCEEDED
+    await shop.check(settled=True)
+
+
+async def test_a_provider_that_decides_for_ever_is_not_believed_for_ever(shop: Shop, clock: MovableClock) -> None:
+    charge = await shop.paid(await shop.order(token="tok_chargePending"))
+    await shop.decide_after(days=1000)
+    clock.advance(days=31)
+    assert (await settle(shop, charge.id, MoneyFound.NOT_MOVED)).state is ChargeState.FAILED
+
+
+async def test_a_lost_charge_that_turns_out_to_be_pending_is_not_settled(shop: Shop, clock: MovableClock) -> None:
+    order_id = await shop.order(token="tok_chargePending")
+    shop.misbehave("charge#1=lose_answer")
+    shop.provider.between["find_charge"] = know_nothing
+    charge = await shop.paid(order_id)
+    await shop.decide_after(days=14)
+    clock.advance(days=2)
+    await shop.run_jobs()
+    del shop.provider.between["find_charge"]
+
+    with pytest.raises(NotToBeSettled, match="still deciding"):
+        await settle(shop, charge.id, MoneyFound.NOT_MOVED)
+
+    assert (await shop.charge(charge.id)).state is ChargeState.PENDING
+    await shop.check()
+
+
+async def test_nobody_has_looked_before_a_look_can_show_it(shop: Shop, clock: MovableClock) -> None:
+    """Where look-ups lag behind, the provider's dashboard may do so too."""
+    charge = await untraced(shop, clock, fault="error")
+    clock.moment = charge.created_at + SEND_AGAIN_WITHIN + timedelta(seconds=2 * PROVIDER_SECONDS + 1)
+    for lag in (300.0, None):
+        shop.provider.look_up_lag_shown = lag
+        with pytest.raises(NotToBeSettled, match="may still act"):
+            await settle(shop, charge.id, MoneyFound.NOT_MOVED)
+
+    shop.provider.look_up_lag_shown = 300.0
+    clock.advance(seconds=301)
+    assert (await settle(shop, charge.id, MoneyFound.NOT_MOVED)).state is ChargeState.FAILED
+
+
+@pytest.mark.parametrize(
+    ("captured", "named", "path"),
+    [
+        (15_00, "this", ("captured",)),
+        (20_00, "nothing", ("providerRef",)),
+        (20_00, "another", ("providerRef",)),
+        (20_00, "declined", ("providerRef",)),
+    ],
+)
+async def test_what_a_person_names_is_looked_at(
+    shop: Shop, clock: MovableClock, captured: int, named: str, path: tuple[str, ...]
+) -> None:
+    """A slip of the hand would book money that is not there, for ever: amounts only grow."""
+    charge = await untraced(shop, clock)
+    (there,) = shop.bank.truth().charges
+    another = await shop.paid(await shop.order())
+    declined = await shop.paid(await shop.order(token="tok_chargeDeclined"))
+    refs = {"this": there.charge_ref, "nothing": "fch_typo", "another": another.charge_ref}
+    refs["declined"] = declined.charge_ref or "fch_declined"
+
+    with pytest.raises(InvalidInput) as refused:
+        await settle(shop, charge.id, MoneyFound.MOVED, captured=captured, provider_ref=refs[named])
+
+    assert refused.value.path == path
+    assert (await shop.charge(charge.id)).state is ChargeState.UNKNOWN
+    assert await shop.rows("SELECT id FROM decisions") == []
+
+
+async def test_nobody_says_that_more_was_taken_than_was_asked_for(shop: Shop, clock: MovableClock) -> None:
+    charge = await untraced(shop, clock)
+    (there,) = shop.bank.truth().charges
+    shop.provider.between["fetch_charge"] = know_nothing
+    with pytest.raises(InvalidInput) as refused:
+        await settle(shop, charge.id, MoneyFound.MOVED, captured=2_000_00, provider_ref=there.charge_ref)
+    assert refused.value.path == ("captured",)
+    booked = await settle(shop, charge.id, MoneyFound.MOVED, captured=20_00, provider_ref=there.charge_ref)
+    assert booked.captured == usd(20_00)
+
+
+@pytest.mark.parametrize("found", [MoneyFound.MOVED, MoneyFound.NOT_MOVED])
+async def test_money_in_another_currency_ends_by_what_a_person_says(
+    shop: Shop, clock: MovableClock, found: MoneyFound
+) -> None:
+    """Nothing of it can be booked here, so the provider's word is none; but its name of the charge is kept."""
+
+    async def in_euros(_asked: Any, ask: Ask) -> ChargeResult:
+        told: ChargeResult = await ask()
+        return replace(told, captured=Money(20_00, "EUR"), authorized=Money(20_00, "EUR"))
+
+    shop.provider.between = dict.fromkeys(("charge", "find_charge", "fetch_charge"), in_euros)
+    charge = await shop.paid(await shop.order())
+    (there,) = shop.bank.truth().charges
+    assert (charge.state, charge.charge_ref) == (ChargeState.UNKNOWN, there.charge_ref)
+    clock.advance(days=1)
+    await shop.run_jobs()
+
+    settled = await settle(shop, charge.id, found, captured=18_00)
+
+    moved = found is MoneyFound.MOVED
+    assert (settled.state, settled.captured) == (
+        (ChargeState.SUCCEEDED, usd(18_00)) if moved else (ChargeState.FAILED, usd(0))
+    )
+    assert settled.is_reviewed_for(ReviewReason.AMOUNT_MISMATCH)
+    await shop.run_jobs(rounds=3)
+    assert (await shop.charge(charge.id)).state is settled.state
+
+
+async def test_a_void_that_did_nothing_leaves_the_hold(shop: Shop, clock: MovableClock) -> None:
+    """It was held when the provider was asked last: it can be called off again, and is when its time is over."""
+    charge = await shop.authorized()
+    shop.provider.look_up_lag_shown = shop.provider.key_lifetime_shown = None
+    shop.misbehave("void#1=error")
+    await shop.void(charge.id)
+    clock.advance(days=2)
+
+    settled = await settle(shop, charge.id, MoneyFound.NOT_MOVED)
+
+    assert (settled.state, settled.void_requested_at) == (ChargeState.AUTHORIZED, None)
+    assert (await shop.void(charge.id)).state is ChargeState.VOIDED
+    assert [there.state for there in shop.bank.truth().charges] == ["voided"]
+    await shop.check(settled=True)
+
+
 # --- refunds --------------------------------------------------------------------------------------------------------
 
 
@@ -351,3 +497,69 @@ async def test_a_refund_that_the_provider_can_tell_of_is_not_settled_by_hand(sho
 
     assert (await shop.refund_row(refund.id)).state is RefundState.SUCCEEDED
     await shop.check(settled=True)
+
+
+async def test_a_refund_that_the_provider_is_still_deciding_is_not_settled(shop: Shop, clock: MovableClock) -> None:
+    charge = await shop.paid(await shop.order(token="tok_pendingRefund"))
+    refund = await shop.refunded(charge.id, 5_00)
+    await shop.decide_after(days=10)
+    clock.advance(days=9)
+    for found in (MoneyFound.NOT_MOVED, MoneyFound.MOVED):
+        with pytest.raises(NotToBeSettled, match="still deciding"):
+            await settle_refund(shop, refund.id, found)
+    assert (await shop.charge(charge.id)).refund_reserved == usd(5_00)
+
+
+@pytest.mark.parametrize("named", ["nothing", "another"])
+async def test_a_refund_that_a_person_names_is_looked_at(shop: Shop, clock: MovableClock, named: str) -> None:
+    charge = await shop.paid(await shop.order())
+    another = await shop.refunded((await shop.paid(await shop.order())).id, 5_00)
+    shop.misbehave("refund#1=lose_answer")
+    shop.provider.between["find_refund"] = know_no_refund
+    refund = await shop.refunded(charge.id, 5_00)
+    clock.advance(days=2)
+
+    with pytest.raises(InvalidInput) as refused:
+        await settle_refund(
+            shop,
+            refund.id,
+            MoneyFound.MOVED,
+            provider_ref="frf_typo" if named == "nothing" else another.refund_ref,
+        )
+
+    assert refused.value.path == ("providerRef",)
+    there = shop.bank.truth().refunds[-1].refund_ref
+    assert await settle_refund(shop, refund.id, MoneyFound.MOVED, provider_ref=there) is RefundState.SUCCEEDED
+    await shop.check(settled=True)
+
+
+async def test_a_refund_keeps_the_name_that_the_provider_gave_it(shop: Shop, clock: MovableClock) -> None:
+    """Under another one it could be learnt by nobody that the money came back."""
+    charge = await shop.paid(await shop.order(token="tok_pendingRefund"))
+    refund = await shop.refunded(charge.id, 5_00)
+    await shop.decide_after(days=1000)
+    clock.advance(days=31)
+    with pytest.raises(InvalidInput) as refused:
+        await settle_refund(shop, refund.id, MoneyFound.MOVED, provider_ref="frf_typo")
+    assert refused.value.path == ("providerRef",)
+    assert (await shop.refund_row(refund.id)).refund_ref == refund.refund_ref
+    assert await settle_refund(shop, refund.id, MoneyFound.MOVED) is RefundState.SUCCEEDED
+
+
+async def test_a_refund_in_another_currency_is_not_booked_as_ours(shop: Shop, clock: MovableClock) -> None:
+    async def in_euros(_asked: Any, ask: Ask) -> RefundResult:
+        told: RefundResult = await ask()
+        return replace(told, amount=Money(9_00, "EUR"))
+
+    shop.provider.between = dict.fromkeys(("refund", "find_refund", "fetch_refund"), in_euros)
+    charge = await shop.paid(await shop.order())
+    refund = await shop.refunded(charge.id, 5_00)
+
+    assert (refund.state, refund.refund_ref is not None) == (RefundState.UNKNOWN, True)
+    after = await shop.charge(charge.id)
+    assert (after.refunded, after.refund_reserved) == (usd(0), usd(5_00))
+    assert after.is_reviewed_for(ReviewReason.AMOUNT_MISMATCH)
+    assert "REFUNDS" not in await shop.ledger(charge.id)
+    clock.advance(days=2)
+    assert await settle_refund(shop, refund.id, MoneyFound.MOVED) is RefundState.SUCCEEDED
+    assert (await shop.charge(charge.id)).refunded == usd(5_00)

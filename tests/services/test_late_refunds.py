@@ -240,6 +240,32 @@ async def test_the_database_books_a_return_once(shop: Shop, clock: MovableClock)
             )
 
 
+async def test_the_second_refund_of_a_request_is_booked_after_the_first_came_back(
+    shop: Shop, clock: MovableClock
+) -> None:
+    """Where an account keeps no keys a request may reach it twice; what it gave back in the end is what counts."""
+    charge = await shop.paid(await shop.order(token="tok_refundFail"))
+    refund = await shop.refunded(charge.id, 5_00)
+    clock.advance(seconds=DECIDED_SECONDS)
+    await shop.hear()
+    operation_id = (await shop.operation(charge.id)).id
+
+    async def tell(outcome: Outcome) -> RefundState:
+        told = RefundResult(outcome=outcome, refund_ref="frf_second", amount=usd(5_00))
+        async with shop.store.transaction() as tx:
+            await shop.settlement.settle_refund(
+                tx, refund.id, told, operation_id=operation_id, is_picture=True, actor="webhook:test"
+            )
+        return (await shop.refund_row(refund.id)).state
+
+    assert [await tell(Outcome.SUCCEEDED) for _ in range(2)] == [RefundState.SUCCEEDED] * 2
+    assert await shop.ledger(charge.id) == {"PROVIDER_CLEARING": 15_00, "PAYMENTS": -20_00, "REFUNDS": 5_00}
+    assert (await shop.charge(charge.id)).refunded == usd(5_00)
+    assert [await tell(Outcome.FAILED) for _ in range(2)] == [RefundState.FAILED] * 2
+    assert (await shop.ledger(charge.id))["REFUNDS"] == 0
+    assert (await shop.charge(charge.id)).refundable == usd(20_00)
+
+
 @pytest.mark.fault("F30")
 async def test_two_processes_that_hear_of_a_late_failure_at_once_book_it_once(
     new_shop: OpenShop, clock: MovableClock
