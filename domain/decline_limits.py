@@ -59,7 +59,7 @@ class DeclineState(StrEnum):
     """The provider waits for the customer, or for their bank, who may decline it still."""
     DECLINED = "DECLINED"
     FINAL = "FINAL"
-    """Declined, and the bank forbids further tries."""
+    """Declined, and the card must not be tried again. Whoever tried it may use another."""
 
 
 _DECLINED = (DeclineState.DECLINED, DeclineState.FINAL)
@@ -89,7 +89,7 @@ class Against:
 
     def check(self, declines: Sequence[Decline], *, now: datetime) -> None:
         """`declines`: of this subject, the newest first."""
-        if any(decline.state is DeclineState.FINAL for decline in declines):
+        if self.is_payment_method and any(decline.state is DeclineState.FINAL for decline in declines):
             raise PaymentMethodForbidden
         if ends := self._ends([decline for decline in declines if decline.state in _DECLINED], now=now):
             raise TooManyDeclines(

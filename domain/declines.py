@@ -36,6 +36,15 @@ class DeclineAdvice(StrEnum):
 _NOT_FOR_THE_HOLDER = frozenset({DeclineCode.FRAUD_SUSPECTED, DeclineCode.LOST_OR_STOLEN})
 
 
+FORBIDS_TRIES = frozenset({DeclineCode.LOST_OR_STOLEN, DeclineCode.DO_NOT_RETRY})
+"""The card must not be tried again: what Visa has in its category of declines that no issuer ever takes back (04, 07,
+41, 43, R1 among them), and what Mastercard's advice 03 says in so many words.
+
+FRAUD_SUSPECTED is none: 59 is in Visa's category of "not at this time", for the bank asks the customer, who confirms by
+text message and pays with the same card.
+"""
+
+
 def told_to_customer(code: DeclineCode | None) -> DeclineCode | None:
     """What the person who holds the card may read: never that fraud or theft is suspected."""
     return DeclineCode.DO_NOT_RETRY if code in _NOT_FOR_THE_HOLDER else code

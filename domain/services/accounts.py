@@ -9,7 +9,7 @@ from domain.errors import NotFound, ProviderRefused, ProviderUnavailable
 from domain.events import EventKind, new_event
 from domain.jobs import JobKind
 from domain.principals import Permission, Principal
-from domain.provider import ClientSession, CustomerRequest, Outcome, ProviderAction, Refusal
+from domain.provider import ClientSession, CustomerRequest, CustomerResult, Outcome, ProviderAction, Refusal
 from domain.services.gates import AccountHealth
 from domain.services.teller import Teller
 from domain.store import Store
@@ -50,16 +50,16 @@ class ProviderAccountService:
         self._teller = teller
         self._clock = clock
 
-    async def ref_of(self, customer: Customer, account: str) -> str | Refusal | None:
-        """The provider's id of the customer; None when the provider gave no usable answer."""
+    async def ensure(self, customer: Customer, account: str) -> CustomerResult:
+        """The customer at the account, asked for where they are not known there yet."""
         async with self._store.reading() as tx:
             known = await tx.accounts.find(customer.id, account)
         if known is not None:
-            return known.customer_ref
+            return CustomerResult(outcome=Outcome.SUCCEEDED, customer_ref=known.customer_ref)
         request = CustomerRequest(customer_id=customer.id, email=customer.email, name=customer.name)
         result = await self._teller.ensure_customer(account, request)
-        if result.outcome is Outcome.FAILED:
-            return result.refusal or Refusal(message="the provider refused the customer")
+        if result.outcome in (Outcome.FAILED, Outcome.NOT_SENT):
+            return result
         async with self._store.transaction() as tx:
             if result.customer_ref is not None:
                 made = ProviderAccount(
@@ -74,7 +74,7 @@ class ProviderAccountService:
                 # Erased while the provider was being asked: now there may be something to forget there, even where no
                 # answer came.
                 await tx.jobs.schedule(JobKind.FORGET_CUSTOMER, customer.id, after_seconds=0)
-        return result.customer_ref
+        return result
 
     def health(self, principal: Principal) -> Sequence[AccountHealth]:
         """How each account does, as this process sees it."""
@@ -93,12 +93,12 @@ class ProviderAccountService:
         customer.check_not_redacted()
         account = self._providers.default_account
         self._teller.require_support(account, ProviderAction.CLIENT_SESSION)
-        customer_ref = await self.ref_of(customer, account)
-        if isinstance(customer_ref, Refusal):
-            raise ProviderRefused(customer_ref.message)
-        if customer_ref is None:
+        known = await self.ensure(customer, account)
+        if known.outcome is Outcome.FAILED:
+            raise ProviderRefused(known.refusal.message if known.refusal else "the provider refused the customer")
+        if known.customer_ref is None:
             raise ProviderUnavailable
-        session = await self._teller.client_session(account, customer_ref)
+        session = await self._teller.client_session(account, known.customer_ref)
         if isinstance(session, Refusal):
             raise ProviderUnavailable
         return session

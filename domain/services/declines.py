@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.charges import Charge, ChargeState
 from domain.decline_limits import LONGEST_WINDOW, Against, DeclineState
-from domain.declines import DeclineAdvice
+from domain.declines import FORBIDS_TRIES
 from domain.store import Transaction
 
 _OPEN = (ChargeState.PENDING, ChargeState.REQUIRES_ACTION, ChargeState.UNKNOWN)
@@ -30,8 +30,7 @@ async def settle(tx: Transaction, before: Charge, after: Charge) -> None:
     elif after.state is before.state:
         return
     elif after.state is ChargeState.DECLINED:
-        await tx.declines.tell(after.id, DeclineState.DECLINED)
-        if after.decline and after.decline.advice is DeclineAdvice.DO_NOT_RETRY:
-            await tx.declines.tell(after.id, DeclineState.FINAL, subject=after.payment_method_id)
+        is_final = after.decline_code in FORBIDS_TRIES
+        await tx.declines.tell(after.id, DeclineState.FINAL if is_final else DeclineState.DECLINED)
     elif before.state is not ChargeState.AUTHORIZED:
         await tx.declines.forget(after.id)

@@ -22,6 +22,7 @@ from domain.payment_methods import PaymentMethod, PaymentMethodState
 from domain.principals import Permission, Principal, system
 from domain.provider import (
     AttachRequest,
+    CustomerResult,
     Outcome,
     PaymentMethodResult,
     ProviderAction,
@@ -162,7 +163,7 @@ class PaymentMethodService:
         if tries < len(_TRY_AGAIN_SECONDS):
             return Again(_TRY_AGAIN_SECONDS[tries])
         given_up = PaymentMethodResult(outcome=Outcome.FAILED, refusal=Refusal(message="the provider never answered"))
-        await self._settle(method.id, given_up, actor="system:resolver")
+        await self._settle(method.id, given_up, actor="system:resolver", is_of_card=False)
         return None
 
     # --- detach, default --------------------------------------------------------------------------------------------
@@ -278,15 +279,13 @@ class PaymentMethodService:
         await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds)
 
     async def _ask(self, customer: Customer, method: PaymentMethod, *, again: bool = False) -> PaymentMethod:
-        customer_ref = await self._accounts.ref_of(customer, method.account)
-        if isinstance(customer_ref, Refusal):
-            result = PaymentMethodResult(outcome=Outcome.FAILED, refusal=customer_ref)
-        elif customer_ref is None:
-            result = PaymentMethodResult(outcome=Outcome.UNKNOWN)
+        known = await self._accounts.ensure(customer, method.account)
+        if known.customer_ref is None:
+            result = _without_account(known)
         else:
             request = AttachRequest(
                 payment_method_id=method.id,
-                customer_ref=customer_ref,
+                customer_ref=known.customer_ref,
                 token=method.token or "",
                 return_url=method.return_url,
             )
@@ -294,25 +293,30 @@ class PaymentMethodService:
         if again and result.outcome is Outcome.NOT_SENT:
             # A repeat that never left says nothing of the first request, which may have arrived.
             result = replace(result, outcome=Outcome.UNKNOWN)
-        return await self._settle(method.id, result, actor=f"provider:{method.account}")
+        is_of_card = known.customer_ref is not None
+        return await self._settle(method.id, result, actor=f"provider:{method.account}", is_of_card=is_of_card)
 
-    async def _settle(self, payment_method_id: str, result: PaymentMethodResult, *, actor: str) -> PaymentMethod:
+    async def _settle(
+        self, payment_method_id: str, result: PaymentMethodResult, *, actor: str, is_of_card: bool = True
+    ) -> PaymentMethod:
+        """`is_of_card`: whether the provider has judged the card; only then is a refusal a decline."""
         try:
-            return await self._book(payment_method_id, result, actor=actor)
+            return await self._book(payment_method_id, result, actor=actor, is_of_card=is_of_card)
         except UniqueTaken as taken:
             if taken.constraint != "payment_methods_ref":
                 raise
             # Providers answer a token that they know already with the card that they made of it.
             twice = Refusal(message="the card is stored already", provider_code="already_attached")
-            return await self._book(
-                payment_method_id, PaymentMethodResult(outcome=Outcome.FAILED, refusal=twice), actor=actor
-            )
+            failed = PaymentMethodResult(outcome=Outcome.FAILED, refusal=twice)
+            return await self._book(payment_method_id, failed, actor=actor, is_of_card=False)
 
-    async def _book(self, payment_method_id: str, result: PaymentMethodResult, *, actor: str) -> PaymentMethod:
+    async def _book(
+        self, payment_method_id: str, result: PaymentMethodResult, *, actor: str, is_of_card: bool
+    ) -> PaymentMethod:
         async with self._store.transaction() as tx:
             customer, before = await _lock(tx, system("payment methods"), payment_method_id)
             if before.state is PaymentMethodState.DETACHED:
-                return await self._book_too_late(tx, before, result)
+                return await self._book_too_late(tx, before, result, is_of_card=is_of_card)
             if result.gone and before.payment_method_ref is not None:
                 await self.detach_in(tx, customer, before, actor=actor)
                 return before
@@ -325,7 +329,7 @@ class PaymentMethodService:
                 await tx.jobs.cancel(JobKind.RESOLVE_PAYMENT_METHOD, after.id)
             if result.outcome is Outcome.NOT_SENT:
                 await tx.keys.release(after.id)
-            await self._tell_declines(tx, after, result)
+            await _tell_declines(tx, after, result, is_of_card=is_of_card)
             if after.state is not before.state:
                 await self._event(tx, _EVENTS[after.state], after, actor=actor, now=now)
             becomes_default = before.make_default or customer.default_payment_method_id is None
@@ -333,16 +337,8 @@ class PaymentMethodService:
                 await self._make_default(tx, customer, after.id, actor=actor)
             return after
 
-    async def _tell_declines(self, tx: Transaction, method: PaymentMethod, result: PaymentMethodResult) -> None:
-        if method.state is PaymentMethodState.ACTIVE or result.outcome is Outcome.NOT_SENT:
-            await tx.declines.forget(method.id)
-        elif method.state is PaymentMethodState.FAILED:
-            await tx.declines.tell(method.id, DeclineState.DECLINED)
-        elif not method.is_unanswered:
-            await tx.declines.tell(method.id, DeclineState.TAKEN_ON)
-
     async def _book_too_late(
-        self, tx: Transaction, method: PaymentMethod, result: PaymentMethodResult
+        self, tx: Transaction, method: PaymentMethod, result: PaymentMethodResult, *, is_of_card: bool
     ) -> PaymentMethod:
         """It was detached while the provider was still storing it: now there may be something to forget."""
         if not method.is_unanswered or result.outcome is Outcome.UNKNOWN:
@@ -350,6 +346,7 @@ class PaymentMethodService:
         method = replace(method, token=None, payment_method_ref=result.payment_method_ref)
         await tx.payment_methods.save(method)
         await tx.jobs.cancel(JobKind.RESOLVE_PAYMENT_METHOD, method.id)
+        await _tell_declines(tx, method, result, is_of_card=is_of_card)
         if method.payment_method_ref is not None:
             await tx.jobs.schedule(JobKind.FORGET_PAYMENT_METHOD, method.id, after_seconds=0)
         return method
@@ -379,6 +376,24 @@ class PaymentMethodService:
                 now=now,
             )
         )
+
+
+def _without_account(known: CustomerResult) -> PaymentMethodResult:
+    """Of a card that was not sent, for the provider does not know its customer, or did not say so."""
+    outcome = known.outcome if known.outcome in (Outcome.FAILED, Outcome.NOT_SENT) else Outcome.UNKNOWN
+    return PaymentMethodResult(outcome=outcome, refusal=known.refusal)
+
+
+async def _tell_declines(
+    tx: Transaction, method: PaymentMethod, result: PaymentMethodResult, *, is_of_card: bool
+) -> None:
+    """Whoever could not store a card because the provider was away, or did not come back in time, tried none."""
+    if is_of_card and result.outcome in (Outcome.DECLINED, Outcome.FAILED):
+        await tx.declines.tell(method.id, DeclineState.DECLINED)
+    elif method.state is PaymentMethodState.REQUIRES_ACTION:
+        await tx.declines.tell(method.id, DeclineState.TAKEN_ON)
+    elif not method.is_unanswered:
+        await tx.declines.forget(method.id)
 
 
 async def _lock(tx: Transaction, principal: Principal, payment_method_id: str) -> tuple[Customer, PaymentMethod]:

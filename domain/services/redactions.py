@@ -108,7 +108,7 @@ class RedactionService:
             _log.warning("%s cannot be erased at %s, which has no such call: erase there by hand", customer.id, account)
             return True
         # Without a name or an email, for they are gone here: asked by our id, it answers with the one that it has.
-        customer_ref = await self._accounts.ref_of(customer, account)
-        if not isinstance(customer_ref, str):
+        customer_ref = (await self._accounts.ensure(customer, account)).customer_ref
+        if customer_ref is None:
             return False
         return (await self._teller.forget_customer(account, customer_ref)).outcome is Outcome.SUCCEEDED

@@ -46,12 +46,8 @@ class Declines:
             ],
         )
 
-    async def tell(self, cause: str, state: DeclineState, *, subject: str | None = None) -> None:
-        statement = "UPDATE declines SET state = $1 WHERE cause = $2"
-        if subject is None:
-            await self._session.execute(statement, state.value, cause)
-        else:
-            await self._session.execute(statement + " AND subject = $3", state.value, cause, subject)
+    async def tell(self, cause: str, state: DeclineState) -> None:
+        await self._session.execute("UPDATE declines SET state = $1 WHERE cause = $2", state.value, cause)
 
     async def forget(self, cause: str) -> None:
         await self._session.execute("DELETE FROM declines WHERE cause = $1", cause)

@@ -1,6 +1,7 @@
 """Whoever tries cards is stopped: by card, by customer and by address, also when everything comes at once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,13 +9,24 @@ import pytest
 from domain.charges import ChargeState
 from domain.customers import CustomerChanges
 from domain.decline_limits import DeclineLimit, DeclineLimits
+from domain.declines import DECLINES, DeclineCode
 from domain.errors import PaymentMethodForbidden, TooManyAtOnce, TooManyDeclines
 from domain.payment_methods import PaymentMethodState
-from domain.provider import CaptureMode, Initiator
+from domain.provider import (
+    AttachRequest,
+    CaptureMode,
+    CustomerRequest,
+    CustomerResult,
+    Initiator,
+    Outcome,
+    PaymentMethodResult,
+    Refusal,
+)
 from domain.services.charges import ChargeOrder
 from domain.services.payment_methods import AttachPaymentMethod, CreateCustomerWithPaymentMethod
 from tests.services.conftest import OpenShop
 from tests.services.shop import DECIDED_SECONDS, SHOP, MovableClock, Shop, at_once
+from tests.services.watching import Ask
 
 DECLINED, STOLEN, CHALLENGED = "tok_chargeDeclined", "tok_chargeDeclinedStolenCard", "tok_threeDSecureRequired"
 A_DAY = timedelta(days=1)
@@ -239,6 +251,102 @@ async def test_a_card_that_its_bank_forbids_is_not_tried_again(open_with: Open, 
     assert len(shop.provider.asked("charge")) == asked
     await shop.card(customer_id, "tok_visa", make_default=True)
     assert await pay(shop, customer_id) is ChargeState.SUCCEEDED
+
+
+async def test_a_suspected_fraud_forbids_no_further_try(open_with: Open) -> None:
+    """The bank asks its customer whether it was them, and takes the next one."""
+    shop = open_with(of_payment_method=DeclineLimit(3, A_DAY))
+    customer_id = await buyer(shop, "tok_visa")
+    shop.misbehave("charge#1=decline:fraudulent; charge#3-4=decline:fraudulent")
+    charge = await shop.paid(await shop.order_of(customer_id))
+    assert (charge.decline_code, charge.decline) == (
+        DeclineCode.FRAUD_SUSPECTED,
+        DECLINES[DeclineCode.FRAUD_SUSPECTED],
+    )
+    assert await pay(shop, customer_id) is ChargeState.SUCCEEDED
+
+    assert [await pay(shop, customer_id) for _ in range(2)] == [ChargeState.DECLINED] * 2
+    with pytest.raises(TooManyDeclines):
+        await pay(shop, customer_id)
+
+
+@pytest.mark.parametrize("code", ["lost_card", "do_not_try_again"])
+async def test_what_the_schemes_forbid_stays_forbidden_for_a_month(
+    open_with: Open, clock: MovableClock, code: str
+) -> None:
+    shop = open_with()
+    customer_id = await buyer(shop, "tok_visa")
+    shop.misbehave(f"charge#1=decline:{code}")
+    assert await pay(shop, customer_id) is ChargeState.DECLINED
+    clock.advance(days=29)
+    with pytest.raises(PaymentMethodForbidden):
+        await pay(shop, customer_id)
+    clock.advance(days=2)
+    assert await pay(shop, customer_id) is ChargeState.SUCCEEDED
+
+
+@pytest.mark.parametrize("call", ["ensure_customer", "attach_payment_method"])
+async def test_an_outage_of_the_provider_is_no_refused_card(open_with: Open, call: str) -> None:
+    """Not while it lasts, and not when the attachment is given up."""
+    shop = open_with(of_cards=DeclineLimit(1, A_DAY))
+    customer_id = await shop.customer()
+    shop.misbehave(f"{call}#1=refuse; {call}#2-9=error")
+    assert (await shop.method(await shop.card(customer_id))).state is PaymentMethodState.FAILED
+    assert await counted(shop) == 0
+
+    method_id = await shop.card(customer_id)
+    assert (await shop.method(method_id)).state is PaymentMethodState.PENDING
+    with pytest.raises(TooManyAtOnce):
+        await shop.card(customer_id)
+    await shop.run_jobs(rounds=7)
+    assert (await shop.method(method_id)).state is PaymentMethodState.FAILED
+    assert await counted(shop) == 0
+
+    shop.misbehave("")
+    assert (await shop.method(await shop.card(customer_id))).state is PaymentMethodState.ACTIVE
+
+
+@pytest.mark.parametrize("token", ["tok_visa", "tok_none"])
+async def test_a_card_that_was_removed_before_the_answer_counts_as_it_turns_out(open_with: Open, token: str) -> None:
+    shop = open_with(of_cards=DeclineLimit(1, A_DAY))
+    customer_id = await shop.customer()
+    shop.misbehave("attach_payment_method#1=error")
+    await shop.payment_methods.detach(SHOP, await shop.card(customer_id, token))
+    with pytest.raises(TooManyAtOnce):
+        await shop.card(customer_id)
+    await shop.run_jobs()
+    if token == "tok_none":
+        with pytest.raises(TooManyDeclines):
+            await shop.card(customer_id)
+    else:
+        assert (await shop.method(await shop.card(customer_id))).state is PaymentMethodState.ACTIVE
+
+
+async def test_a_customer_whom_the_provider_refuses_has_tried_no_card(open_with: Open) -> None:
+    shop = open_with(of_cards=DeclineLimit(1, A_DAY))
+
+    async def refuse(_asked: CustomerRequest, _ask: Ask) -> CustomerResult:
+        return CustomerResult(outcome=Outcome.FAILED, refusal=Refusal("There is no such address."))
+
+    shop.provider.between["ensure_customer"] = refuse
+    refused = await shop.method(await shop.card(await shop.customer()))
+    assert (refused.state, refused.failure_message) == (PaymentMethodState.FAILED, "There is no such address.")
+    assert await counted(shop) == 0
+
+
+async def test_a_card_that_is_stored_already_was_not_refused(open_with: Open) -> None:
+    """Some providers answer the same card with the same reference."""
+    shop = open_with(of_cards=DeclineLimit(1, A_DAY))
+    customer_id = await shop.customer()
+    first = await shop.method(await shop.card(customer_id))
+
+    async def known(_asked: AttachRequest, ask: Ask) -> PaymentMethodResult:
+        told: PaymentMethodResult = await ask()
+        return replace(told, payment_method_ref=first.payment_method_ref)
+
+    shop.provider.between["attach_payment_method"] = known
+    assert (await shop.method(await shop.card(customer_id))).state is PaymentMethodState.FAILED
+    assert await counted(shop) == 0
 
 
 async def test_cards_that_cannot_be_stored_count(open_with: Open) -> None:

@@ -134,6 +134,20 @@ async def test_a_request_that_never_left_frees_its_key(shop: Shop) -> None:
     assert (await shop.method(again.payment_method_id)).state is PaymentMethodState.ACTIVE
 
 
+async def test_a_customer_whom_the_bank_was_not_told_of_frees_the_key_as_well(shop: Shop) -> None:
+    customer_id = await shop.customer()
+    shop.misbehave("ensure_customer#1=refuse")
+
+    failed = await attach(shop, customer_id, key="k")
+    assert (await shop.method(failed.payment_method_id)).state is PaymentMethodState.FAILED
+    assert await shop.jobs() == []
+
+    again = await attach(shop, customer_id, key="k")
+    assert (await shop.method(again.payment_method_id)).state is PaymentMethodState.ACTIVE
+    assert methods_at_the_bank(shop) == [again.payment_method_id]
+    await shop.check()
+
+
 async def test_an_attachment_that_is_never_answered_is_given_up(shop: Shop) -> None:
     customer_id = await shop.customer()
     shop.misbehave("attach_payment_method#*=error")

@@ -107,7 +107,7 @@ async def test_an_account_that_was_made_meanwhile_is_forgotten_too(shop: Shop, a
         return told if answer == "heard" else CustomerResult(outcome=Outcome.UNKNOWN)
 
     shop.provider.between["ensure_customer"] = erased_on_the_way
-    await shop.accounts.ref_of(await shop.customer_row(customer_id), ACCOUNT)
+    await shop.accounts.ensure(await shop.customer_row(customer_id), ACCOUNT)
     assert await known_at_the_bank(shop) == [("ada@example.org", "Ada")]
     assert JobKind.FORGET_CUSTOMER in await kinds(shop)
     await shop.run_jobs(rounds=2)
@@ -153,7 +153,7 @@ async def test_an_account_that_was_removed_is_named_in_the_log(
 ) -> None:
     before = new_shop(other_accounts=("another",))
     customer_id = await someone(before)
-    await before.accounts.ref_of(await before.customer_row(customer_id), "another")
+    await before.accounts.ensure(await before.customer_row(customer_id), "another")
     shop = new_shop()
     await shop.card(customer_id)
     await redact(shop, customer_id)
