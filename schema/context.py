@@ -7,7 +7,7 @@ from datetime import datetime
 from strawberry.types import Info as StrawberryInfo
 
 from domain.deployment import Deployment, Providers
-from domain.principals import Permission, Principal
+from domain.principals import Permission, Principal, PrincipalKind
 from domain.queries import Queries, Viewer
 from domain.services.accounts import ProviderAccountService
 from domain.services.api_keys import ApiKeyService
@@ -79,7 +79,11 @@ class Context:
     @property
     def owner(self) -> Owner:
         """Whose connection an operation that lasts is."""
-        return Owner(self.principal.name, is_customer=self.principal.is_customer)
+        return Owner(
+            self.principal.name,
+            is_customer=self.principal.is_customer,
+            signed_in=self.principal.kind is not PrincipalKind.ANONYMOUS,
+        )
 
     @property
     def expires_at(self) -> datetime | None:

@@ -20,6 +20,7 @@ from domain.store import StoreUnavailable
 from schema.http.answers import answer, answer_refusal, answer_result
 from schema.http.aside import Aside
 from schema.http.body import GraphQLRequest, request_from_get, request_from_post
+from schema.http.clients import client_of
 from schema.http.documents import Documents
 from schema.http.execution import Engine, Prepared, is_subscription
 from schema.http.live import Live, expiry_of, owner_of
@@ -172,9 +173,9 @@ class GraphQLView:
         return answer_result(await self._engine.answer(prepared, context), media_type)
 
     async def _prepare(self, wanted: GraphQLRequest, context: object, connection: HTTPConnection) -> Prepared:
-        whose = connection.client.host if connection.client else ""
-        document = await self._documents.wanted(wanted, trusted_only=self._needs_trusted(context), whose=whose)
-        return self._engine.prepare(document, wanted, whose=whose)
+        client = client_of(connection, context)
+        document = await self._documents.wanted(wanted, trusted_only=self._needs_trusted(context), client=client)
+        return self._engine.prepare(document, wanted, client=client)
 
     async def _read(self, request: Request) -> GraphQLRequest:
         if request.method in SAFE_METHODS:

@@ -172,3 +172,11 @@ def is_introspection(operation: OperationDefinitionNode) -> bool:
     return all(
         isinstance(node, FieldNode) and node.name.value.startswith("__") for node in operation.selection_set.selections
     )
+
+
+def reads_schema(operation: OperationDefinitionNode) -> bool:
+    """Whether introspection is more than `__typename`, which many a client sends to see whether anybody is there."""
+    return any(
+        isinstance(node, FieldNode) and node.name.value in ("__schema", "__type")
+        for node in operation.selection_set.selections
+    )

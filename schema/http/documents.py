@@ -25,6 +25,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 
 from schema.http.aside import Aside
 from schema.http.body import GraphQLRequest
+from schema.http.clients import Client
 from schema.http.refusals import Refusal, refuse_document
 from schema.http.trusted import DocumentsUnusable, TrustedDocuments, sha256_id
 from schema.limits import LimitExceeded, Limits, check_document
@@ -98,10 +99,10 @@ class Documents:
         self._characters = 0
         self._trusted = self._read_trusted(trusted) if trusted else {}
 
-    async def wanted(self, request: GraphQLRequest, *, trusted_only: bool, whose: str) -> Document:
+    async def wanted(self, request: GraphQLRequest, *, trusted_only: bool, client: Client) -> Document:
         """The document of a request. With `trusted_only`, a text has to be that of a trusted document.
 
-        `whose` is the client: what is long to read waits for its turn among theirs.
+        What is long to read waits for a turn of its client, and is refused with 503 when none comes.
         """
         if request.document_id is not None:
             return self._by_id(request.document_id, request)
@@ -114,7 +115,7 @@ class Documents:
             raise refuse_document([format_error(None, error)], status=403)
         if text in self._kept or len(text) <= LONGEST_READ_AT_ONCE:
             return self.prepare(text)
-        document = await self._aside.do(partial(self._read, text), whose=whose)
+        document = await self._aside.do(partial(self._read, text), client=client)
         self._keep(text, document)
         return document
 

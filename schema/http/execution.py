@@ -23,7 +23,8 @@ from strawberry.execution import optimized_is_awaitable
 
 from schema.http.aside import Aside
 from schema.http.body import GraphQLRequest
-from schema.http.cost import Costing, is_introspection
+from schema.http.clients import Client
+from schema.http.cost import Costing, is_introspection, reads_schema
 from schema.http.documents import Document
 from schema.http.refusals import Refusal, refuse_document
 from schema.limits import LimitExceeded, Limits
@@ -48,8 +49,8 @@ class Prepared:
     """Those that the operation declares: a subscription keeps them for as long as it lasts."""
     cost: int | None
     """What one answer may cost; None for introspection."""
-    whose: str
-    """The client, as `Aside` knows it."""
+    client: Client
+    """Who takes turns with the others for what is done beside the loop."""
 
     @property
     def kind(self) -> OperationType:
@@ -75,19 +76,19 @@ class Engine:
         self._suggestions = suggestions
         self._is_transient = transient
 
-    def prepare(self, document: Document, wanted: GraphQLRequest, *, whose: str) -> Prepared:
+    def prepare(self, document: Document, wanted: GraphQLRequest, *, client: Client) -> Prepared:
         operation = document.operation(wanted.operation_name)
         cost = self._cost(document, operation, wanted)
         declared = {definition.variable.name.value for definition in operation.variable_definitions or ()}
         variables = {name: value for name, value in wanted.variables.items() if name in declared}
-        return Prepared(document, operation, variables, cost, whose)
+        return Prepared(document, operation, variables, cost, client)
 
     async def answer(self, prepared: Prepared, context: object) -> Payload:
         """Of a query or a mutation."""
         execute = self._executor(prepared, context).execute_operation
-        if prepared.cost is None:
-            # Introspection waits for nothing; the whole schema is 200 KB of answer, made in one go.
-            result = await self._aside.do(execute, whose=prepared.whose)
+        if prepared.cost is None and reads_schema(prepared.operation):
+            # It waits for nothing; the whole schema is 200 KB of answer, made in one go.
+            result = await self._aside.do(execute, client=prepared.client)
         else:
             result = execute()
         # The other kind of result needs @defer or @stream, which this schema does not have.

@@ -92,6 +92,7 @@ class Owner:
 
     name: str = ""
     is_customer: bool = False
+    signed_in: bool = False
 
 
 class Ending:

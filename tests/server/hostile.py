@@ -1,5 +1,6 @@
 """Requests that want to keep the gateway busy, each as large as is let in: the worst of some fifty kinds."""
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 
@@ -8,6 +9,15 @@ LARGEST_BODY = 256 * 1024
 
 def document(query: str, **variables: object) -> bytes:
     return json.dumps({"query": query, "variables": variables}).encode()
+
+
+_numbers = itertools.count()
+
+
+def unseen(body: bytes) -> bytes:
+    """The same document in words that no gateway has kept."""
+    asked = json.loads(body)
+    return json.dumps(asked | {"query": f"{asked['query']} #{next(_numbers)}"}).encode()
 
 
 def filled(head: str, piece: str, tail: str = "") -> bytes:
@@ -31,7 +41,7 @@ def _an_order(lines: int) -> bytes:
 
 
 _TYPE = "{ kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } }"
-_SCHEMA = (
+THE_WHOLE_SCHEMA = (
     "__schema { types { kind name description fields(includeDeprecated: true) { name description args { name "
     f"description type {_TYPE} defaultValue }} type {_TYPE} }} inputFields {{ name type {_TYPE} }} "
     f"interfaces {_TYPE} enumValues {{ name description }} possibleTypes {_TYPE} }} }}"
@@ -55,5 +65,5 @@ HOSTILE: Mapping[str, Callable[[], bytes]] = {
     ),
     "400 operations": lambda: document(" ".join(f"query q{number} {{ a{number} }}" for number in range(380))),
     "the largest order": lambda: _an_order(500),
-    "the whole schema, twice": lambda: document(f"{{ a: {_SCHEMA} b: {_SCHEMA} }}"),
+    "the whole schema, twice": lambda: document(f"{{ a: {THE_WHOLE_SCHEMA} b: {THE_WHOLE_SCHEMA} }}"),
 }
