@@ -57,7 +57,6 @@ class CaptureService:
         when the hold turned out to be over. While the charge is AUTHORIZED a new request may capture it.
         """
         principal.require(Permission.CAPTURES_WRITE)
-        self._deployment.check_not_recovering()
         begun = await self._store.run(lambda tx: self._begin(tx, principal, command), landed=is_written_down)
         if isinstance(begun, Operation):
             await self._sending.send(begun, actor=f"provider:{begun.account}")
@@ -68,6 +67,7 @@ class CaptureService:
         order, charge = await lock_charge(tx, principal, command.charge_id)
         if made := await made_before(tx, command.request):
             return made
+        self._deployment.check_not_recovering()
         if command.amount and command.amount.currency != charge.amount.currency:
             raise CurrencyMismatch(
                 expected=charge.amount.currency, actual=command.amount.currency, path=("amount", "currency")

@@ -98,7 +98,6 @@ class ChargeService:
         if command.capture is not None and not principal.may(Permission.CAPTURES_WRITE):
             raise PermissionDenied("Only who may capture says when the money is taken.", path=("capture",))
         self._deployment.check_return_url(command.return_url, "returnUrl")
-        self._deployment.check_not_recovering()
         try:
             begun = await self._store.run(lambda tx: self._begin_charge(tx, principal, command), landed=is_written_down)
         except UniqueTaken as taken:
@@ -117,6 +116,7 @@ class ChargeService:
         order = await lock_order(tx, principal, command.order_id)
         if made := await made_before(tx, command.request):
             return Charged(order_id=order.id, charge_id=None if made == order.id else made)
+        self._deployment.check_not_recovering()
         order.check_version(command.version)
         captured = await captured_of(tx, order)
         order.check_payable(captured=captured, now=self._clock.now())
@@ -190,7 +190,6 @@ class ChargeService:
         """After the customer came back: learn what became of it."""
         principal.require(Permission.CHARGES_WRITE)
         token = clean_optional(command.token, "token", longest=LONGEST_TOKEN)
-        self._deployment.check_not_recovering()
         charge, operation = await self._store.run(
             lambda tx: self._begin_continue(tx, principal, command, token=token), landed=is_written_down
         )
@@ -209,6 +208,7 @@ class ChargeService:
         waiting = charge.state is ChargeState.REQUIRES_ACTION
         if await made_before(tx, command.request) or not waiting:
             return charge, None
+        self._deployment.check_not_recovering()
         if await tx.operations.unfinished_of_charge(charge.id):
             # A webhook, or another tab, was faster than the customer's way back: the charge tells what happened.
             return charge, None

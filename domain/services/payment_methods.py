@@ -105,7 +105,6 @@ class PaymentMethodService:
         principal.require(Permission.PAYMENT_METHODS_WRITE)
         self._deployment.check_return_url(command.return_url, "returnUrl")
         token = clean_text(command.token, "token", longest=LONGEST_TOKEN)
-        self._deployment.check_not_recovering()
         self._teller.require_support(self._providers.default_account, ProviderAction.ATTACH_PAYMENT_METHOD)
         customer_id = command.customer_id or principal.customer_id
         now = self._clock.now()
@@ -118,6 +117,7 @@ class PaymentMethodService:
             method = self._new(customer, token, command.return_url, make_default=command.make_default, now=now)
             if made := await claim(tx, command.request, method.id, now=now):
                 return Attached(customer_id=customer.id, payment_method_id=made)
+            self._deployment.check_not_recovering()
             self._teller.require_reachable(method.account, CallKind.CARDS)
             await self._request(tx, method, network=command.network, actor=principal.actor, now=now)
         await self._ask_and_wait(customer, method)
@@ -129,7 +129,6 @@ class PaymentMethodService:
         principal.require(Permission.PAYMENT_METHODS_WRITE)
         self._deployment.check_return_url(command.return_url, "returnUrl")
         token = clean_text(command.token, "token", longest=LONGEST_TOKEN)
-        self._deployment.check_not_recovering()
         self._teller.require_support(self._providers.default_account, ProviderAction.ATTACH_PAYMENT_METHOD)
         now = self._clock.now()
         customer = self._customers.new(principal, command.fields, now=now)
@@ -140,6 +139,7 @@ class PaymentMethodService:
                 if made := await claim(tx, command.request, customer.id, now=now):
                     first = there(await tx.payment_methods.first_of_customer(made), f"the first card of {made}")
                     return Attached(customer_id=made, payment_method_id=first.id)
+                self._deployment.check_not_recovering()
                 self._teller.require_reachable(method.account, CallKind.CARDS)
                 await insert(tx, customer, actor=principal.actor, now=now)
                 await self._request(tx, method, network=command.network, actor=principal.actor, now=now)

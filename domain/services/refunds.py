@@ -64,7 +64,6 @@ class RefundService:
     async def refund_charge(self, principal: Principal, command: RefundCharge) -> Refunded:
         principal.require(Permission.REFUNDS_WRITE)
         note = clean_optional(command.note, "note", longest=500)
-        self._deployment.check_not_recovering()
         charge_id, refund_id, operation = await self._store.run(
             lambda tx: self._begin(tx, principal, command, note=note), landed=is_written_down
         )
@@ -81,6 +80,7 @@ class RefundService:
         _, charge = await lock_charge(tx, principal, command.charge_id)
         if made := await made_before(tx, command.request):
             return charge.id, made, None
+        self._deployment.check_not_recovering()
         if note is not None:
             await _check_may_be_told_of(tx, charge)
         if command.amount and command.amount.currency != charge.amount.currency:

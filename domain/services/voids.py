@@ -64,7 +64,6 @@ class VoidService:
         ProviderRefused when the provider refused: the charge is as it was.
         """
         principal.require(Permission.CAPTURES_WRITE)
-        self._deployment.check_not_recovering()
         begun = await self._store.run(lambda tx: self._begin(tx, principal, command), landed=is_written_down)
         if isinstance(begun, Operation):
             await self._sending.send(begun, actor=f"provider:{begun.account}")
@@ -74,6 +73,7 @@ class VoidService:
         _, charge = await lock_charge(tx, principal, command.charge_id)
         if made := await made_before(tx, command.request):
             return made
+        self._deployment.check_not_recovering()
         charge.check_voidable()
         operation = await self._write_down(tx, charge, VoidPurpose.CANCEL, actor=principal.actor, path="chargeId")
         await claim(tx, command.request, operation.id, now=operation.created_at)

@@ -159,6 +159,27 @@ async def test_a_request_that_was_given_up_since_is_not_sent_out_of_a_backup(
     assert (await shop.charge(given_up.id)).state is ChargeState.UNKNOWN
 
 
+async def test_a_known_key_gets_its_answer_in_recovery_too(open_at: Open, database_url: str) -> None:
+    shop = await open_at(database_url)
+    order_id = await shop.order()
+    charge = await shop.paid(order_id, key="pay")
+    refund = await shop.refunded(charge.id, 5_00, key="refund")
+    held = await shop.authorized()
+    await shop.capture(held.id, key="capture")
+    called_off = await shop.authorized()
+    await shop.void(called_off.id, key="void")
+
+    shop = await open_at(database_url, recovery=True)
+
+    assert (await shop.pay(order_id, key="pay")).charge_id == charge.id
+    assert await shop.refunded(charge.id, 5_00, key="refund") == refund
+    assert (await shop.capture(held.id, key="capture")).state is ChargeState.SUCCEEDED
+    assert (await shop.void(called_off.id, key="void")).state is ChargeState.VOIDED
+    assert shop.provider.names() == []
+    with pytest.raises(RecoveryInProgress):
+        await shop.refund(charge.id, 5_00, key="another")
+
+
 async def test_what_was_to_expire_or_to_be_forgotten_waits(
     open_at: Open, database_url: str, clock: MovableClock
 ) -> None:
