@@ -2,7 +2,8 @@
 
 A run of the reconciliation finds them, each under its kind and subject, so that finding one again is not another one.
 A discrepancy closes by itself when a later run finds that it is gone, or a person closes it, with a note. What a person
-has accepted stays closed unless it grows.
+has accepted stays closed unless it grows. That somebody has looked does not undo what has happened there: what keeps
+money from moving twice keeps on doing so, unless that person lifts it in so many words.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -60,9 +61,10 @@ BLOCKS_CHARGING = frozenset(
         DiscrepancyKind.DUPLICATE_CHARGE,
         DiscrepancyKind.CHARGE_STATE_DIFFERS,
         DiscrepancyKind.CURRENCY_DIFFERS,
+        DiscrepancyKind.UNREADABLE,
     }
 )
-"""While one of these is open and names an order, the order takes no further charge: its money may be taken already."""
+"""While one of these names an order and stands, the order takes no further charge: its money may be taken already."""
 
 BLOCKS_REFUNDING = frozenset(
     {
@@ -72,12 +74,15 @@ BLOCKS_REFUNDING = frozenset(
         DiscrepancyKind.REFUND_STATE_DIFFERS,
     }
 )
-"""While one of these is open and names a charge, nothing more of it is given back: it may have gone back already."""
+"""While one of these names a charge and stands, nothing more of it is given back: it may have gone back already.
+
+So does an UNREADABLE refund.
+"""
 
 _ABOUT_REFUNDS = BLOCKS_REFUNDING | {DiscrepancyKind.MISSING_REFUND, DiscrepancyKind.REFUND_AMOUNT_DIFFERS}
 
-STAYS_UNTIL_CLOSED = frozenset({DiscrepancyKind.CAPTURED_AFTER_END})
-"""Once booked there is no difference any more; that it was there is for a person to know."""
+STAYS_UNTIL_CLOSED = frozenset({DiscrepancyKind.CAPTURED_AFTER_END, DiscrepancyKind.MODE_DIFFERS})
+"""A later look does not see them: what was booked differs no more, and only lists tell the mode."""
 
 HELD_IN_VAIN_FOR = timedelta(hours=1)
 """A hold for a charge that has ended here is released by a job; only if that takes so long is it a discrepancy."""
@@ -126,6 +131,8 @@ class Discrepancy(Finding):
     """Why a person closed it."""
     closed_by: str | None = None
     closed_at: datetime | None = None
+    lifted: bool = False
+    """A person has let the money move that it had kept from moving."""
     opened_at: datetime
     seen_at: datetime
     """When a run last found it."""
@@ -133,6 +140,15 @@ class Discrepancy(Finding):
     @property
     def is_open(self) -> bool:
         return self.state is DiscrepancyState.OPEN
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it keeps its order from being charged, or its charge from being refunded."""
+        if self.state is DiscrepancyState.GONE or self.lifted:
+            return False
+        charging = self.order_id is not None and self.kind in BLOCKS_CHARGING
+        refunding = self.kind in BLOCKS_REFUNDING or (self.kind is DiscrepancyKind.UNREADABLE and self.is_about_refund)
+        return charging or (self.charge_id is not None and refunding)
 
     @staticmethod
     def of(finding: Finding, *, now: datetime) -> "Discrepancy":
@@ -145,7 +161,9 @@ class Discrepancy(Finding):
         seen = replace(self, **_fields_of(finding), seen_at=now)
         if self.is_open:
             return seen
-        return replace(seen, state=DiscrepancyState.OPEN, opened_at=now, note=None, closed_by=None, closed_at=None)
+        return replace(
+            seen, state=DiscrepancyState.OPEN, opened_at=now, note=None, closed_by=None, closed_at=None, lifted=False
+        )
 
     def _has_grown(self, finding: Finding) -> bool:
         return finding.size > self.size or finding.there_outcome is not self.there_outcome
@@ -153,10 +171,11 @@ class Discrepancy(Finding):
     def gone(self, *, actor: str, now: datetime) -> "Discrepancy":
         return replace(self, state=DiscrepancyState.GONE, closed_by=actor, closed_at=now)
 
-    def closed(self, *, actor: str, note: str, now: datetime) -> "Discrepancy":
-        if not self.is_open:
+    def closed(self, *, actor: str, note: str, lift: bool, now: datetime) -> "Discrepancy":
+        """One that was closed and still blocks can be closed once more, to lift it."""
+        if not self.is_open and not (lift and self.blocks):
             raise DiscrepancyClosed
-        return replace(self, state=DiscrepancyState.CLOSED, note=note, closed_by=actor, closed_at=now)
+        return replace(self, state=DiscrepancyState.CLOSED, note=note, closed_by=actor, closed_at=now, lifted=lift)
 
 
 def _fields_of(finding: Finding) -> dict[str, Any]:
@@ -167,15 +186,17 @@ def _fields_of(finding: Finding) -> dict[str, Any]:
 
 _MAY_STILL_TAKE = frozenset({Outcome.AUTHORIZED, Outcome.REQUIRES_ACTION, Outcome.PENDING})
 _GAVE_BACK = frozenset({Outcome.SUCCEEDED, Outcome.VOIDED})
+_MAY_HAVE_GIVEN_BACK = _GAVE_BACK | _MAY_STILL_TAKE | {Outcome.UNKNOWN}
 
 
 def charge_difference(charge: Charge, picture: ChargeResult, *, now: datetime) -> DiscrepancyKind | None:
     """In what our charge differs from the provider's; None where they agree, or the provider did not say."""
     if picture.outcome is Outcome.UNKNOWN:
         return None
-    there = picture.captured or Money.zero(charge.amount.currency)
-    if there.currency != charge.amount.currency:
+    told = (picture.authorized, picture.captured, picture.refunded)
+    if any(amount is not None and amount.currency != charge.amount.currency for amount in told):
         return DiscrepancyKind.CURRENCY_DIFFERS
+    there = picture.captured or Money.zero(charge.amount.currency)
     if there != charge.captured:
         return DiscrepancyKind.CAPTURED_DIFFERS
     if picture.outcome in _MAY_STILL_TAKE and not charge.is_live and charge.captured.is_zero:
@@ -214,31 +235,41 @@ def refund_difference(refund: Refund, picture: RefundResult) -> DiscrepancyKind 
 
 
 def unknown_charge(account: str, listed: ListedCharge) -> Finding | None:
-    """A charge there that we have no row of; None where it has no money, holds none and can take none."""
+    """A charge there that we have no row of; None where it surely has no money, holds none and can take none."""
     picture = listed.picture
-    there = money_there(picture)
-    if picture.outcome not in _MAY_STILL_TAKE and (there is None or there.is_zero):
+    if not _may_have_money(picture):
         return None
     order_id, charge_id = _our_id(listed.order_id, IdPrefix.ORDER), _our_id(listed.charge_id, IdPrefix.CHARGE)
     operation_id = _our_id(picture.operation_id, IdPrefix.OPERATION)
-    is_ours = order_id or charge_id or operation_id
+    kind = DiscrepancyKind.UNREADABLE if picture.outcome is Outcome.UNKNOWN else DiscrepancyKind.FOREIGN_CHARGE
     return Finding(
         account=account,
-        kind=DiscrepancyKind.LOST_CHARGE if is_ours else DiscrepancyKind.FOREIGN_CHARGE,
+        kind=DiscrepancyKind.LOST_CHARGE if order_id or charge_id or operation_id else kind,
         subject=listed.charge_ref,
         provider_ref=listed.charge_ref,
         operation_id=operation_id,
         order_id=order_id,
         charge_id=charge_id,
-        there=there,
+        there=money_there(picture),
         there_outcome=picture.outcome,
         livemode=listed.livemode,
     )
 
 
-def unknown_refund(account: str, listed: ListedRefund, charge: Charge) -> Finding | None:
-    """A refund there of a charge of ours that we have no row of; None where nothing went back."""
-    if listed.picture.outcome not in _GAVE_BACK | _MAY_STILL_TAKE:
+def _may_have_money(picture: ChargeResult) -> bool:
+    if picture.outcome in _MAY_STILL_TAKE or picture.outcome is Outcome.UNKNOWN:
+        return True
+    there = money_there(picture)
+    # A success that names no amount has taken one all the same.
+    return picture.outcome is Outcome.SUCCEEDED if there is None else not there.is_zero
+
+
+def unknown_refund(account: str, listed: ListedRefund, charge: Charge | None) -> Finding | None:
+    """A refund there that we have no row of; None where nothing went back, or where its charge is none of ours.
+
+    Of that one the charge's own discrepancy tells. A refund whose charge is not named may be of one of ours.
+    """
+    if not may_have_given_back(listed.picture) or (charge is None and listed.charge_ref is not None):
         return None
     refund_id = _our_id(listed.refund_id, IdPrefix.REFUND)
     operation_id = _our_id(listed.picture.operation_id, IdPrefix.OPERATION)
@@ -248,11 +279,36 @@ def unknown_refund(account: str, listed: ListedRefund, charge: Charge) -> Findin
         subject=listed.refund_ref,
         provider_ref=listed.refund_ref,
         operation_id=operation_id,
-        order_id=charge.order_id,
-        charge_id=charge.id,
+        order_id=charge.order_id if charge else None,
+        charge_id=charge.id if charge else None,
         refund_id=refund_id,
         there=listed.picture.amount,
         there_outcome=listed.picture.outcome,
+        livemode=listed.livemode,
+    )
+
+
+def unreadable(account: str, listed: ListedCharge | ListedRefund) -> Finding:
+    """Something there that makes no sense: whom it names is all that can be told."""
+    if isinstance(listed, ListedCharge):
+        return Finding(
+            account=account,
+            kind=DiscrepancyKind.UNREADABLE,
+            subject=listed.charge_ref,
+            provider_ref=listed.charge_ref,
+            order_id=_our_id(listed.order_id, IdPrefix.ORDER),
+            charge_id=_our_id(listed.charge_id, IdPrefix.CHARGE),
+            there_outcome=Outcome.UNKNOWN,
+            livemode=listed.livemode,
+        )
+    refund_id = _our_id(listed.refund_id, IdPrefix.REFUND)
+    return Finding(
+        account=account,
+        kind=DiscrepancyKind.UNREADABLE if refund_id else DiscrepancyKind.FOREIGN_REFUND,
+        subject=listed.refund_ref,
+        provider_ref=listed.refund_ref,
+        refund_id=refund_id,
+        there_outcome=Outcome.UNKNOWN,
         livemode=listed.livemode,
     )
 
@@ -261,9 +317,13 @@ def money_there(picture: ChargeResult) -> Money | None:
     """What the provider took and has not given back; of a hold, what it holds."""
     if picture.outcome is Outcome.AUTHORIZED:
         return picture.authorized
-    if picture.captured is None or picture.refunded is None:
+    if picture.captured is None or picture.refunded is None or picture.captured.currency != picture.refunded.currency:
         return picture.captured
     return picture.captured - picture.refunded
+
+
+def may_have_given_back(picture: RefundResult) -> bool:
+    return picture.outcome in _MAY_HAVE_GIVEN_BACK
 
 
 def of_charge(charge: Charge, kind: DiscrepancyKind, *, ref: str | None, picture: ChargeResult | None) -> Finding:

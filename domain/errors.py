@@ -456,7 +456,7 @@ class DiscrepancyOpen(Conflict):
 
     def __init__(self, what: str, *, path: tuple[str, ...] = ()) -> None:
         super().__init__(
-            f"The payment provider's books differ about this {what}. No money moves until a person has looked.",
+            f"The payment provider's books differ about this {what}. No money moves until the staff says so.",
             path=path,
         )
 

@@ -99,6 +99,9 @@ class Operation:
     sends: int = 1
     """How often it may have been sent: once by its maker, then each time that the resolver took it over."""
     empty_looks: int = 0
+    recovered_at: datetime | None = None
+    """When the database was put back from a backup in which it was under way. In the life that was lost it may have
+    been sent, given up and followed by another: from then on it is only looked for."""
     outcome: Outcome | None = None
     """The last one that was learnt."""
     raw: Mapping[str, Any] | None = None
@@ -109,6 +112,10 @@ class Operation:
     @property
     def is_finished(self) -> bool:
         return self.finished_at is not None
+
+    @property
+    def may_be_repeated(self) -> bool:
+        return self.solved_by is SolvedBy.KEY and self.recovered_at is None
 
     def is_answered_by(self, outcome: Outcome) -> bool:
         return outcome in _ANSWERS[self.kind]

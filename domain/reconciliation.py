@@ -27,6 +27,8 @@ class Standing(StrEnum):
 
     PENDING = "PENDING"
     """Not all of it was compared yet; in recovery, not since recovery began."""
+    NOT_COMPARABLE = "NOT_COMPARABLE"
+    """The account is not configured, or its provider lists no changes: a person has to compare."""
     DIFFERENT = "DIFFERENT"
     """All of it was compared, and there are open discrepancies."""
     CLEAN = "CLEAN"
@@ -35,6 +37,8 @@ class Standing(StrEnum):
 INTERVAL_SECONDS = 3_600.0
 OVERLAP = timedelta(days=2)
 """How far each run goes back behind the last one: for lists that lag, clocks that differ, and what changed late."""
+PATIENT_FOR_RUNS = 3
+"""How many runs wait for an answer about one object. After that it is a discrepancy, and no run waits for it."""
 STALE_AFTER = timedelta(hours=1)
 """A run that nobody has carried on for so long comes from another life, as a restored backup has it: begin anew."""
 
@@ -59,6 +63,8 @@ class Reconciliation:
     """How many entries of the page at `cursor` are done."""
     missed: int = 0
     """What this run could not look at, because the provider gave no answer."""
+    incomplete: int = 0
+    """How many runs in a row have ended with something missed."""
     started_at: datetime | None = None
     moved_at: datetime | None = None
     """When somebody last carried the run on."""
@@ -72,6 +78,10 @@ class Reconciliation:
     @property
     def is_running(self) -> bool:
         return self.phase is not None
+
+    @property
+    def is_patient(self) -> bool:
+        return self.incomplete < PATIENT_FOR_RUNS
 
     def begun(self, *, since: datetime | None, now: datetime) -> "Reconciliation":
         return replace(
@@ -89,8 +99,8 @@ class Reconciliation:
         if after.is_running:
             return after
         # What could not be looked at is in the next run again.
-        compared_until = self.started_at if missed == 0 else self.compared_until
-        return replace(after, compared_until=compared_until, finished_at=now, started_at=None)
+        compared_until, incomplete = (self.started_at, 0) if missed == 0 else (self.compared_until, self.incomplete + 1)
+        return replace(after, compared_until=compared_until, incomplete=incomplete, finished_at=now, started_at=None)
 
     def recovering(self, *, now: datetime) -> "Reconciliation":
         """A process has started in recovery; others may have done so before, whose run goes on."""
@@ -111,4 +121,4 @@ class Reconciliation:
 
 def worst_of(standings: Iterable[Standing]) -> Standing:
     """Of all accounts together."""
-    return min(standings, key=list(Standing).index, default=Standing.CLEAN)
+    return min(standings, key=list(Standing).index, default=Standing.PENDING)

@@ -278,6 +278,7 @@ class Charge(Model):
             index("charges", "amount", "id"),
             index("charges", "review_since", "id"),
             index("charges", "created_at", "id"),
+            index("charges", "account", "updated_at"),
         )
         constraints = (
             unique("charges_one_live_an_order", "order_id", where=one_of("state", sorted(LIVE_STATES))),
@@ -326,6 +327,7 @@ class Refund(Model):
             index("refunds", "customer_id", "id"),
             index("refunds", "state", "id"),
             index("refunds", "created_at", "id"),
+            index("refunds", "account", "updated_at"),
         )
         constraints = (
             unique("refunds_ref", "account", "refund_ref", where="refund_ref IS NOT NULL"),
@@ -351,6 +353,7 @@ class Operation(Model):
     tries = IntField()
     sends = IntField()
     empty_looks = IntField()
+    recovered_at = DatetimeField(null=True)
     outcome = word(null=True)
     # `raw` in the domain, which is a method of every Tortoise model.
     answer = json(null=True)
@@ -588,6 +591,7 @@ class Discrepancy(Model):
     note = TextField(null=True)
     closed_by = TextField(null=True)
     closed_at = DatetimeField(null=True)
+    lifted = BooleanField()
     opened_at = DatetimeField()
     seen_at = DatetimeField()
 
@@ -602,6 +606,7 @@ class Discrepancy(Model):
             unique("discrepancies_subject", "account", "kind", "subject"),
             check("discrepancies_state_known", one_of("state", DiscrepancyState)),
             check("discrepancies_closed_at_their_end", "(state = 'OPEN') = (closed_at IS NULL)"),
+            check("discrepancies_lifted_when_closed", "NOT lifted OR state = 'CLOSED'"),
         )
 
 
@@ -612,6 +617,7 @@ class Reconciliation(Model):
     cursor = TextField(null=True)
     done = IntField()
     missed = IntField()
+    incomplete = IntField()
     started_at = DatetimeField(null=True)
     moved_at = DatetimeField(null=True)
     compared_until = DatetimeField(null=True)

@@ -36,7 +36,8 @@ described_enum(
     description="In what the provider's books differ from ours. The list grows.",
     values={
         DiscrepancyKind.FOREIGN_CHARGE: "A charge there took or holds money, and bears no id of ours.",
-        DiscrepancyKind.LOST_CHARGE: "A charge there took or holds money, and bears an id of ours that is not here.",
+        DiscrepancyKind.LOST_CHARGE: "A charge there took, holds or may take money, and bears an id of ours that is "
+        "not here.",
         DiscrepancyKind.DUPLICATE_CHARGE: "A second charge there for one charge of ours.",
         DiscrepancyKind.MISSING_CHARGE: "The provider knows nothing of a charge that took or holds money here.",
         DiscrepancyKind.CAPTURED_DIFFERS: "Another amount was taken there than here.",
@@ -86,6 +87,7 @@ described_enum(
     description="Whether our books and the provider's agree.",
     values={
         Standing.PENDING: "Not all was compared yet; in recovery, not since recovery began.",
+        Standing.NOT_COMPARABLE: "The account is not configured, or its provider lists no changes: compare it by hand.",
         Standing.DIFFERENT: "All was compared, and discrepancies are open.",
         Standing.CLEAN: "All was compared, and nothing is open.",
     },
@@ -129,6 +131,10 @@ class Discrepancy(HasTimeline):
     closed_at: datetime | None = strawberry.field(description="When it was closed; null while it is open.")
     closed_by: str | None = strawberry.field(
         description="Who closed it: `staff:…`, `key:…`, or `system:reconciliation`; null while it is open."
+    )
+    blocks: bool = strawberry.field(
+        description="Whether it keeps its order from being charged, or its charge from being refunded "
+        "(`DISCREPANCY_OPEN`). It does so while it is open, and after it was closed until that is lifted."
     )
     note: str | None = strawberry.field(description="What was said when it was closed; null if nothing.")
 
@@ -197,7 +203,7 @@ class Reconciliation:
         description="`PAYDESK_RECOVERY` is set: providers are asked, and nothing is changed there."
     )
     accounts: list[AccountReconciliation] = strawberry.field(
-        description="Each account whose provider lists what changed; others cannot be compared."
+        description="Each account that is configured or has charges; some cannot be compared."
     )
 
     @strawberry.field(description="Of all accounts together: the worst of them.")
@@ -269,8 +275,15 @@ class DiscrepancyQuery:
 
 @strawberry.input(description="A discrepancy that a person has seen to.")
 class DiscrepancyCloseInput:
-    discrepancy_id: strawberry.ID = strawberry.field(description="Which discrepancy; it has to be open.")
+    discrepancy_id: strawberry.ID = strawberry.field(
+        description="Which discrepancy; it has to be open, or closed and still to be lifted."
+    )
     note: str = strawberry.field(description="What was done about it, for colleagues; 500 characters at most.")
+    lift: bool = strawberry.field(
+        default=False,
+        description="Let its order be charged, or its charge be refunded, all the same. Only when that moves no money "
+        "twice: closing alone leaves it refused. One that was closed without can be closed again with it.",
+    )
 
 
 @strawberry.type(description="The discrepancy, or why it was refused.")
@@ -282,14 +295,14 @@ class DiscrepancyPayload:
 @strawberry.type
 class DiscrepancyMutation:
     @strawberry.mutation(
-        description="Close a discrepancy, once somebody has seen to it. No money moves by this; but an order or a "
-        "charge that it kept from moving any, can again. It opens again if it grows."
+        description="Close a discrepancy, once somebody has seen to it. No money moves by this, and what it kept "
+        "from moving stays refused unless it is lifted. It opens again if it grows."
     )
     async def discrepancy_close(self, info: Info, input: DiscrepancyCloseInput) -> DiscrepancyPayload | None:
         context = info.context
         try:
             closed = await context.services.discrepancies.close(
-                context.principal, input.discrepancy_id, note=input.note
+                context.principal, input.discrepancy_id, note=input.note, lift=input.lift
             )
         except PaydeskError as error:
             return DiscrepancyPayload(user_errors=[user_error(error)])

@@ -56,7 +56,7 @@ UserErrorCode = described_enum(
         ErrorCode.API_KEY_IN_USE: "A key cannot revoke itself.",
         ErrorCode.WEBHOOK_NOT_REPLAYABLE: "There is nothing to apply again; the message says why.",
         ErrorCode.JOB_RUNNING: "A worker is doing the job at the moment.",
-        ErrorCode.DISCREPANCY_OPEN: "The provider's books differ about it; no money moves until a person has looked.",
+        ErrorCode.DISCREPANCY_OPEN: "The provider's books differ about it; no money moves until the staff says so.",
         ErrorCode.DISCREPANCY_CLOSED: "The discrepancy is closed already.",
         ErrorCode.RECOVERY_IN_PROGRESS: "The deployment is being recovered; payments are paused.",
         ErrorCode.UNSUPPORTED_BY_PROVIDER: "The deployment's payment provider cannot do this.",

@@ -16,8 +16,11 @@ class DiscrepancyService:
         self._store = store
         self._clock = clock
 
-    async def close(self, principal: Principal, discrepancy_id: str, *, note: str) -> str:
-        """A person has seen to it. It opens again if it grows."""
+    async def close(self, principal: Principal, discrepancy_id: str, *, note: str, lift: bool = False) -> str:
+        """A person has seen to it. It opens again if it grows.
+
+        With `lift` the order that it names can be charged again, and the charge refunded; without, that stays refused.
+        """
         principal.require(Permission.UPKEEP_WRITE)
         note = clean_text(note, "note", longest=LONGEST_NOTE)
         async with self._store.transaction() as tx:
@@ -25,7 +28,7 @@ class DiscrepancyService:
             if found is None:
                 raise NotFound("discrepancy", path=("discrepancyId",))
             now = self._clock.now()
-            closed = found.closed(actor=principal.actor, note=note, now=now)
+            closed = found.closed(actor=principal.actor, note=note, lift=lift, now=now)
             await tx.discrepancies.save(closed)
             await _tell(tx, EventKind.DISCREPANCY_CLOSED, closed, actor=principal.actor, now=now)
         return discrepancy_id
@@ -76,6 +79,12 @@ async def _tell(tx: Transaction, kind: EventKind, about: Discrepancy, *, actor: 
     charge = await tx.charges.get(about.charge_id) if about.charge_id else None
     refund = await tx.refunds.get(about.refund_id) if about.refund_id else None
     subjects = [record.id for record in (refund, charge, order) if record is not None]
-    data = {"kind": about.kind, "state": about.state, "account": about.account, "providerRef": about.provider_ref}
+    data = {
+        "kind": about.kind,
+        "state": about.state,
+        "account": about.account,
+        "providerRef": about.provider_ref,
+        "lifted": about.lifted or None,
+    }
     told = {name: value for name, value in data.items() if value is not None}
     await tx.events.add(new_event(kind, about.id, *subjects, actor=actor, livemode=about.livemode, now=now, data=told))

@@ -22,15 +22,18 @@ from domain.discrepancies import (
     STAYS_UNTIL_CLOSED,
     Discrepancy,
     DiscrepancyKind,
+    DiscrepancyState,
     Finding,
     charge_difference,
     ended_without_money,
     is_behind,
+    may_have_given_back,
     of_charge,
     of_refund,
     refund_difference,
     unknown_charge,
     unknown_refund,
+    unreadable,
 )
 from domain.jobs import JobKind
 from domain.operations import Operation
@@ -61,6 +64,11 @@ Record = TypeVar("Record", Charge, Refund, Discrepancy)
 class NoAnswer(Exception):
     """The provider did not say what became of one object: the next run asks again."""
 
+    def __init__(self, finding: Finding) -> None:
+        """`finding` is what is told when it never says."""
+        super().__init__(finding.subject)
+        self.finding = finding
+
 
 class ReconciliationService:
     def __init__(
@@ -83,22 +91,32 @@ class ReconciliationService:
     # --- begin, and how it stands -----------------------------------------------------------------------------------
 
     async def begin(self) -> None:
-        """At each start of a process: every account is compared now, and then once an hour."""
+        """At each start of a process: every account is compared now, and then once an hour.
+
+        In recovery, what was under way in the backup is marked: it is only looked for, also when recovery is over.
+        """
         async with self._store.transaction() as tx:
             for account in self._accounts():
                 run = await tx.reconciliations.get_for_update(account) or Reconciliation(account=account)
                 now = self._clock.now()
                 await tx.reconciliations.save(run.recovering(now=now) if self._deployment.recovery else run.recovered())
                 await tx.jobs.schedule(JobKind.RECONCILE, account, after_seconds=0)
+            if self._deployment.recovery:
+                await tx.operations.only_look_from(self._clock.now())
 
     async def standings(self) -> dict[str, tuple[Reconciliation, int, Standing]]:
-        """Of each account: how far it is, how many discrepancies are open, and what that means."""
+        """Of each account: how far it is, how many discrepancies are open, and what that means.
+
+        Those that cannot be compared are among them, whether they are configured or not: nobody else would tell.
+        """
         found = {}
         async with self._store.reading() as tx:
-            for account in self._accounts():
+            known = (*self._providers.accounts, *await tx.reconciliations.accounts_with_charges())
+            for account in dict.fromkeys(known):
                 run = await tx.reconciliations.get(account) or Reconciliation(account=account)
                 number = await tx.discrepancies.count_open(account)
-                found[account] = (run, number, run.standing(open_discrepancies=number))
+                standing = run.standing(open_discrepancies=number)
+                found[account] = (run, number, standing if self._lists(account) else Standing.NOT_COMPARABLE)
         return found
 
     def _accounts(self) -> list[str]:
@@ -186,8 +204,8 @@ class ReconciliationService:
                 )
             try:
                 ours = await self._compare(run.account, entry)
-            except NoAnswer:
-                missed += 1
+            except NoAnswer as nothing:
+                missed += await self._missed(run, nothing)
             else:
                 seen += [ours] if ours else []
         now = self._clock.now()
@@ -197,9 +215,18 @@ class ReconciliationService:
 
     async def _compare(self, account: str, entry: ListedCharge | ListedRefund) -> str | None:
         """The id of our record, where there is one."""
-        if isinstance(entry, ListedCharge):
-            return await self._compare_charge(account, entry)
-        return await self._compare_refund(account, entry)
+        try:
+            if isinstance(entry, ListedCharge):
+                return await self._compare_charge(account, entry)
+            return await self._compare_refund(account, entry)
+        except NoAnswer:
+            raise
+        except Exception:
+            finding = unreadable(account, entry)
+            # One entry that nobody thought of must not keep all others from being compared.
+            _log.exception("%s at %s cannot be compared", finding.subject, account)
+            await self._found(finding)
+            return None
 
     # --- charges ----------------------------------------------------------------------------------------------------
 
@@ -222,15 +249,12 @@ class ReconciliationService:
         alike = charge_difference(charge, listed.picture, now=now) is None
         if alike and operation is None and not is_behind(charge, listed.picture, now=now):
             return charge.id
-        await self._tell_charge(charge, await self._fetched_charge(account, listed.charge_ref))
-        return charge.id
-
-    async def _fetched_charge(self, account: str, charge_ref: str) -> ChargeResult:
-        """As it is at this moment: a list may be old, and leaves things out."""
-        picture = await self._teller.fetch_charge(account, charge_ref)
+        # As it is at this moment: a list may be old, and leaves things out.
+        picture = await self._teller.fetch_charge(account, listed.charge_ref)
         if picture.outcome is Outcome.UNKNOWN:
-            raise NoAnswer(charge_ref)
-        return picture
+            raise NoAnswer(of_charge(charge, DiscrepancyKind.UNREADABLE, ref=listed.charge_ref, picture=picture))
+        await self._tell_charge(charge, picture)
+        return charge.id
 
     async def _tell_charge(self, charge: Charge, picture: ChargeResult) -> None:
         """Settle what the provider says; what differs even then is a discrepancy."""
@@ -275,8 +299,7 @@ class ReconciliationService:
             charge = await tx.charges.find_by_ref(account, listed.charge_ref) if listed.charge_ref else None
             operation = await tx.operations.maker_of_refund(refund.id) if refund else None
         if refund is None or operation is None:
-            # Of a charge that is none of ours the charge's own discrepancy tells.
-            await self._found(unknown_refund(account, listed, charge) if charge else None)
+            await self._found(unknown_refund(account, listed, charge))
             return None
         if not is_the_one:
             await self._found(_another_refund(refund, listed))
@@ -292,7 +315,7 @@ class ReconciliationService:
             return refund.id
         picture = await self._teller.fetch_refund(account, listed.refund_ref)
         if picture.outcome is Outcome.UNKNOWN:
-            raise NoAnswer(listed.refund_ref)
+            raise NoAnswer(of_refund(refund, DiscrepancyKind.UNREADABLE, ref=listed.refund_ref, picture=picture))
         await self._tell_refund(refund, operation, picture)
         return refund.id
 
@@ -342,7 +365,7 @@ class ReconciliationService:
         if found is None and self._is_proof(charge.account, look_up):
             await self._found(of_charge(charge, DiscrepancyKind.MISSING_CHARGE, ref=None, picture=None))
         elif found is None or found.outcome is Outcome.UNKNOWN:
-            raise NoAnswer(charge.id)
+            raise NoAnswer(of_charge(charge, DiscrepancyKind.UNREADABLE, ref=charge.charge_ref, picture=found))
         elif charge_difference(charge, found, now=self._clock.now()) or is_behind(charge, found, now=self._clock.now()):
             await self._tell_charge(charge, found)
 
@@ -365,7 +388,7 @@ class ReconciliationService:
         if found is None and self._is_proof(refund.account, look_up):
             await self._found(of_refund(refund, DiscrepancyKind.MISSING_REFUND, ref=None, picture=None))
         elif found is None or found.outcome is Outcome.UNKNOWN:
-            raise NoAnswer(refund.id)
+            raise NoAnswer(of_refund(refund, DiscrepancyKind.UNREADABLE, ref=refund.refund_ref, picture=found))
         elif refund_difference(refund, found):
             await self._tell_refund(refund, operation, found)
 
@@ -388,7 +411,10 @@ class ReconciliationService:
     async def _look_again_at(self, started_at: datetime, found: Discrepancy) -> None:
         if found.kind in STAYS_UNTIL_CLOSED:
             return
-        await self._compare_again(found)
+        try:
+            await self._compare_again(found)
+        except NoAnswer:
+            return  # it is told already, and stays open: no run has to wait for it
         async with self._store.transaction() as tx:
             await close_if_gone(tx, found.id, not_seen_since=started_at, actor=_ACTOR, now=self._clock.now())
 
@@ -404,17 +430,19 @@ class ReconciliationService:
         elif found.provider_ref and found.is_about_refund:
             back = await self._teller.fetch_refund(found.account, found.provider_ref)
             if back.outcome is Outcome.UNKNOWN:
-                raise NoAnswer(found.provider_ref)
+                raise NoAnswer(found)
             await self._compare_refund(found.account, await self._refund_as_listed(found, found.provider_ref, back))
         elif found.provider_ref:
-            picture = await self._fetched_charge(found.account, found.provider_ref)
+            picture = await self._teller.fetch_charge(found.account, found.provider_ref)
+            if picture.outcome is Outcome.UNKNOWN:
+                raise NoAnswer(found)
             await self._compare_charge(found.account, self._charge_as_listed(found, found.provider_ref, picture))
 
     def _charge_as_listed(self, found: Discrepancy, ref: str, picture: ChargeResult) -> ListedCharge:
         return ListedCharge(
             charge_ref=ref,
             made_at=found.opened_at,
-            livemode=self._teller.provider(found.account).livemode,
+            livemode=found.livemode,
             order_id=found.order_id,
             charge_id=found.charge_id,
             picture=picture,
@@ -426,7 +454,7 @@ class ReconciliationService:
         return ListedRefund(
             refund_ref=ref,
             made_at=found.opened_at,
-            livemode=self._teller.provider(found.account).livemode,
+            livemode=found.livemode,
             refund_id=found.refund_id,
             charge_ref=charge.charge_ref if charge else None,
             picture=picture,
@@ -448,13 +476,26 @@ class ReconciliationService:
                 return await self._save(run, run.moved(cursor=last, missed=missed, now=self._clock.now()))
             try:
                 await work(record)
-            except NoAnswer:
-                missed += 1
+            except NoAnswer as nothing:
+                missed += await self._missed(run, nothing)
+            except Exception:
+                _log.exception("%s cannot be compared", record.id)
+                await self._found(_not_comparable(record))
             last = record.id
         now = self._clock.now()
         if len(records) == OURS_AT_ONCE:
             return await self._save(run, run.moved(cursor=last, missed=missed, now=now))
         return await self._save(run, run.next_phase(missed=missed, now=now))
+
+    async def _missed(self, run: Reconciliation, nothing: NoAnswer) -> int:
+        """1 where the next run has to ask again; 0 where a discrepancy tells it by now."""
+        finding = nothing.finding
+        async with self._store.transaction() as tx:
+            told = await tx.discrepancies.find_for_update(finding.account, finding.kind, finding.subject)
+            if run.is_patient and (told is None or told.state is DiscrepancyState.GONE):
+                return 1
+            await write_down(tx, finding, actor=_ACTOR, now=self._clock.now())
+        return 0
 
     async def _found(self, finding: Finding | None) -> None:
         if finding is None:
@@ -496,6 +537,17 @@ async def _our_refund(tx: Transaction, account: str, listed: ListedRefund) -> tu
     return None, False
 
 
+def _not_comparable(record: Charge | Refund | Discrepancy) -> Finding | None:
+    """None of a discrepancy, which is told already and stays open."""
+    match record:
+        case Charge():
+            return of_charge(record, DiscrepancyKind.UNREADABLE, ref=record.charge_ref, picture=None)
+        case Refund():
+            return of_refund(record, DiscrepancyKind.UNREADABLE, ref=record.refund_ref, picture=None)
+        case Discrepancy():
+            return None
+
+
 def _another_charge(charge: Charge, listed: ListedCharge) -> Finding | None:
     found = unknown_charge(charge.account, listed)
     if found is None:
@@ -511,7 +563,7 @@ def _another_charge(charge: Charge, listed: ListedCharge) -> Finding | None:
 
 
 def _another_refund(refund: Refund, listed: ListedRefund) -> Finding | None:
-    if listed.picture.outcome not in (Outcome.SUCCEEDED, Outcome.VOIDED, Outcome.PENDING):
+    if not may_have_given_back(listed.picture):
         return None
     return of_refund(refund, DiscrepancyKind.DUPLICATE_REFUND, ref=listed.refund_ref, picture=listed.picture)
 

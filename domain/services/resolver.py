@@ -2,8 +2,8 @@
 
 It looks first. Only when the provider has no trace of the operation is the very same request sent again under its key,
 while the provider surely remembers that key, and an on-session charge only while the customer can still be thought to
-wait. Where an account keeps no keys nothing is sent again: what three searches do not find, long enough after the
-request can have been on its way, has not happened. What stays unknown stays so, in sight of
+wait. Where an account keeps no keys nothing is sent again, nor is what came out of a backup: what three searches do not
+find, long enough after the request can have been on its way, has not happened. What stays unknown stays so, in sight of
 the client, and is looked into again; it never becomes a failure by age alone.
 """
 
@@ -174,7 +174,7 @@ class Resolver:
             return not await tx.discrepancies.blocks_charging(charge.order_id)
 
     def _may_send(self, operation: Operation) -> bool:
-        if operation.solved_by is SolvedBy.SEARCH or self._deployment.recovery:
+        if not operation.may_be_repeated or self._deployment.recovery:
             return False
         return self._clock.now() - operation.first_sent_at <= self._sent_within(operation)
 
@@ -196,10 +196,13 @@ class Resolver:
         """Whether a request of it may still be sent, or be on its way, or not yet be seen by whoever looks."""
         # From the last moment at which it may have been taken over, by us or by a rival; it may then leave a little
         # later, and needs its own time.
+        last_sent = operation.first_sent_at + self._sent_within(operation)
+        if operation.recovered_at is not None:
+            last_sent = min(last_sent, operation.recovered_at)
         travel = timedelta(seconds=2 * self._deployment.provider_timeout_seconds)
         lag = self._teller.provider(operation.account).look_up_lag_seconds
         unseen = UNSEEN_FOR if lag is None else timedelta(seconds=lag)
-        return self._clock.now() - operation.first_sent_at <= self._sent_within(operation) + travel + unseen
+        return self._clock.now() - last_sent <= travel + unseen
 
     async def _not_applied(self, operation: Operation) -> None:
         async with self._store.transaction() as tx:

@@ -1,4 +1,4 @@
-"""What reconciliation finds, and how far it has come."""
+"""What reconciliation finds, how far it has come, and which requests came out of a backup."""
 
 # ruff: noqa: RUF012 - written by `write_migration`, in the shape that Tortoise reads
 
@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                 ("note", fields.TextField(null=True)),
                 ("closed_by", fields.TextField(null=True)),
                 ("closed_at", fields.DatetimeField(null=True)),
+                ("lifted", fields.BooleanField()),
                 ("opened_at", fields.DatetimeField()),
                 ("seen_at", fields.DatetimeField()),
             ],
@@ -49,6 +50,7 @@ class Migration(migrations.Migration):
                     CheckConstraint(
                         check="(state = 'OPEN') = (closed_at IS NULL)", name="discrepancies_closed_at_their_end"
                     ),
+                    CheckConstraint(check="NOT lifted OR state = 'CLOSED'", name="discrepancies_lifted_when_closed"),
                 ],
                 "indexes": [
                     Index(fields=["state", "id"], name="discrepancies_state_id"),
@@ -68,6 +70,7 @@ class Migration(migrations.Migration):
                 ("cursor", fields.TextField(null=True)),
                 ("done", fields.IntField()),
                 ("missed", fields.IntField()),
+                ("incomplete", fields.IntField()),
                 ("started_at", fields.DatetimeField(null=True)),
                 ("moved_at", fields.DatetimeField(null=True)),
                 ("compared_until", fields.DatetimeField(null=True)),
@@ -102,6 +105,13 @@ class Migration(migrations.Migration):
                 "pk_attr": "id",
             },
             bases=["Model"],
+        ),
+        ops.AddField(model_name="Operation", name="recovered_at", field=fields.DatetimeField(null=True)),
+        ops.AddIndex(
+            model_name="Charge", index=Index(fields=["account", "updated_at"], name="charges_account_updated_at")
+        ),
+        ops.AddIndex(
+            model_name="Refund", index=Index(fields=["account", "updated_at"], name="refunds_account_updated_at")
         ),
         NeverDeleted("discrepancies"),
         NeverChanged("discrepancies", "id", "account", "kind", "subject"),

@@ -9,8 +9,13 @@ from persistence.fields import one_of
 from persistence.records import discrepancy_from_row, discrepancy_to_row
 from persistence.session import Session
 
-_BLOCKS_CHARGING: Final = f"order_id = $1 AND state = 'OPEN' AND {one_of('kind', sorted(BLOCKS_CHARGING))} LIMIT 1"
-_BLOCKS_REFUNDING: Final = f"charge_id = $1 AND state = 'OPEN' AND {one_of('kind', sorted(BLOCKS_REFUNDING))} LIMIT 1"
+# As `Discrepancy.blocks` has it.
+_STANDS: Final = "state <> 'GONE' AND NOT lifted"
+_BLOCKS_CHARGING: Final = f"order_id = $1 AND {_STANDS} AND {one_of('kind', sorted(BLOCKS_CHARGING))} LIMIT 1"
+_BLOCKS_REFUNDING: Final = (
+    f"charge_id = $1 AND {_STANDS}"
+    f" AND ({one_of('kind', sorted(BLOCKS_REFUNDING))} OR (kind = 'UNREADABLE' AND refund_id IS NOT NULL)) LIMIT 1"
+)
 _SUBJECT: Final = "account = $1 AND kind = $2 AND subject = $3"
 _NOT_SEEN_SINCE: Final = "state = 'OPEN' AND account = $1 AND seen_at < $2 AND id > $3 ORDER BY id LIMIT $4"
 

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Final
 
 from domain.operations import Operation
@@ -8,6 +9,10 @@ from persistence.session import Session
 
 _UNFINISHED_OF_CHARGE: Final = "charge_id = $1 AND finished_at IS NULL AND refund_id IS NULL"
 _UNFINISHED_OF_REFUND: Final = "refund_id = $1 AND finished_at IS NULL"
+# What was looked for before the backup was made proves nothing of what was sent after it.
+_ONLY_LOOK: Final = (
+    "UPDATE operations SET recovered_at = $1, empty_looks = 0 WHERE finished_at IS NULL AND recovered_at IS NULL"
+)
 
 
 class Operations:
@@ -35,6 +40,9 @@ class Operations:
     async def maker_of_refund(self, refund_id: str) -> Operation | None:
         row = await self._session.row(models.Operation, "refund_id = $1 ORDER BY id", refund_id)
         return optional(operation_from_row, row)
+
+    async def only_look_from(self, moment: datetime) -> None:
+        await self._session.execute(_ONLY_LOOK, moment)
 
     async def insert(self, operation: Operation) -> None:
         await self._session.insert(models.Operation, operation_to_row(operation))

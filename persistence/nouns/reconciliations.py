@@ -23,9 +23,12 @@ _SAVE: Final = (
 
 
 def _unseen(table: str, states: str) -> str:
-    """Of account $1, behind id $2, made before $3 and from $4 on; $5 of them."""
+    """Of account $1, behind id $2, changed before $3 and from $4 on; $5 of them.
+
+    What was made long ago may be booked only now: captured at last, or settled by hand.
+    """
     return (
-        f"account = $1 AND id > $2 AND created_at < $3 AND created_at >= $4 AND {states}"
+        f"account = $1 AND id > $2 AND updated_at < $3 AND updated_at >= $4 AND {states}"
         " AND NOT EXISTS (SELECT 1 FROM reconciliation_sightings AS seen"
         f" WHERE seen.account = {table}.account AND seen.subject_id = {table}.id)"
         " ORDER BY id LIMIT $5"
@@ -34,6 +37,15 @@ def _unseen(table: str, states: str) -> str:
 
 _UNSEEN_CHARGES: Final = _unseen("charges", "state IN ('SUCCEEDED', 'AUTHORIZED')")
 _UNSEEN_REFUNDS: Final = _unseen("refunds", "state = 'SUCCEEDED'")
+
+
+# One step of the index for each of the few accounts, however many charges there are.
+_ACCOUNTS: Final = (
+    "WITH RECURSIVE accounts(name) AS (SELECT MIN(account) FROM charges UNION ALL"
+    " SELECT (SELECT MIN(account) FROM charges WHERE account > accounts.name) FROM accounts"
+    " WHERE accounts.name IS NOT NULL)"
+    " SELECT name FROM accounts WHERE name IS NOT NULL"
+)
 
 
 class Reconciliations:
@@ -66,6 +78,9 @@ class Reconciliations:
     async def first_charge_at(self, account: str) -> datetime | None:
         row = await self._session.row(models.Charge, "account = $1 ORDER BY id LIMIT 1", account)
         return charge_from_row(row).created_at if row else None
+
+    async def accounts_with_charges(self) -> Sequence[str]:
+        return [row["name"] for row in await self._session.found(_ACCOUNTS)]
 
     async def unseen_charges(
         self, account: str, *, since: datetime | None, before: datetime, after_id: str, limit: int

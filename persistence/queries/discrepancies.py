@@ -12,7 +12,7 @@ DISCREPANCIES: Final[Listing[Discrepancy]] = Listing(
     columns=columns_of(
         "discrepancies",
         "id account kind subject provider_ref operation_id order_id charge_id refund_id here_amount here_currency"
-        " there_amount there_currency here_state there_outcome livemode state note closed_by closed_at opened_at"
+        " there_amount there_currency here_state there_outcome livemode state note closed_by closed_at lifted opened_at"
         " seen_at",
     ),
     record=discrepancy_from_row,

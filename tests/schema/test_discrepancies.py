@@ -109,7 +109,13 @@ async def test_money_that_may_be_taken_already_is_not_taken_again(shop: Shop) ->
     sent = {"orderId": order_id, "idempotencyKey": new_key()}
     assert await shop.refused("orderCharge", sent) == ("DISCREPANCY_OPEN", "orderId")
 
-    await shop.do("discrepancyClose", {"discrepancyId": lost, "note": "Given back in the dashboard."})
+    closing = {"discrepancyId": lost, "note": "Given back by transfer."}
+    closed = await shop.do("discrepancyClose", closing, "discrepancy { state blocks }")
+    assert closed == {"state": "CLOSED", "blocks": True}
+    assert await shop.refused("orderCharge", sent) == ("DISCREPANCY_OPEN", "orderId")
+    assert await shop.refused("discrepancyClose", closing) == ("DISCREPANCY_CLOSED", "discrepancyId")
+    closed = await shop.do("discrepancyClose", {**closing, "lift": True}, "discrepancy { blocks }")
+    assert closed == {"blocks": False}
     assert (await shop.do("orderCharge", sent, "charge { state }"))["state"] == "SUCCEEDED"
 
 
@@ -120,7 +126,7 @@ async def test_money_that_may_have_gone_back_already_does_not_go_back_again(shop
     sent = {"chargeId": charge_id, "amount": money(5_00), "idempotencyKey": new_key()}
     assert await shop.refused("chargeRefund", sent) == ("DISCREPANCY_OPEN", "chargeId")
 
-    await shop.do("discrepancyClose", {"discrepancyId": lost, "note": "Ours, and meant."})
+    await shop.do("discrepancyClose", {"discrepancyId": lost, "note": "Ours, and meant.", "lift": True})
     assert (await shop.do("chargeRefund", sent, "refund { state }"))["state"] == "SUCCEEDED"
 
 

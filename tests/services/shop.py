@@ -356,6 +356,7 @@ def open_shop(
     *,
     store: Store | None = None,
     other_accounts: Sequence[str] = (),
+    default_account: str = ACCOUNT,
     **decided: Any,
 ) -> Shop:
     """A process, joined as `server.gateway` does it. `decided` changes the deployment.
@@ -375,7 +376,7 @@ def open_shop(
     )
     store = store or TortoiseStore(database)
     provider = WatchedProvider(FakeProvider.in_process(bank, clock=clock, timeout_seconds=PROVIDER_SECONDS))
-    providers = Providers(dict.fromkeys((ACCOUNT, *other_accounts), provider), default=ACCOUNT)
+    providers = Providers(dict.fromkeys((ACCOUNT, *other_accounts), provider), default=default_account)
     detached = Detached()
     teller = Teller(providers=providers, clock=clock, deployment=deployment, monotonic=lambda: clock.now().timestamp())
     settlement = Settlement(clock=clock, deployment=deployment)

@@ -10,6 +10,7 @@ import pytest
 
 from adapters.fake import changes
 from domain.charges import ChargeState, FailureCode
+from domain.decisions import MoneyFound
 from domain.discrepancies import Discrepancy, DiscrepancyKind, DiscrepancyState
 from domain.errors import DiscrepancyClosed, DiscrepancyOpen, NotFound, PermissionDenied
 from domain.events import EventKind
@@ -18,10 +19,19 @@ from domain.jobs import JobKind
 from domain.money import Money
 from domain.orders import OrderState
 from domain.principals import customer
-from domain.provider import ChangesPage, ChargeRequest, Initiator, Outcome, RefundRequest
+from domain.provider import (
+    ChangesPage,
+    ChargeRequest,
+    ChargeResult,
+    Initiator,
+    Outcome,
+    RefundRequest,
+    RefundResult,
+)
 from domain.reconciliation import INTERVAL_SECONDS, OVERLAP, Phase, Reconciliation, Standing
 from domain.refunds import RefundState
 from domain.services import reconciliation
+from domain.services.decisions import SettleCharge, SettleRefund
 from persistence.database import Database
 from persistence.store import TortoiseStore
 from tests.services.conftest import OpenShop
@@ -295,7 +305,7 @@ async def test_a_refund_made_at_the_bank_keeps_ours_back_until_it_was_seen_to(sh
     assert (discrepancy.charge_id, refund.state) == (charge.id, RefundState.SUCCEEDED)
     with pytest.raises(DiscrepancyOpen):
         await shop.refund(charge.id, 2_00)
-    await shop.discrepancies.close(SHOP, discrepancy.id, note="Given back in the dashboard.")
+    await shop.discrepancies.close(SHOP, discrepancy.id, note="Given back in the dashboard.", lift=True)
     assert (await shop.refunded(charge.id, 2_00)).state is RefundState.SUCCEEDED
 
 
@@ -438,12 +448,15 @@ async def test_a_refund_that_succeeded_on_one_side_alone_is_told(shop: Shop) -> 
     assert discrepancy.there_outcome is Outcome.FAILED
 
 
-async def test_another_mode_is_told(shop: Shop) -> None:
+async def test_another_mode_is_told_until_a_person_closes_it(shop: Shop, clock: MovableClock) -> None:
     charge = await shop.paid(await shop.order())
     await tamper(shop, "UPDATE charges SET livemode = $2 WHERE id = $1", charge.id, True)
 
     await reconcile(shop)
 
+    assert (await the_one(shop)).kind is DiscrepancyKind.MODE_DIFFERS
+    clock.advance(days=3)  # no list has it any more, and a charge that is fetched does not tell its mode
+    await reconcile(shop)
     assert (await the_one(shop)).kind is DiscrepancyKind.MODE_DIFFERS
 
 
@@ -465,6 +478,75 @@ async def test_a_charge_that_cannot_be_booked_does_not_keep_others_from_being_co
 
     assert (await shop.charge(good.id)).state is ChargeState.SUCCEEDED
     assert ((await the_one(shop)).kind, (await the_one(shop)).charge_id) == (DiscrepancyKind.UNREADABLE, odd.id)
+
+
+# --- long after it was made -------------------------------------------------------------------------------------------
+
+
+async def know_nothing(_asked: Any, _ask: Ask) -> ChargeResult:
+    return ChargeResult(outcome=Outcome.UNKNOWN)
+
+
+async def know_no_refund(_asked: Any, _ask: Ask) -> RefundResult:
+    return RefundResult(outcome=Outcome.UNKNOWN)
+
+
+async def days_go_by(shop: Shop, clock: MovableClock) -> None:
+    for _ in range(4):
+        clock.advance(days=1)
+        await reconcile(shop)
+
+
+async def test_money_that_a_person_has_booked_days_later_is_compared(shop: Shop, clock: MovableClock) -> None:
+    """The bank never took or gave back anything, and could not be asked meanwhile."""
+    refunded = await shop.paid(await shop.order())
+    shop.misbehave("charge#1=error; refund#1=error")
+    shop.provider.between = {"find_charge": know_nothing, "find_refund": know_no_refund}
+    charge = await shop.paid(await shop.order())
+    refund = await shop.refunded(refunded.id, 5_00)
+    await days_go_by(shop, clock)
+    request = shop.request("chargeSettle", None, {"charge": charge.id})
+    told: dict[str, Any] = {"found": MoneyFound.MOVED, "note": "In the dashboard."}
+    await shop.decisions.settle_charge(
+        SHOP,
+        SettleCharge(charge_id=charge.id, captured=usd(20_00), provider_ref="fch_of_another", request=request, **told),
+    )
+    await shop.decisions.settle_refund(
+        SHOP,
+        SettleRefund(
+            refund_id=refund.id,
+            provider_ref=None,
+            request=shop.request("refundSettle", None, {"refund": refund.id}),
+            **told,
+        ),
+    )
+    shop.provider.between.clear()
+    clock.advance(hours=1)
+
+    await reconcile(shop)
+
+    assert {(each.kind, each.subject) for each in await found(shop)} == {
+        (DiscrepancyKind.MISSING_CHARGE, charge.id),
+        (DiscrepancyKind.MISSING_REFUND, refund.id),
+    }
+
+
+async def test_a_capture_that_never_happened_is_told_however_old_the_hold_is(shop: Shop, clock: MovableClock) -> None:
+    held = await shop.authorized()
+    await days_go_by(shop, clock)
+
+    async def lie(_asked: Any, _ask: Ask) -> ChargeResult:
+        return ChargeResult(outcome=Outcome.SUCCEEDED, charge_ref=held.charge_ref, captured=usd(20_00))
+
+    shop.provider.between["capture"] = lie
+    await shop.capture(held.id)
+    clock.advance(hours=1)
+
+    await reconcile(shop)
+
+    discrepancy = await the_one(shop)
+    assert (discrepancy.kind, discrepancy.charge_id) == (DiscrepancyKind.CAPTURED_DIFFERS, held.id)
+    assert (discrepancy.here, discrepancy.there) == (usd(20_00), usd(20_00))
 
 
 # --- a person ---------------------------------------------------------------------------------------------------------
@@ -493,6 +575,41 @@ async def test_what_a_person_closed_stays_closed_until_it_grows(shop: Shop, cloc
         EventKind.DISCREPANCY_CLOSED,
         EventKind.DISCREPANCY_OPENED,
     ]
+
+
+async def test_that_a_person_has_looked_lets_no_money_move_until_they_say_so(shop: Shop, clock: MovableClock) -> None:
+    charge = await shop.paid(await shop.order())
+    request = refund_request(
+        {"operation_id": "1", "refund_id": new_id(IdPrefix.REFUND), "charge_ref": charge.charge_ref}
+        | {"amount": {"minor_units": 5_00, "currency": "USD"}, "reason": None}
+    )
+    await shop.provider.refund(request)
+    await reconcile(shop)
+    discrepancy = await the_one(shop)
+
+    await shop.discrepancies.close(SHOP, discrepancy.id, note="In our books.")
+    (closed,) = await found(shop, DiscrepancyState.CLOSED)
+    assert (closed.blocks, closed.lifted) == (True, False)
+    with pytest.raises(DiscrepancyOpen):
+        await shop.refund(charge.id, 2_00)
+    clock.advance(hours=1)
+    await reconcile(shop)
+    with pytest.raises(DiscrepancyOpen):
+        await shop.refund(charge.id, 2_00)
+    with pytest.raises(DiscrepancyClosed):
+        await shop.discrepancies.close(SHOP, discrepancy.id, note="Once more.")
+
+    await shop.discrepancies.close(SHOP, discrepancy.id, note="The next one is meant.", lift=True)
+    assert (await shop.refunded(charge.id, 2_00)).state is RefundState.SUCCEEDED
+    (lifted,) = await found(shop, DiscrepancyState.CLOSED)
+    assert (lifted.blocks, lifted.note) == (False, "The next one is meant.")
+    assert await shop.events(discrepancy.id) == [
+        EventKind.DISCREPANCY_OPENED,
+        EventKind.DISCREPANCY_CLOSED,
+        EventKind.DISCREPANCY_CLOSED,
+    ]
+    with pytest.raises(DiscrepancyClosed):
+        await shop.discrepancies.close(SHOP, discrepancy.id, note="Once more.", lift=True)
 
 
 async def test_only_who_may_closes_and_only_what_is_open(shop: Shop) -> None:
