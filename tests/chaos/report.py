@@ -1,15 +1,20 @@
 """What a run has shown, as the tables of docs/reliability.md."""
 
+import os
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 from persistence.sql import Dialect
 from tests.chaos.planted import Mistake
 from tests.chaos.postman import Delivery
 from tests.chaos.storm import KILLED, KILLED_TOGETHER, RESTARTED
-from tests.chaos.trial import Trial
+from tests.chaos.town import TIMEOUT_SECONDS
+from tests.chaos.trial import Caught, Trial
 from tests.chaos.verdict import PROMISES
 from tests.chaos.wire import Fault
 from tests.databases import ROOT
@@ -20,10 +25,18 @@ _NAMES = {Dialect.POSTGRES: "PostgreSQL", Dialect.SQLITE: "SQLite"}
 
 
 @dataclass(frozen=True, slots=True)
-class Caught:
-    mistake: Mistake
-    evidence: Sequence[str]
-    seconds: float
+class Origin:
+    """Of which code a run speaks, and when it began."""
+
+    commit: str
+    """Its short hash; "-dirty" follows where files differ from it."""
+    began: datetime
+
+    @classmethod
+    def now(cls) -> "Origin":
+        git = ("git", "-C", ROOT, "describe", "--always", "--exclude=*", "--dirty")
+        described = subprocess.run(git, check=True, capture_output=True, text=True)
+        return cls(described.stdout.strip(), datetime.now(UTC))
 
 
 def report(trials: Sequence[Trial], caught: Sequence[Caught]) -> str:
@@ -34,10 +47,23 @@ def report(trials: Sequence[Trial], caught: Sequence[Caught]) -> str:
     return "\n\n".join(parts)
 
 
-def write_page(table: str) -> None:
-    page = PAGE.read_text(encoding="utf-8")
+def write_page(origin: Origin, trials: Sequence[Trial], caught: Sequence[Caught], *, page: Path = PAGE) -> None:
+    """ValueError for a part of a run: the page speaks of both databases and of every mistake."""
+    if {trial.plan.dialect for trial in trials} != {*Dialect} or {each.plan.mistake for each in caught} != {*Mistake}:
+        raise ValueError("the page is written by a whole run, and only by one")
     between = re.compile(rf"(?<={re.escape(_BEGIN)}\n).*?(?={re.escape(_END)})", re.DOTALL)
-    PAGE.write_text(between.sub(lambda _: f"\n{table}\n\n", page), encoding="utf-8")
+    measured = f"\n{_headline(origin, trials)}\n\n{report(trials, caught)}\n\n"
+    page.write_text(between.sub(lambda _: measured, page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _headline(origin: Origin, trials: Sequence[Trial]) -> str:
+    plan = trials[0].plan
+    orders = sum(trial.plan.orders for trial in trials)
+    return (
+        f"Measured at commit `{origin.commit}` on {origin.began:%Y-%m-%d, from %H:%M} UTC, on {os.cpu_count()} cores:"
+        f" `python -m tests.chaos.run --orders {orders} --seed {plan.seed}`."
+        f" The gateways give the bank {TIMEOUT_SECONDS:.0f} s to answer."
+    )
 
 
 def _table(trials: Sequence[Trial], title: str, rows: Callable[[Trial], Iterator[tuple[str, str]]]) -> Iterator[str]:
@@ -53,6 +79,10 @@ def _done(trial: Trial) -> Iterator[tuple[str, str]]:
     yield "seed", str(trial.plan.seed)
     yield "orders", _count(len(trial.books.orders))
     yield "clients at once", str(trial.plan.clients)
+    yield "faults in a hundred requests about money", f"{trial.plan.money_faults * 100:.0f}"
+    yield "faults in a hundred others", f"{trial.plan.other_faults * 100:.0f}"
+    yield "faults in a hundred webhooks", f"{trial.plan.webhook_faults * 100:.0f}"
+    yield "seconds between two kills, on average", f"{trial.plan.weather.kill_every:.0f}"
     yield "seconds of storm", f"{trial.storm_seconds:.0f}"
     yield "requests of the clients", _count(memory.requests)
     yield "of these repeated, since no answer came", _count(memory.repeats)
@@ -84,12 +114,12 @@ def _verdict(trial: Trial) -> Iterator[tuple[str, str]]:
 
 
 def _caught(caught: Sequence[Caught]) -> Iterator[str]:
-    yield "| Planted mistake | Found by | Seconds |"
-    yield "|---|---|---|"
+    yield "| Planted mistake | Found by | Orders | Of these paid | Seconds |"
+    yield "|---|---|---|---|---|"
     for each in caught:
         shown = Counter(sentence.partition(": ")[0] for sentence in each.evidence)
         found = "; ".join(f"{what} ({times})" for what, times in shown.items()) or "**nothing**"
-        yield f"| `{each.mistake}` | {found} | {each.seconds:.0f} |"
+        yield f"| `{each.plan.mistake}` | {found} | {each.plan.orders} | {each.paid} | {each.seconds:.0f} |"
 
 
 def _count(number: int) -> str:
