@@ -26,6 +26,7 @@ __all__ = [
     "causes",
     "certain_failure",
     "commit_certainly_failed",
+    "is_lock_denied",
     "is_lost_connection",
     "is_transient",
 ]
@@ -51,6 +52,7 @@ _COMPLETION_UNKNOWN: Final = "40003"
 
 _SERIALIZATION_FAILURE: Final = "40001"
 _DEADLOCK_DETECTED: Final = "40P01"
+_LOCK_NOT_AVAILABLE: Final = "55P03"
 # The server ends the session: restart, failover, an administrator.
 _SESSION_ENDED: Final = frozenset({"57P01", "57P02", "57P03", "57P05"})
 _CONNECTION_CLASS: Final = "08"
@@ -87,6 +89,13 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, CommitUnknown):
         return False
     return any(_is_transient_in_the_driver(cause) for cause in causes(error))
+
+
+def is_lock_denied(error: BaseException) -> bool:
+    """Whether PostgreSQL gave up a statement after its `lock_timeout`."""
+    return any(
+        isinstance(cause, asyncpg.PostgresError) and cause.sqlstate == _LOCK_NOT_AVAILABLE for cause in causes(error)
+    )
 
 
 def is_lost_connection(error: BaseException) -> bool:

@@ -27,16 +27,23 @@ How to write a migration
 3. Add by hand what models cannot say: `RunSQL` with SQL for both databases, `PerDialect` where they differ,
    `InsertOnly("ledger_entries")` for a table whose rows nobody may change or delete (see `editors`).
 4. A file that was released is never edited again.
+5. A migration adds: tables, indexes, columns that are null or have a default in the database. The version before
+   runs beside it while gateways are replaced one by one, and does not know of it. What that version cannot live with
+   (a column that goes or is renamed, a word in a column that it reads and would not know) waits for a version that
+   no longer needs it, in a file whose name ends in `_breaking`: older versions refuse to work on such a database.
 
 Tortoise leaves out constraints of a new table, refuses a conditional one on SQLite, and splits scripts at
 each semicolon, also inside a trigger. Our editors put that right, so run migrations through `migrate` only.
 
 `migrate` runs everything that is pending in one transaction, under a lock: replicas may start at once, and a
-failed migration leaves nothing behind.
+failed migration leaves nothing behind. On PostgreSQL it does not stand in line for long (see `Patience`).
 """
 
+import asyncio
 import datetime as dt
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +60,7 @@ from tortoise.migrations.writer import MigrationWriter
 from persistence.connections import Connection
 from persistence.database import Database
 from persistence.editors import editor_for
+from persistence.failures import DatabaseUnavailable, is_lock_denied, is_transient
 from persistence.orm import App
 from persistence.sql import Dialect
 
@@ -60,19 +68,67 @@ from persistence.sql import Dialect
 _ADVISORY_LOCK: Final = 7_034_521_107
 
 _RECORDS: Final = "tortoise_migrations"
+_BREAKING: Final = "_breaking"
+
+logger = logging.getLogger(__name__)
 
 
 class DatabaseIsNewer(Exception):
-    """Migrations were applied that this version of the program does not have."""
+    """Migrations were applied that this version of the program does not have and cannot live with."""
 
 
-async def migrate(database: Database) -> list[str]:
+class TablesInUse(DatabaseUnavailable):
+    """Somebody held a table for as long as the migration had patience. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How a migration waits for a table of PostgreSQL.
+
+    A change of a table waits for everybody who has read it in a transaction that is still open, a dump or a report, and
+    whoever comes later waits behind the change, payments among them. So it stands in line shortly, leaves it with all
+    that it had done, and comes again.
+    """
+
+    lock_seconds: float = 2.0
+    """For each table. A client waits for its charge several times as long."""
+    attempts: int = 20
+    pause_seconds: float = 5.0
+    """For those who stood behind it."""
+
+
+_PATIENCE: Final = Patience()
+
+
+async def migrate(database: Database, patience: Patience = _PATIENCE) -> list[str]:
     """Applies what is pending and returns its names, in order. Safe to call from several processes at
     once.
+
+    Raises `TablesInUse` when the patience is over.
     """
+    for attempt in range(1, patience.attempts + 1):
+        try:
+            return await _migrate(database, patience)
+        except Exception as error:
+            # A payment and a migration may each hold the table that the other one wants. SQLite has waited already.
+            if database.dialect is Dialect.SQLITE or not (is_lock_denied(error) or is_transient(error)):
+                raise
+            denied = error
+        logger.warning("a table is in use; the migration steps aside (%d of %d)", attempt, patience.attempts)
+        if attempt < patience.attempts:
+            await asyncio.sleep(patience.pause_seconds)
+    raise TablesInUse(
+        f"the tables are in use: {patience.attempts} times one of them was not free for {patience.lock_seconds:g} s."
+        f" Nothing was changed{await _oldest_transaction(database)}"
+    ) from denied
+
+
+async def _migrate(database: Database, patience: Patience) -> list[str]:
     async with database.engine.migrating() as connection:
         if database.dialect is Dialect.POSTGRES:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADVISORY_LOCK)
+            # Only from here on: for another migration one waits as long as it takes.
+            await connection.execute(f"SET LOCAL lock_timeout = {round(patience.lock_seconds * 1000)}")
         editor = editor_for(connection)
         recorder = MigrationRecorder(connection.model_client)
         await recorder.ensure_schema(editor)
@@ -162,8 +218,21 @@ def _migration(graph: MigrationGraph, key: MigrationKey) -> Migration:
     return migration
 
 
+async def _oldest_transaction(database: Database) -> str:
+    """Whom to ask, or to end."""
+    async with database.reader() as connection:
+        row = await connection.fetch_one(
+            "SELECT application_name, pid, xact_start FROM pg_stat_activity WHERE datname = current_database()"
+            " AND xact_start IS NOT NULL AND pid <> pg_backend_pid() ORDER BY xact_start LIMIT 1"
+        )
+    if row is None:
+        return ""
+    return f"; the oldest open transaction is that of {row['application_name'] or 'a client'} (pid {row['pid']})"
+
+
 def _refuse_a_newer_database(applied: set[str], plan: Sequence[MigrationKey]) -> None:
-    unknown = sorted(applied - {key.name for key in plan})
+    """What a newer version has only added is no hindrance: see 5 at the top."""
+    unknown = sorted(name for name in applied - {key.name for key in plan} if name.endswith(_BREAKING))
     if unknown:
         raise DatabaseIsNewer(f"the database was migrated by a newer version ({', '.join(unknown)}): upgrade this one")
 

@@ -1,10 +1,13 @@
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from tortoise.exceptions import IntegrityError
 
+from persistence.connections import Connection
 from persistence.database import Database
-from persistence.migrate import DatabaseIsNewer, drift, migrate, pending
+from persistence.migrate import DatabaseIsNewer, Patience, TablesInUse, drift, migrate, pending
 from persistence.orm import App
 from persistence.sql import Dialect
 from tests.databases import NewDatabaseUrl
@@ -120,14 +123,69 @@ async def test_a_failed_migration_leaves_nothing_behind(sample_url: str) -> None
 
 
 @pytest.mark.fault("F48")
-async def test_a_program_older_than_its_database_says_so(sample: Database) -> None:
-    await change(
-        sample,
-        "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('sample', '0099_future', $1)",
-        NOON,
-    )
+async def test_a_program_runs_on_beside_what_a_newer_one_has_added(sample: Database) -> None:
+    await applied(sample, "0099_future")
 
-    with pytest.raises(DatabaseIsNewer, match="0099_future"):
+    assert await pending(sample) == []
+    assert await migrate(sample) == []
+
+
+@pytest.mark.fault("F48")
+async def test_a_program_that_a_newer_one_leaves_behind_says_so(sample: Database) -> None:
+    await applied(sample, "0098_future", "0099_future_breaking")
+
+    with pytest.raises(DatabaseIsNewer, match=r"newer version \(0099_future_breaking\)"):
         await migrate(sample)
-    with pytest.raises(DatabaseIsNewer, match="0099_future"):
+    with pytest.raises(DatabaseIsNewer, match="0099_future_breaking"):
         await pending(sample)
+
+
+async def applied(database: Database, *names: str) -> None:
+    for name in names:
+        await change(
+            database, "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('sample', $1, $2)", name, NOON
+        )
+
+
+class TestWhileSomebodyReads:
+    """On PostgreSQL, where a change of a table waits for whoever has read it and not yet ended its transaction."""
+
+    HASTY = Patience(lock_seconds=0.3, attempts=2, pause_seconds=0.1)
+
+    @pytest.fixture
+    async def dump(self, new_database_url: NewDatabaseUrl) -> AsyncIterator[tuple[str, Connection]]:
+        url = new_database_url(Dialect.POSTGRES, app=SAMPLE)
+        opened = await Database.open(url, app=GROWN)
+        async with opened.transaction() as connection:
+            await connection.fetch_all("SELECT * FROM sample_boxes")
+            yield url, connection
+        await opened.close()
+
+    async def test_those_who_come_later_do_not_wait_for_the_reader(self, dump: tuple[str, Connection]) -> None:
+        later = await Database.open(dump[0], app=GROWN)
+        migrating = asyncio.create_task(migrate(later, replace(self.HASTY, attempts=1_000)))
+        await self._until_in_line(later)
+
+        for _ in range(3):
+            async with asyncio.timeout(20), later.reader() as connection:
+                await connection.fetch_all("SELECT * FROM sample_boxes")
+
+        assert not migrating.done()
+        await dump[1].execute("COMMIT")
+        assert await migrating == ["0002_more_states"]
+        await later.close()
+
+    async def test_one_who_reads_for_too_long_is_named(self, dump: tuple[str, Connection]) -> None:
+        later = await Database.open(dump[0], app=GROWN)
+
+        with pytest.raises(TablesInUse, match=r"2 times .* Nothing was changed; the oldest .* of paydesk \(pid \d+\)"):
+            await migrate(later, self.HASTY)
+
+        assert await pending(later) == ["0002_more_states"]
+        await later.close()
+
+    async def _until_in_line(self, database: Database) -> None:
+        while True:
+            async with database.reader() as connection:
+                if await connection.fetch_one("SELECT 1 FROM pg_locks WHERE NOT granted AND mode LIKE 'Access%'"):
+                    return
