@@ -684,7 +684,7 @@ def worker_command() -> None:
 
 @cli.command("migrate")
 def migrate_command() -> None:
-    """Bring the database up to this version. Safe to run from several replicas at once."""
+    """Bring the database up to this version. Safe to run from several replicas at once, and beside older gateways."""
 
     async def bring_up(settings: Settings) -> None:
         async with _database(settings) as database:

@@ -6,11 +6,15 @@ from typing import Final
 
 from domain.jobs import MOST_TRIES, JobKind, JobRecord, JobState
 from persistence.columns import Row
+from persistence.fields import one_of
 from persistence.moments import STATEMENT_NOW
 from persistence.sql import Dialect, boolean, instant, optional_instant
 
 IS_FAILING: Final = f"(jobs.tries >= {MOST_TRIES} AND jobs.last_error IS NOT NULL)"
 """Waiting for a provider is not failing, and leaves no error behind."""
+
+KNOWN_JOBS: Final = one_of("jobs.kind", sorted(JobKind))
+"""Of a newer version that runs beside this one there may be others. They are for its workers and its staff."""
 
 _STATE: Final = (
     f"CASE WHEN jobs.dead_at IS NOT NULL THEN '{JobState.DEAD}' WHEN {IS_FAILING} THEN '{JobState.FAILING}'"

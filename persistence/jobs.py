@@ -17,7 +17,7 @@ from persistence import models
 from persistence.columns import optional, storable
 from persistence.connections import Connection, Row
 from persistence.database import Database
-from persistence.job_records import job_columns, job_record_from_row
+from persistence.job_records import KNOWN_JOBS, job_columns, job_record_from_row
 from persistence.moments import NOW, STATEMENT_NOW, in_seconds
 from persistence.records import job_from_row
 from persistence.session import Session
@@ -71,7 +71,7 @@ class Jobs:
     async def _record(self, job_id: str) -> JobRecord | None:
         columns = job_columns(self._session.dialect)
         listed = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
-        rows = await self._session.found(f"SELECT {listed} FROM jobs WHERE jobs.id = $1", job_id)
+        rows = await self._session.found(f"SELECT {listed} FROM jobs WHERE jobs.id = $1 AND {KNOWN_JOBS}", job_id)
         return optional(job_record_from_row, rows[0] if rows else None)
 
 

@@ -106,6 +106,7 @@ async def migrate(database: Database, patience: Patience = _PATIENCE) -> list[st
 
     Raises `TablesInUse` when the patience is over.
     """
+    denied: Exception | None = None
     for attempt in range(1, patience.attempts + 1):
         try:
             return await _migrate(database, patience)

@@ -17,7 +17,11 @@ _BLOCKS_REFUNDING: Final = (
     f" AND ({one_of('kind', sorted(BLOCKS_REFUNDING))} OR (kind = 'UNREADABLE' AND refund_id IS NOT NULL)) LIMIT 1"
 )
 _SUBJECT: Final = "account = $1 AND kind = $2 AND subject = $3"
-_NOT_SEEN_SINCE: Final = "state = 'OPEN' AND account = $1 AND seen_at < $2 AND id > $3 ORDER BY id LIMIT $4"
+_KNOWN: Final = one_of("kind", sorted(DiscrepancyKind))
+"""What only a newer version finds, only a newer version can miss or close."""
+_NOT_SEEN_SINCE: Final = (
+    f"state = 'OPEN' AND account = $1 AND seen_at < $2 AND id > $3 AND {_KNOWN} ORDER BY id LIMIT $4"
+)
 
 
 class Discrepancies:
@@ -25,10 +29,12 @@ class Discrepancies:
         self._session = session
 
     async def get(self, discrepancy_id: str) -> Discrepancy | None:
-        return optional(discrepancy_from_row, await self._session.row(models.Discrepancy, "id = $1", discrepancy_id))
+        return optional(
+            discrepancy_from_row, await self._session.row(models.Discrepancy, f"id = $1 AND {_KNOWN}", discrepancy_id)
+        )
 
     async def get_for_update(self, discrepancy_id: str) -> Discrepancy | None:
-        row = await self._session.locked_row(models.Discrepancy, "id = $1", discrepancy_id)
+        row = await self._session.locked_row(models.Discrepancy, f"id = $1 AND {_KNOWN}", discrepancy_id)
         return optional(discrepancy_from_row, row)
 
     async def find_for_update(self, account: str, kind: DiscrepancyKind, subject: str) -> Discrepancy | None:

@@ -1,8 +1,9 @@
 from typing import Final
 
-from domain.discrepancies import Discrepancy
+from domain.discrepancies import Discrepancy, DiscrepancyKind
 from domain.queries import DiscrepancyFilter
 from persistence.database import Database
+from persistence.fields import one_of as one_of_words
 from persistence.queries.listing import BY_TIME, NOTHING, Listing, before, columns_of, equals, not_before, one_of
 from persistence.queries.reads import ListingReads
 from persistence.records import discrepancy_from_row
@@ -29,6 +30,7 @@ DISCREPANCIES: Final[Listing[Discrepancy]] = Listing(
     # No customer ever owns one.
     owner=lambda _customer_id, _parameters: NOTHING,
     relations={},
+    known=one_of_words("discrepancies.kind", sorted(DiscrepancyKind)),
 )
 
 

@@ -4,7 +4,7 @@
 from domain.jobs import JobKind, JobRecord
 from domain.queries import OVERDUE_SECONDS, JobFilter
 from persistence.database import Database
-from persistence.job_records import job_columns, job_record_from_row
+from persistence.job_records import KNOWN_JOBS, job_columns, job_record_from_row
 from persistence.moments import in_seconds
 from persistence.queries.listing import BY_TIME, NOTHING, Listing, Parameters, one_of
 from persistence.queries.reads import ListingReads
@@ -42,6 +42,7 @@ def job_listing(dialect: Dialect) -> Listing[JobRecord]:
         # No customer ever owns one.
         owner=lambda _customer_id, _parameters: NOTHING,
         relations={},
+        known=KNOWN_JOBS,
     )
 
 

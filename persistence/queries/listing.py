@@ -114,6 +114,8 @@ class Listing(Generic[Record]):
     owner: Condition | None
     """What makes a record the viewer's own, by customer id. None for the catalogue, which is everybody's."""
     relations: Mapping[Relation, Link]
+    known: str | None = None
+    """Which rows this version can read, where a newer one beside it may write others: those are left out."""
 
 
 def columns_of(table: str, names: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ class Statement:
 def by_ids(listing: Listing[Any], ids: Sequence[str], *, viewer: Viewer, dialect: Dialect) -> Statement:
     parameters = Parameters(dialect)
     wanted = any_of(listing.columns["id"], parameters.add(list(ids)), dialect)
-    conditions = [wanted, *_viewer_conditions(listing, viewer, parameters)]
+    conditions = [wanted, *_always(listing, viewer, parameters)]
     text = f"SELECT {select_list(listing.columns)} FROM {listing.table} WHERE {' AND '.join(conditions)}"
     return Statement(text, parameters.values)
 
@@ -149,9 +149,14 @@ def _ordered(expressions: Sequence[str], *, descending: bool) -> str:
 
 def _scope(listing: Listing[Any], filters: object, viewer: Viewer, parameters: Parameters) -> list[str]:
     return [
-        *_viewer_conditions(listing, viewer, parameters),
+        *_always(listing, viewer, parameters),
         *filter_conditions(listing, filters, parameters),
     ]
+
+
+def _always(listing: Listing[Any], viewer: Viewer, parameters: Parameters) -> list[str]:
+    known = [listing.known] if listing.known else []
+    return [*known, *_viewer_conditions(listing, viewer, parameters)]
 
 
 def _viewer_conditions(listing: Listing[Any], viewer: Viewer, parameters: Parameters) -> list[str]:

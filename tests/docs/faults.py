@@ -259,7 +259,8 @@ CHAPTERS: Mapping[str, Sequence[Fault]] = {
         Fault(
             "F48",
             "Two versions run side by side during a release.",
-            "Migrations keep what is there. The older version leaves jobs and events alone that it does not know.",
+            "Migrations keep what is there, and add: the older version stays ready, and leaves jobs, events and "
+            "discrepancies alone that it does not know. Beside one that it cannot live with it is not ready.",
         ),
     ),
     "Events out": (
