@@ -6,12 +6,15 @@
     HALF_OPEN → OPEN       it was not
 
 Look-ups always pass: they change nothing, and are how the end of an outage is learnt. Declines, refusals and rate
-limits are answers of somebody who is alive. A breaker decides whether a request is sent, never what became of one.
+limits are answers of somebody who is alive. What was asked before the state last changed says nothing of the time
+since: requests that hang end long after the outage that they met. A breaker decides whether a request is sent, never
+what became of one.
 """
 
 import math
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
 LAST_ANSWERS = 10
@@ -22,6 +25,14 @@ class BreakerState(StrEnum):
     CLOSED = "CLOSED"
     OPEN = "OPEN"
     HALF_OPEN = "HALF_OPEN"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Admission:
+    """Of one request, from before it is sent until it has ended."""
+
+    era: int
+    of_look_up: bool
 
 
 class Breaker:
@@ -35,12 +46,15 @@ class Breaker:
         self._now = now
         self._answers: deque[bool] = deque(maxlen=LAST_ANSWERS)
         self._quiet_until = 0.0
-        self._trying = False
+        self._era = 0
+        """How often the state has changed."""
+        self._trial: Admission | None = None
+        """The one request that was let through while half open."""
 
     @property
     def retry_after_seconds(self) -> int | None:
         """When to ask again, in whole seconds and at least one; None when a request may go now."""
-        if self.state is BreakerState.CLOSED or (self.state is BreakerState.HALF_OPEN and not self._trying):
+        if self.state is BreakerState.CLOSED or (self.state is BreakerState.HALF_OPEN and self._trial is None):
             return None
         return max(math.ceil(self._quiet_until - self._now()), 1)
 
@@ -49,19 +63,26 @@ class Breaker:
         """Whether it is time to look if the outage is over."""
         return self.state is BreakerState.OPEN and self._now() >= self._quiet_until
 
-    def admit(self) -> bool:
-        """Whether a request may be sent; while half open, one at a time. `leave` follows."""
+    def admit(self, *, of_look_up: bool) -> Admission | None:
+        """None where a request may not be sent; while half open, one at a time may. `leave` follows."""
+        admission = Admission(self._era, of_look_up)
+        if of_look_up:
+            return admission
         if self.retry_after_seconds is not None:
-            return False
-        self._trying = self.state is BreakerState.HALF_OPEN
-        return True
+            return None
+        if self.state is BreakerState.HALF_OPEN:
+            self._trial = admission
+        return admission
 
-    def leave(self) -> None:
+    def leave(self, admission: Admission) -> None:
         """The request has ended, answered or not."""
-        self._trying = False
+        if self._trial is admission:
+            self._trial = None
 
-    def heard(self, *, outage: bool, of_look_up: bool) -> None:
+    def heard(self, admission: Admission, *, outage: bool) -> None:
         """What an answer, or the lack of one, says of the provider."""
+        if admission.era != self._era:
+            return
         match self.state:
             case BreakerState.CLOSED:
                 self._answers.append(outage)
@@ -69,14 +90,19 @@ class Breaker:
                     self._open()
             case BreakerState.HALF_OPEN if outage:
                 self._open()
-            case BreakerState.HALF_OPEN if not of_look_up:
-                self.state = BreakerState.CLOSED
-                self._answers.clear()
+            case BreakerState.HALF_OPEN if not admission.of_look_up:
+                self._become(BreakerState.CLOSED)
             case BreakerState.OPEN if outage:
                 self._quiet_until = self._now() + self._pause_seconds
             case BreakerState.OPEN if self.is_due:
-                self.state = BreakerState.HALF_OPEN
+                self._become(BreakerState.HALF_OPEN)
 
     def _open(self) -> None:
-        self.state = BreakerState.OPEN
+        self._become(BreakerState.OPEN)
         self._quiet_until = self._now() + self._pause_seconds
+
+    def _become(self, state: BreakerState) -> None:
+        self.state = state
+        self._era += 1
+        self._trial = None
+        self._answers.clear()

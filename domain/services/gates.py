@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.breaker import Breaker, BreakerState
+from domain.breaker import Admission, Breaker, BreakerState
 from domain.bulkhead import Bulkhead, NoPlace
 from domain.clock import Clock
 from domain.deployment import Deployment
@@ -74,26 +74,24 @@ class Gate:
             raise ProviderUnavailable(retry_after_seconds=seconds)
 
     @asynccontextmanager
-    async def passing(self, kind: CallKind) -> AsyncIterator[None]:
+    async def passing(self, kind: CallKind) -> AsyncIterator[Admission]:
         """For the time of one call; TurnedAway when it may not be made."""
         try:
             async with self._bulkheads[kind].place():
-                if kind is CallKind.LOOK_UPS:
-                    yield
-                    return
                 # Asked with the place in hand: the outage may have begun while this call waited.
-                if not self._breaker.admit():
+                admission = self._breaker.admit(of_look_up=kind is CallKind.LOOK_UPS)
+                if admission is None:
                     raise TurnedAway("the provider does not answer just now")
                 try:
-                    yield
+                    yield admission
                 finally:
-                    self._breaker.leave()
+                    self._breaker.leave(admission)
         except NoPlace:
             raise TurnedAway("too many requests to the provider are under way") from None
 
-    def heard(self, kind: CallKind, *, outage: bool) -> None:
+    def heard(self, admission: Admission, *, outage: bool) -> None:
         before = self._breaker.state
-        self._breaker.heard(outage=outage, of_look_up=kind is CallKind.LOOK_UPS)
+        self._breaker.heard(admission, outage=outage)
         if self._breaker.state is before:
             return
         self._since = self._clock.now()

@@ -266,7 +266,7 @@ class Teller:
     ) -> Answer:
         provider, gate = self.provider(account), self._gates[account]
         try:
-            async with gate.passing(kind):
+            async with gate.passing(kind) as admission:
                 try:
                     async with asyncio.timeout(self._seconds):
                         answer = await ask(provider)
@@ -278,7 +278,7 @@ class Teller:
                     # unknown, and of the provider nothing is learnt.
                     _log.exception("no usable answer about %s", about)
                     return unknown
-                gate.heard(kind, outage=_is_outage(answer))
+                gate.heard(admission, outage=_is_outage(answer))
                 return answer
         except TurnedAway as why:
             return turned_away(Refusal(message=str(why), provider_code="not_asked"))

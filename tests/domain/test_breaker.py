@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.breaker import Breaker, BreakerState
+from domain.breaker import Admission, Breaker, BreakerState
 
 
 class Seconds:
@@ -28,9 +28,24 @@ def state_of(breaker: Breaker) -> BreakerState:
 
 
 def hear(breaker: Breaker, answers: str, *, of_look_up: bool = False) -> None:
-    """`x` is an outage, anything else an answer."""
+    """Of requests one after the other; `x` is an outage, anything else an answer."""
     for answer in answers:
-        breaker.heard(outage=answer == "x", of_look_up=of_look_up)
+        end(breaker, admitted(breaker, of_look_up=of_look_up), answer)
+
+
+def admitted(breaker: Breaker, *, of_look_up: bool = False) -> Admission:
+    admission = breaker.admit(of_look_up=of_look_up)
+    assert admission is not None
+    return admission
+
+
+def end(breaker: Breaker, admission: Admission, answer: str) -> None:
+    breaker.heard(admission, outage=answer == "x")
+    breaker.leave(admission)
+
+
+def is_refused(breaker: Breaker) -> bool:
+    return breaker.admit(of_look_up=False) is None
 
 
 @pytest.mark.parametrize("answers", ["xxxxx", "x.x.x.x.x", ".....xxxxx", "x....xxxx"])
@@ -39,7 +54,7 @@ def test_five_of_the_last_ten_open_it(breaker: Breaker, answers: str) -> None:
     assert state_of(breaker) is BreakerState.CLOSED
     hear(breaker, answers[-1])
     assert state_of(breaker) is BreakerState.OPEN
-    assert not breaker.admit()
+    assert is_refused(breaker)
 
 
 def test_what_is_longer_ago_does_not_count(breaker: Breaker) -> None:
@@ -52,7 +67,7 @@ def test_it_can_be_switched_off(seconds: Seconds) -> None:
     breaker = Breaker(failures=0, pause_seconds=10, now=seconds)
     hear(breaker, "x" * 100)
     assert state_of(breaker) is BreakerState.CLOSED
-    assert breaker.admit()
+    assert not is_refused(breaker)
 
 
 def test_clients_are_told_when_to_come_again(breaker: Breaker, seconds: Seconds) -> None:
@@ -72,12 +87,11 @@ def test_an_answer_ends_the_pause_and_one_request_decides(breaker: Breaker, seco
     hear(breaker, ".", of_look_up=True)
     assert state_of(breaker) is BreakerState.HALF_OPEN
 
-    assert breaker.admit()
-    assert not breaker.admit(), "one at a time"
+    trial = admitted(breaker)
+    assert is_refused(breaker), "one at a time"
     hear(breaker, ".", of_look_up=True)
     assert state_of(breaker) is BreakerState.HALF_OPEN, "whoever can be asked need not be able to take money"
-    hear(breaker, ".")
-    breaker.leave()
+    end(breaker, trial, ".")
     assert state_of(breaker) is BreakerState.CLOSED
     hear(breaker, "xxxx")
     assert state_of(breaker) is BreakerState.CLOSED, "the outage is forgotten"
@@ -88,9 +102,8 @@ def test_one_more_outage_opens_it_again(breaker: Breaker, seconds: Seconds, of_l
     hear(breaker, "xxxxx")
     seconds.moment += 10
     hear(breaker, ".", of_look_up=True)
-    assert breaker.admit()
-    hear(breaker, "x", of_look_up=of_look_up)
-    breaker.leave()
+    trial = admitted(breaker)
+    end(breaker, admitted(breaker, of_look_up=True) if of_look_up else trial, "x")
     assert (state_of(breaker), breaker.retry_after_seconds) == (BreakerState.OPEN, 10)
 
 
@@ -99,10 +112,9 @@ def test_a_request_without_an_answer_leaves_its_place_to_the_next(breaker: Break
     hear(breaker, "xxxxx")
     seconds.moment += 10
     hear(breaker, ".", of_look_up=True)
-    assert breaker.admit()
-    breaker.leave()
+    breaker.leave(admitted(breaker))
     assert state_of(breaker) is BreakerState.HALF_OPEN
-    assert breaker.admit()
+    assert not is_refused(breaker)
 
 
 def test_looks_that_find_nobody_make_the_pause_longer(breaker: Breaker, seconds: Seconds) -> None:
@@ -110,3 +122,47 @@ def test_looks_that_find_nobody_make_the_pause_longer(breaker: Breaker, seconds:
     seconds.moment += 10
     hear(breaker, "x", of_look_up=True)
     assert (breaker.is_due, breaker.retry_after_seconds) == (False, 10)
+
+
+@pytest.mark.fault("F15")
+def test_answers_from_before_an_outage_count_for_nothing_after_it(breaker: Breaker, seconds: Seconds) -> None:
+    """Thirty payments hang; five others are enough to open it. It closes long before the thirty time out."""
+    hanging = [admitted(breaker) for _ in range(30)]
+    hear(breaker, "xxxxx")
+    seconds.moment += 10
+    hear(breaker, ".", of_look_up=True)
+    hear(breaker, ".")
+    hear(breaker, "............")
+    seconds.moment += 15
+    for admission in hanging:
+        end(breaker, admission, "x")
+    assert state_of(breaker) is BreakerState.CLOSED
+    assert not is_refused(breaker)
+
+
+def test_nor_do_they_make_the_pause_longer_or_shorter(breaker: Breaker, seconds: Seconds) -> None:
+    old, old_look = admitted(breaker), admitted(breaker, of_look_up=True)
+    hear(breaker, "xxxxx")
+    seconds.moment += 9
+    end(breaker, old, "x")
+    assert breaker.retry_after_seconds == 1
+    seconds.moment += 1
+    end(breaker, old_look, ".")
+    assert state_of(breaker) is BreakerState.OPEN
+
+
+@pytest.mark.fault("F15")
+def test_who_was_let_through_earlier_decides_nothing_and_frees_no_place(breaker: Breaker, seconds: Seconds) -> None:
+    first, second, third = [admitted(breaker) for _ in range(3)]
+    hear(breaker, "xxxxx")
+    seconds.moment += 10
+    hear(breaker, ".", of_look_up=True)
+    trial = admitted(breaker)
+    breaker.leave(first)
+    assert is_refused(breaker), "the one request is still under way"
+    end(breaker, second, "x")
+    assert state_of(breaker) is BreakerState.HALF_OPEN
+    end(breaker, third, ".")
+    assert state_of(breaker) is BreakerState.HALF_OPEN
+    end(breaker, trial, ".")
+    assert state_of(breaker) is BreakerState.CLOSED
