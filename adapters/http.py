@@ -9,12 +9,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.shared import Shared
 from domain.provider import WebhookRejected
 from domain.reconciliation import Standing
 from domain.services.webhooks import UnknownAccount, WebhookService
 
 LARGEST_WEBHOOK = 256 * 1024
 """The largest event that Stripe documents is below 64 KiB."""
+READINESS_SECONDS = 1.0
+"""How old an answer of `/readyz` may be. Load balancers ask every few seconds; anybody else may ask without end, and
+each time it is found out something is written."""
 
 _log = logging.getLogger("paydesk.http")
 
@@ -51,13 +55,19 @@ def health_routes(
     async def health(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    async def readiness(_request: Request) -> Response:
+    async def look() -> tuple[dict[str, object], int]:
         lacks = await ready()
         told: dict[str, object] = {"status": "not ready" if lacks else "ok", "lacks": lacks}
         standing = None if lacks else await recovery()
         if standing is not None:
             told |= {"recovering": True, "reconciliation": standing}
-        return JSONResponse(told, status_code=503 if lacks else 200)
+        return told, 503 if lacks else 200
+
+    looked = Shared(look, seconds=READINESS_SECONDS)
+
+    async def readiness(_request: Request) -> Response:
+        told, status = await looked()
+        return JSONResponse(told, status_code=status)
 
     return [Route("/healthz", health, methods=["GET"]), Route("/readyz", readiness, methods=["GET"])]
 

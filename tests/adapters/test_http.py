@@ -1,6 +1,8 @@
 """Webhooks in, health, and the line that each request leaves in the log."""
 
+import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from adapters.fake.webhooks import SIGNATURE_HEADER, sign
-from adapters.http import LARGEST_WEBHOOK, RequestLog, health_routes, webhook_routes
+from adapters.http import LARGEST_WEBHOOK, READINESS_SECONDS, RequestLog, health_routes, webhook_routes
 from adapters.settings import Settings
 from domain.reconciliation import Standing
 from persistence.sql import Dialect
@@ -258,6 +260,27 @@ async def test_a_gateway_says_whether_it_can_work_and_what_it_lacks(
 
     assert (readiness.status_code, readiness.json()) == (status, answer)
     assert (health.status_code, health.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.fault("F59")
+async def test_a_crowd_that_asks_whether_it_is_ready_makes_it_look_once_a_second() -> None:
+    looks = 0
+
+    async def ready() -> list[str]:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0.01)
+        return ["a database"]
+
+    async def recovery() -> Standing | None:
+        return None
+
+    began = time.monotonic()
+    async with client_of(Starlette(routes=[*health_routes(ready, recovery=recovery)])) as client:
+        for _ in range(2):
+            answers = await asyncio.gather(*(client.get("/readyz") for _ in range(20)))
+            assert {answer.status_code for answer in answers} == {503}
+    assert 1 <= looks <= 1 + (time.monotonic() - began) / READINESS_SECONDS
 
 
 # --- the log --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from domain.principals import Permission
 from persistence.sql import Dialect
 from tests.databases import NewDatabaseUrl
 from tests.schema.gateway import ADMIN, Shop, open_shop, settings_for
+from tests.server.api import eventually
 
 _FULL = {
     Dialect.SQLITE: (
@@ -32,13 +33,13 @@ async def test_a_database_that_takes_no_writes_is_not_ready(shop_on_both: Shop) 
     async with database.transaction() as connection:
         await connection.execute(fill)
 
-    answer = await shop.client.get("/readyz")
+    answer = await eventually(lambda: shop.client.get("/readyz"), lambda answer: not answer.is_success)
 
     assert (answer.status_code, answer.json()["lacks"]) == (503, ["the database takes no writes"])
     assert (await shop.client.get("/healthz")).status_code == 200
     async with database.transaction() as connection:
         await connection.execute(empty)
-    assert (await shop.client.get("/readyz")).status_code == 200
+    await eventually(lambda: shop.client.get("/readyz"), lambda answer: answer.is_success)
 
 
 async def test_a_database_that_is_away_is_told_to_clients_and_takes_one_line_of_the_log(

@@ -34,7 +34,8 @@ async def test_a_gateway_without_its_database_is_not_ready_but_lives(
     with serving(settings(url, tmp_path, fake_webhook_secret=WEBHOOK_SECRET), tmp_path) as gateway:
         async with Api(gateway.address) as api:
             await let_connect(url, "false")
-            not_ready, living = await api.http.get("/readyz"), await api.http.get("/healthz")
+            not_ready = await eventually(lambda: api.http.get("/readyz"), lambda answer: not answer.is_success)
+            living = await api.http.get("/healthz")
             asked = await api.post("{ customers { nodes { id } } }")
             untaken = await api.http.post("/webhooks/fake", content=event, headers={SIGNATURE_HEADER: signed(event)})
             await let_connect(url, "true")
