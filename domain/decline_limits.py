@@ -1,7 +1,7 @@
 """Limits on declined payments: nobody tries out cards here, and none is tried more often than its scheme allows.
 
-A charge is counted from its beginning, against its customer, its payment method and, where that is known, the address
-of whoever asked; storing a card is counted against customer and address. What the provider has taken on is no decline
+A charge is counted from its beginning, against its customer, its card and, where that is known, the address of whoever
+asked; storing a card is counted against customer and address. What the provider has taken on is no decline
 yet, and what it has answered otherwise is none. While it has not answered, it counts against whoever is there as if it
 were declined: else a hundred cards could be tried at once before the first answer came. They come again in a moment. A
 success takes nothing back of what was declined: whoever tries cards finds one that works now and then.
@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from domain.errors import InvalidInput, PaymentMethodForbidden, TooManyAtOnce, TooManyDeclines
+from domain.payment_methods import PaymentMethod
 
 _MONTH = timedelta(days=30)
 LONGEST_WINDOW = _MONTH
@@ -40,6 +42,7 @@ class DeclineLimits:
     of_customer: DeclineLimit = _TEN_A_DAY
     """Nobody mistypes ten cards a day."""
     of_payment_method: DeclineLimit = _TEN_A_DAY
+    """Of its card, whoever stores it and however often."""
     """Mastercard charges for the eleventh decline of a card within 24 hours."""
     of_payment_method_in_a_month: DeclineLimit = _FIFTEEN_A_MONTH
     """Visa charges for what is tried more than 15 times after a decline within 30 days (20 since 2025, which not all
@@ -120,15 +123,24 @@ def _ends_at(limit: DeclineLimit, declines: Sequence[Decline], *, now: datetime)
 
 
 def of_charge(
-    limits: DeclineLimits, *, customer_id: str, payment_method_id: str, network: str | None, on_session: bool
+    limits: DeclineLimits, method: PaymentMethod, *, network: str | None, on_session: bool
 ) -> tuple[Against, ...]:
     """`network`: of the customer; it counts while they are there (`on_session`)."""
-    method = (limits.of_payment_method, limits.of_payment_method_in_a_month)
+    of_card = (limits.of_payment_method, limits.of_payment_method_in_a_month)
     return (
-        Against(payment_method_id, method, is_payment_method=True, at_once=on_session),
-        Against(customer_id, (limits.of_customer,), at_once=on_session),
+        Against(_card_of(method), of_card, is_payment_method=True, at_once=on_session),
+        Against(method.customer_id, (limits.of_customer,), at_once=on_session),
         *(_of_network(limits, network) if on_session else ()),
     )
+
+
+def _card_of(method: PaymentMethod) -> str:
+    """The card, for who detaches it and stores it again has no other; where the provider tells no card from another,
+    the payment method."""
+    if method.card_fingerprint is None:
+        return method.id
+    at_its_account = f"{method.account}\n{method.card_fingerprint}"
+    return f"card:{sha256(at_its_account.encode()).hexdigest()}"
 
 
 def of_card(limits: DeclineLimits, *, customer_id: str, network: str | None) -> tuple[Against, ...]:

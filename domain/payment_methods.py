@@ -41,6 +41,8 @@ class PaymentMethod:
     """What the client sent, kept until the answer is known, so that the same request can be repeated."""
     payment_method_ref: str | None = None
     card: Card | None = None
+    card_fingerprint: str | None = None
+    """As in `PaymentMethodResult`."""
     next_action: NextAction | None = None
     decline_code: DeclineCode | None = None
     failure_message: str | None = None
@@ -85,6 +87,7 @@ class PaymentMethod:
             token=self.token if state is PaymentMethodState.PENDING else None,
             payment_method_ref=result.payment_method_ref or self.payment_method_ref,
             card=result.card or self.card,
+            card_fingerprint=result.card_fingerprint or self.card_fingerprint,
             next_action=result.next_action if state is PaymentMethodState.REQUIRES_ACTION else None,
             decline_code=result.refusal.decline_code if result.refusal else None,
             failure_message=result.refusal.message if result.refusal else None,

@@ -255,6 +255,12 @@ class PaymentMethodResult:
     outcome: Outcome
     payment_method_ref: str | None = None
     card: Card | None = None
+    card_fingerprint: str | None = None
+    """What the provider tells one card number from another by, where it does: of one number it is the same whoever
+    stores it at this account, and however often. Nobody can read the number from it. Shown to nobody.
+
+    Stripe: `card.fingerprint`; Braintree: `unique_number_identifier`.
+    """
     next_action: NextAction | None = None
     refusal: Refusal | None = None
     gone: bool = False

@@ -93,7 +93,7 @@ class DeliveryView:
 WITHHELD: Final = "[withheld]"
 
 _WITHHELD_NAMES: Final = re.compile(
-    "card|cvc|cvv|iban|last4|number|exp_?(iry|iration)?_?(month|year|date)"
+    "card|cvc|cvv|fingerprint|iban|last4|number|exp_?(iry|iration)?_?(month|year|date)"
     "|nonce|password|secret|token"
     "|address|billing|email|name|phone|shipping",
     re.IGNORECASE,

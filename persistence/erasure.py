@@ -77,6 +77,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "card_last4": Erased(),
         "card_expiry_month": Erased(),
         "card_expiry_year": Erased(),
+        "card_fingerprint": Erased(),
         "next_action": Erased(),
         "decline_code": _CODE,
         "failure_message": Erased(),
@@ -340,7 +341,7 @@ _ROWS: Final[Mapping[str, str]] = {
     "operations": f"{_FINISHED} AND charge_id IN ({_CHARGES})",
     "refunds": _OF_THE_CUSTOMER,
     "decisions": f"charge_id IN ({_CHARGES})",
-    # The address, for the rest are ids: nobody who was erased pays any more.
+    # The address and the card, for the rest are ids: nobody who was erased pays any more.
     "declines": f"cause IN ({_CHARGES}) OR cause IN (SELECT id FROM payment_methods WHERE customer_id = $1)",
     "webhook_deliveries": " OR ".join(
         f"EXISTS (SELECT 1 FROM {table} AS known WHERE known.customer_id = $1"

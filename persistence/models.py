@@ -141,6 +141,7 @@ class PaymentMethod(Model):
     card_last4 = CharField(max_length=4, null=True)
     card_expiry_month = IntField(null=True)
     card_expiry_year = IntField(null=True)
+    card_fingerprint = CharField(max_length=255, null=True)
     next_action = json(null=True)
     decline_code = word(null=True)
     failure_message = TextField(null=True)

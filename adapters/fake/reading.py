@@ -132,7 +132,13 @@ def payment_method(body: dict[str, Any]) -> PaymentMethodResult:
         return PaymentMethodResult(
             outcome=Outcome.FAILED, payment_method_ref=_text(method["ref"]), card=card, refusal=gone
         )
-    return PaymentMethodResult(outcome=Outcome.SUCCEEDED, payment_method_ref=_text(method["ref"]), card=card)
+    fingerprint = method.get("fingerprint")
+    return PaymentMethodResult(
+        outcome=Outcome.SUCCEEDED,
+        payment_method_ref=_text(method["ref"]),
+        card=card,
+        card_fingerprint=None if fingerprint is None else _text(fingerprint),
+    )
 
 
 _CHARGE_OUTCOMES = {

@@ -175,11 +175,7 @@ class ChargeService:
             )
         )
         against = of_charge(
-            self._deployment.declines,
-            customer_id=order.customer_id,
-            payment_method_id=method.id,
-            network=command.network,
-            on_session=command.initiator.on_session,
+            self._deployment.declines, method, network=command.network, on_session=command.initiator.on_session
         )
         await declines.count(tx, charge.id, against, now=now)
         return charge, operation

@@ -1,4 +1,4 @@
-"""What was declined is counted, so that nobody tries out cards."""
+"""What was declined is counted, by card, customer and address, so that nobody tries out cards."""
 
 # ruff: noqa: RUF012 - written by `write_migration`, in the shape that Tortoise reads
 
@@ -12,6 +12,12 @@ class Migration(migrations.Migration):
     dependencies = [("paydesk", "0014_reconciliation")]
 
     operations = [
+        # Those that are stored already have none, and count each for itself.
+        ops.AddField(
+            model_name="PaymentMethod",
+            name="card_fingerprint",
+            field=fields.CharField(null=True, max_length=255),
+        ),
         ops.CreateModel(
             name="Decline",
             fields=[

@@ -12,7 +12,7 @@ PAYMENT_METHODS: Final[Listing[PaymentMethod]] = Listing(
     columns=columns_of(
         "payment_methods",
         "id customer_id account state token payment_method_ref card_brand card_last4 card_expiry_month"
-        " card_expiry_year next_action decline_code failure_message return_url make_default livemode"
+        " card_expiry_year card_fingerprint next_action decline_code failure_message return_url make_default livemode"
         " created_at updated_at",
     ),
     record=payment_method_from_row,

@@ -93,6 +93,7 @@ def a_payment_method(customer: Customer) -> PaymentMethod:
         token="tok_visa",
         payment_method_ref=f"ref_{new_id(IdPrefix.PAYMENT_METHOD)}",
         card=Card(CardBrand.VISA, "4242", 12, 2031),
+        card_fingerprint="f" * 255,
         next_action=SdkAction(client_secret="secret_1", expires_at=LATER),
         decline_code=DeclineCode.CARD_EXPIRED,
         failure_message="expired",

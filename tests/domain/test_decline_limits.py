@@ -16,6 +16,7 @@ from domain.decline_limits import (
     of_charge,
 )
 from domain.errors import InvalidInput, PaymentMethodForbidden, TooManyAtOnce, TooManyDeclines
+from tests.domain.examples import new_method
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
@@ -73,7 +74,8 @@ def test_zero_is_no_limit_but_the_banks_no_stays() -> None:
 
 def test_a_charge_counts_against_card_customer_and_address() -> None:
     limits = DeclineLimits()
-    counted = of_charge(limits, customer_id="cus_1", payment_method_id="pm_1", network="8.8.8.8", on_session=True)
+    method = new_method(id="pm_1", customer_id="cus_1")
+    counted = of_charge(limits, method, network="8.8.8.8", on_session=True)
     assert [each.subject for each in counted] == ["pm_1", "cus_1", "8.8.8.8"]
     assert [each.count("chg_1", now=NOON).kept_until - NOON for each in counted] == [
         timedelta(days=30),
@@ -81,14 +83,35 @@ def test_a_charge_counts_against_card_customer_and_address() -> None:
         AN_HOUR,
     ]
     for network, on_session in ((None, True), ("8.8.8.8", False)):
-        unknown = of_charge(
-            limits, customer_id="cus_1", payment_method_id="pm_1", network=network, on_session=on_session
-        )
+        unknown = of_charge(limits, method, network=network, on_session=on_session)
         assert [(each.subject, each.at_once) for each in unknown] == [("pm_1", on_session), ("cus_1", on_session)]
     assert [each.subject for each in of_card(limits, customer_id="cus_1", network="8.8.8.8")] == [
         "cards:cus_1",
         "8.8.8.8",
     ]
+
+
+def test_a_card_is_the_same_one_however_often_it_is_stored() -> None:
+    """At its account: another may call another card so. What is counted does not tell what the provider calls it."""
+
+    def subject(**fields: str) -> str:
+        against = of_charge(DeclineLimits(), new_method(**fields), network=None, on_session=True)[0]
+        assert against.is_payment_method
+        return against.subject
+
+    first = subject(id="pm_1", customer_id="cus_1", card_fingerprint="Xt5EWLLDS7FJjR1c")
+    assert first == subject(id="pm_2", customer_id="cus_2", card_fingerprint="Xt5EWLLDS7FJjR1c")
+    assert first != subject(account="another", card_fingerprint="Xt5EWLLDS7FJjR1c")
+    assert first != subject(card_fingerprint="Xt5EWLLDS7FJjR1d")
+    assert "Xt5EWLLDS7FJjR1c" not in first
+    assert len(first) <= 80, "the column has no more"
+
+
+def test_a_banks_no_to_one_card_forbids_its_customer_no_other() -> None:
+    final = declines(1, state=DeclineState.FINAL)
+    Against("cus_1", (DeclineLimit(2, A_DAY),)).check(final, now=NOON)
+    with pytest.raises(TooManyDeclines):
+        Against("cus_1", (DeclineLimit(1, A_DAY),)).check(final, now=NOON)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A payment method after each answer of the provider; what is final stays."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +81,12 @@ def test_a_confirmation_leads_the_customer_on_and_ends_with_the_answer() -> None
 def test_a_refused_card_says_why() -> None:
     method = new_method().attached(RESULTS[Outcome.DECLINED], now=LATER)
     assert (method.decline_code, method.failure_message, method.token) == (DeclineCode.INCORRECT_CVC, "no", None)
+
+
+def test_what_tells_the_card_from_others_stays_when_a_later_answer_lacks_it() -> None:
+    waiting = new_method().attached(replace(RESULTS[Outcome.REQUIRES_ACTION], card_fingerprint="fp_1"), now=LATER)
+    assert waiting.card_fingerprint == "fp_1"
+    assert waiting.attached(RESULTS[Outcome.SUCCEEDED], now=MUCH_LATER).card_fingerprint == "fp_1"
 
 
 @pytest.mark.parametrize("state", [State.PENDING, State.REQUIRES_ACTION])

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.fake.cards import CARDS_BY_NAME
+from adapters.fake.customers import mint_token
 from domain.charges import ChargeState
 from domain.customers import CustomerChanges
 from domain.decline_limits import DeclineLimit, DeclineLimits
@@ -270,6 +272,71 @@ async def test_a_suspected_fraud_forbids_no_further_try(open_with: Open) -> None
         await pay(shop, customer_id)
 
 
+async def detach_all(shop: Shop, customer_id: str) -> None:
+    for row in await shop.rows(
+        "SELECT id FROM payment_methods WHERE customer_id = $1 AND state = 'ACTIVE'", customer_id
+    ):
+        await shop.payment_methods.detach(SHOP, row["id"])
+
+
+async def typed(shop: Shop, customer_id: str, name: str) -> str:
+    """The number of this card, as a form of the provider's takes it."""
+    card = CARDS_BY_NAME[name]
+    token = await shop.bank.run(lambda books: mint_token(books, card=card, expiry_month=12, expiry_year=2030))
+    return await shop.card(customer_id, token, make_default=True)
+
+
+async def test_a_forbidden_card_is_not_tried_again_however_often_it_is_stored(open_with: Open) -> None:
+    """By its customer, under another payment method, and by whoever else has its number."""
+    shop = open_with()
+    customer_id, accomplice = await shop.customer(), await shop.customer()
+    await typed(shop, customer_id, "declined_stolen")
+    assert await pay(shop, customer_id) is ChargeState.DECLINED
+    await detach_all(shop, customer_id)
+    for again in (customer_id, accomplice):
+        method = await shop.method(await typed(shop, again, "declined_stolen"))
+        assert method.state is PaymentMethodState.ACTIVE
+        with pytest.raises(PaymentMethodForbidden):
+            await pay(shop, again)
+    assert len(shop.provider.asked("charge")) == 1
+
+    await typed(shop, accomplice, "visa")
+    assert await pay(shop, accomplice) is ChargeState.SUCCEEDED, "with another card"
+    assert await pay(shop, await buyer(shop, STOLEN)) is ChargeState.DECLINED, "a card of their own"
+
+
+async def test_a_card_that_is_stored_anew_was_declined_as_often_as_before(open_with: Open, clock: MovableClock) -> None:
+    shop = open_with(of_payment_method=DeclineLimit(2, A_DAY))
+    customer_id = await shop.customer()
+    for _ in range(2):
+        await shop.card(customer_id, DECLINED, make_default=True)
+        assert await pay(shop, customer_id) is ChargeState.DECLINED
+        await detach_all(shop, customer_id)
+    await shop.card(customer_id, DECLINED, make_default=True)
+    with pytest.raises(TooManyDeclines) as refused:
+        await pay(shop, customer_id)
+    assert refused.value.path == ("paymentMethodId",)
+    clock.advance(days=1)
+    assert await pay(shop, customer_id) is ChargeState.DECLINED
+
+
+async def test_a_provider_that_tells_no_card_from_another_has_each_stored_one_counted(open_with: Open) -> None:
+    shop = open_with()
+    customer_id = await shop.customer()
+
+    async def without(_asked: AttachRequest, ask: Ask) -> PaymentMethodResult:
+        told: PaymentMethodResult = await ask()
+        return replace(told, card_fingerprint=None)
+
+    shop.provider.between["attach_payment_method"] = without
+    await shop.card(customer_id, STOLEN)
+    assert await pay(shop, customer_id) is ChargeState.DECLINED
+    with pytest.raises(PaymentMethodForbidden):
+        await pay(shop, customer_id)
+    await shop.card(customer_id, STOLEN, make_default=True)
+    assert await pay(shop, customer_id) is ChargeState.DECLINED
+
+
 @pytest.mark.parametrize("code", ["lost_card", "do_not_try_again"])
 async def test_what_the_schemes_forbid_stays_forbidden_for_a_month(
     open_with: Open, clock: MovableClock, code: str
@@ -418,11 +485,17 @@ async def test_what_counts_no_more_is_deleted(open_with: Open, clock: MovableClo
     assert seen == [3, 2, 1, 0]
 
 
-async def test_an_erased_customer_leaves_no_address_behind(open_with: Open) -> None:
+async def test_an_erased_customer_leaves_no_address_and_no_card_behind(open_with: Open) -> None:
     shop = open_with(of_address=DeclineLimit(5, A_DAY))
     customer_id = await buyer(shop)
     order_id = await shop.order_of(customer_id)
     assert await pay_order(shop, order_id, network=HERE) is ChargeState.DECLINED
+    await shop.deliver_webhooks()
+    (known,) = await shop.rows("SELECT card_fingerprint FROM payment_methods")
+    payloads = str(await shop.rows("SELECT payload FROM webhook_deliveries"))
+    assert "fingerprint" in payloads
+    assert known["card_fingerprint"] not in payloads
     await shop.orders.cancel(SHOP, order_id, version=None)
     await shop.redactions.redact(SHOP, customer_id)
+    assert await shop.rows("SELECT card_fingerprint FROM payment_methods") == [{"card_fingerprint": None}]
     assert [row["subject"] for row in await shop.rows("SELECT subject FROM declines")] == [""] * 3

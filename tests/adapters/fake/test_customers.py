@@ -1,3 +1,9 @@
+import re
+from pathlib import Path
+
+from adapters.fake import Bank, FakeProvider
+from adapters.fake.cards import CARDS_BY_NAME
+from adapters.fake.customers import mint_token
 from domain.provider import (
     Card,
     CardBrand,
@@ -60,6 +66,33 @@ async def test_a_token_becomes_a_payment_method_with_what_may_be_shown(shop: Sho
     fetched = await shop.provider.fetch_payment_method(payment_method_ref=attached.payment_method_ref)
     assert fetched == attached
     assert not fetched.gone
+
+
+async def test_a_number_has_one_fingerprint_and_nobody_reads_the_number_from_it(shop: Shop, tmp_path: Path) -> None:
+    """Whoever types it in. A name from the table is a card of the customer's own."""
+    other = Bank(tmp_path / "another.sqlite3", clock=shop.clock, public_url="http://another.test")
+    elsewhere = Shop(other, FakeProvider.in_process(other, clock=shop.clock), shop.clock)
+
+    async def fingerprint(at: Shop, customer_id: str, token: str) -> str | None:
+        asked = CustomerRequest(customer_id=customer_id, email=None, name=None)
+        at.customer_ref = (await at.provider.ensure_customer(asked)).customer_ref or ""
+        return (await at.attach(token)).card_fingerprint
+
+    async def typed(at: Shop, customer_id: str, name: str = "visa") -> str | None:
+        card = CARDS_BY_NAME[name]
+        token = await at.bank.run(lambda books: mint_token(books, card=card, expiry_month=12, expiry_year=2030))
+        return await fingerprint(at, customer_id, token)
+
+    here = await typed(shop, "cus_1")
+    assert re.fullmatch("[0-9a-f]{32}", here or "")
+    assert here == await typed(shop, "cus_1") == await typed(shop, "cus_2")
+    assert len({here, await typed(shop, "cus_1", "mastercard"), await typed(elsewhere, "cus_1")}) == 3
+
+    own = await fingerprint(shop, "cus_1", "tok_visa")
+    assert own == await fingerprint(shop, "cus_1", "tok_visa")
+    assert len({here, own, await fingerprint(shop, "cus_2", "tok_visa")}) == 3
+    await elsewhere.provider.close()
+    other.close()
 
 
 async def test_attaching_again_gives_the_same_method_and_another_token_is_refused(shop: Shop) -> None:
