@@ -501,7 +501,11 @@ async def test_money_that_a_person_has_booked_days_later_is_compared(shop: Shop,
     """The bank never took or gave back anything, and could not be asked meanwhile."""
     refunded = await shop.paid(await shop.order())
     shop.misbehave("charge#1=error; refund#1=error")
-    shop.provider.between = {"find_charge": know_nothing, "find_refund": know_no_refund}
+    shop.provider.between = {
+        "find_charge": know_nothing,
+        "fetch_charge": know_nothing,
+        "find_refund": know_no_refund,
+    }
     charge = await shop.paid(await shop.order())
     refund = await shop.refunded(refunded.id, 5_00)
     await days_go_by(shop, clock)
