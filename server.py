@@ -43,7 +43,7 @@ from adapters.demo import fill_demo_shop
 from adapters.fake import Bank, FakeProvider, WebhookSender, fake_bank_app, fake_routes
 from adapters.http import RequestLog, health_routes, webhook_routes
 from adapters.logs import configure_logs
-from adapters.proxies import Proxies
+from adapters.proxies import Proxies, as_seen
 from adapters.settings import DocumentsOnly, Settings, SettingsWrong, load_settings
 from adapters.tokens import JwksVerifier, SecretVerifier, Verifier
 from adapters.worker import Worker
@@ -528,7 +528,7 @@ async def serve(settings: Settings) -> None:
                 server_header=False,
                 # By default it would believe whoever asks from this machine.
                 proxy_headers=bool(settings.trusted_proxies),
-                forwarded_allow_ips=list(settings.trusted_proxies),
+                forwarded_allow_ips=as_seen(settings.trusted_proxies),
                 timeout_graceful_shutdown=int(settings.shutdown_seconds),
             ),
             stop=stop,
