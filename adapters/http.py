@@ -4,11 +4,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.bodies import Bodies, BodyTooLarge, BodyTooSlow
 from adapters.shared import Shared
 from domain.provider import WebhookRejected
 from domain.reconciliation import Standing
@@ -16,19 +17,34 @@ from domain.services.webhooks import UnknownAccount, WebhookService
 
 LARGEST_WEBHOOK = 256 * 1024
 """The largest event that Stripe documents is below 64 KiB."""
+WEBHOOK_SECONDS = 10.0
+"""For all of its body. Providers send theirs in one go, and give up an answer after 10 to 30 seconds themselves."""
+MOST_WEBHOOKS_AT_ONCE = 200
+"""Of which the bodies are still coming, 50 MiB together at most; the oldest of more is cut off."""
 READINESS_SECONDS = 1.0
 """How old an answer of `/readyz` may be. Load balancers ask every few seconds; anybody else may ask without end, and
 each time it is found out something is written."""
 
+# What is still to come of a body is not waited for.
+_CLOSE = {"Connection": "close"}
+
 _log = logging.getLogger("paydesk.http")
 
 
-def webhook_routes(webhooks: WebhookService) -> list[Route]:
+def webhook_routes(
+    webhooks: WebhookService, *, seconds: float = WEBHOOK_SECONDS, most_at_once: int = MOST_WEBHOOKS_AT_ONCE
+) -> list[Route]:
+    """`seconds` and `most_at_once` are for the bodies, whose senders nobody knows before they are there."""
+    bodies = Bodies(most_bytes=LARGEST_WEBHOOK, most_at_once=most_at_once, seconds=seconds)
+
     async def receive(request: Request) -> Response:
         """200 only after the commit; 400 for what is not from the provider; 5xx when it could not be stored."""
-        body = await _read(request)
-        if body is None:
-            return JSONResponse({"error": "too large"}, status_code=413)
+        try:
+            body = await bodies.read(request)
+        except BodyTooLarge:
+            return JSONResponse({"error": "too large"}, status_code=413, headers=_CLOSE)
+        except BodyTooSlow:
+            return JSONResponse({"error": "too slow"}, status_code=408, headers=_CLOSE)
         try:
             new = await webhooks.receive(request.path_params["account"], request.headers, body)
         except UnknownAccount:
@@ -107,16 +123,3 @@ class RequestLog:
             milliseconds = round((time.perf_counter() - began) * 1000, 1)
             told = {"method": scope["method"], "path": scope["path"], "status": status, "milliseconds": milliseconds}
             _log.info("request", extra=told)
-
-
-async def _read(request: Request) -> bytes | None:
-    """The raw body, None when it is too large; a length that lies is found out while reading."""
-    received = bytearray()
-    try:
-        async for chunk in request.stream():
-            received += chunk
-            if len(received) > LARGEST_WEBHOOK:
-                return None
-    except ClientDisconnect:
-        return b""
-    return bytes(received)

@@ -183,6 +183,48 @@ async def test_whoever_hangs_up_while_sending_has_said_nothing(running: Gateway)
     assert await running.worker.run_due() == 0
 
 
+@pytest.mark.fault("F35")
+async def test_a_body_that_does_not_end_is_not_waited_for(running: Gateway) -> None:
+    app = Starlette(routes=[*webhook_routes(running.webhooks, seconds=0.05)])
+    parts = iter([{"type": "http.request", "body": event()[:20], "more_body": True}])
+
+    async def receive() -> dict[str, Any]:
+        if part := next(parts, None):
+            return part
+        await asyncio.Event().wait()
+        raise AssertionError("nothing more comes")
+
+    assert await status_of(app, receive) == 408
+    assert await running.worker.run_due() == 0
+
+
+@pytest.mark.fault("F35")
+async def test_of_too_many_bodies_that_do_not_end_the_oldest_is_cut_off_and_the_provider_gets_through(
+    running: Gateway,
+) -> None:
+    app = Starlette(routes=[*webhook_routes(running.webhooks, seconds=60, most_at_once=3)])
+    begun = asyncio.Semaphore(0)
+
+    async def hang() -> dict[str, Any]:
+        begun.release()
+        await asyncio.Event().wait()
+        raise AssertionError("nothing comes")
+
+    hanging = []
+    for _ in range(3):
+        hanging.append(asyncio.create_task(status_of(app, hang)))
+        await begun.acquire()
+    async with client_of(app) as provider:
+        body = event()
+        assert (await provider.post("/webhooks/fake", content=body, headers=signed(body))).status_code == 200
+    assert await hanging[0] == 408
+    await asyncio.sleep(0.01)
+    assert [task.done() for task in hanging[1:]] == [False, False]
+    for task in hanging[1:]:
+        task.cancel()
+    await asyncio.gather(*hanging[1:], return_exceptions=True)
+
+
 @pytest.mark.fault("F36")
 async def test_a_webhook_that_cannot_be_stored_has_to_come_again(
     webhooks: httpx.AsyncClient, running: Gateway, caplog: pytest.LogCaptureFixture
