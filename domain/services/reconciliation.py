@@ -35,6 +35,7 @@ from domain.discrepancies import (
     unknown_refund,
     unreadable,
 )
+from domain.errors import PaydeskError
 from domain.jobs import JobKind
 from domain.operations import Operation
 from domain.principals import system
@@ -45,7 +46,7 @@ from domain.services.discrepancies import close_if_gone, write_down
 from domain.services.locking import lock_charge, there
 from domain.services.settlement import Settlement
 from domain.services.teller import NothingHeard, Teller
-from domain.store import Store, Transaction
+from domain.store import Store, Transaction, UniqueTaken
 
 IN_FLIGHT_FOR = timedelta(minutes=15)
 """How long a request under way is its maker's and the resolver's, whose first five looks are over by then."""
@@ -53,6 +54,9 @@ AT_ONCE_SECONDS = 20.0
 """How long one claim of the job goes on: two requests that time out still fit into the job's time behind it."""
 OURS_AT_ONCE = 50
 """Charges of ours that are read at once."""
+
+_OF_THE_ENTRY = (PaydeskError, UniqueTaken, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What the two sides of one entry can be at fault for; that the database is away is no reason to block an order."""
 
 _ACTOR = "system:reconciliation"
 
@@ -219,9 +223,7 @@ class ReconciliationService:
             if isinstance(entry, ListedCharge):
                 return await self._compare_charge(account, entry)
             return await self._compare_refund(account, entry)
-        except NoAnswer:
-            raise
-        except Exception:
+        except _OF_THE_ENTRY:
             finding = unreadable(account, entry)
             # One entry that nobody thought of must not keep all others from being compared.
             _log.exception("%s at %s cannot be compared", finding.subject, account)
@@ -478,7 +480,7 @@ class ReconciliationService:
                 await work(record)
             except NoAnswer as nothing:
                 missed += await self._missed(run, nothing)
-            except Exception:
+            except _OF_THE_ENTRY:
                 _log.exception("%s cannot be compared", record.id)
                 await self._found(_not_comparable(record))
             last = record.id
