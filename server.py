@@ -544,6 +544,7 @@ async def serve(settings: Settings) -> None:
                 secrets=_webhook_secrets(settings),
             )
             beside.append(_beside(sender.run(), "webhooks of the fake provider"))
+        broken = _watch(beside, stop, tell=server.end)
         if settings.serves_graphiql:
             typer.echo(f"GraphiQL: {settings.address}/graphql")
         try:
@@ -551,6 +552,8 @@ async def serve(settings: Settings) -> None:
         finally:
             stop.set()
             await _wind_up(running, beside, since=server.told_to_stop_at)
+        for task in broken:
+            task.result()
 
 
 class _Server(uvicorn.Server):
@@ -564,9 +567,13 @@ class _Server(uvicorn.Server):
         """Set with the signal, so that no job is begun while requests are still ending."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self.end()
+
+    def end(self) -> None:
         self.told_to_stop_at = self.told_to_stop_at or time.monotonic()
         self.stop.set()
-        super().handle_exit(sig, frame)
+        self.should_exit = True
 
 
 def _listener(settings: Settings) -> socket.socket:
@@ -591,17 +598,15 @@ async def work(settings: Settings) -> None:
     async with gateway(settings) as running:
         stop = _told_to_stop()
         await running.background.begin()
-        worker = _beside(running.worker.work(stop), "worker")
-        looking = _beside(_look_at_silent_accounts(running.teller), "looking at silent accounts")
-        told = _beside(_until(stop), "being told to stop")
-        await asyncio.wait({worker, told}, return_when=asyncio.FIRST_COMPLETED)
-        await _wind_up(running, [worker, told, looking])
-        if not worker.cancelled():
-            worker.result()
-
-
-async def _until(stop: asyncio.Event) -> None:
-    await stop.wait()
+        beside = [
+            _beside(running.worker.work(stop), "worker"),
+            _beside(_look_at_silent_accounts(running.teller), "looking at silent accounts"),
+        ]
+        broken = _watch(beside, stop)
+        await stop.wait()
+        await _wind_up(running, beside)
+        for task in broken:
+            task.result()
 
 
 async def _look_at_silent_accounts(teller: Teller) -> None:
@@ -636,6 +641,28 @@ def _own_address(settings: Settings) -> str:
 
 def _beside(work_: Any, name: str) -> asyncio.Task[None]:
     return asyncio.get_running_loop().create_task(work_, name=name, context=contextvars.Context())
+
+
+def _watch(
+    beside: list[asyncio.Task[None]], stop: asyncio.Event, *, tell: Callable[[], None] = lambda: None
+) -> list[asyncio.Task[None]]:
+    """Those that end before they have to, in a list that is empty at first: the process ends with them.
+
+    Without them it would go on to answer, with jobs that nobody does. Whatever looks after the process starts it again.
+    """
+    broken: list[asyncio.Task[None]] = []
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if stop.is_set():
+            return
+        _log.critical("the %s has ended by itself, and the process ends too", task.get_name())
+        broken.append(task)
+        tell()
+        stop.set()
+
+    for task in beside:
+        task.add_done_callback(ended)
+    return broken
 
 
 async def _wind_up(running: Gateway, beside: list[asyncio.Task[None]], *, since: float | None = None) -> None:

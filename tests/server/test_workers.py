@@ -1,6 +1,7 @@
 """Several `paydesk worker` at one PostgreSQL: every job is done, and none of them twice."""
 
 import asyncio
+import sys
 import time
 from contextlib import ExitStack
 from datetime import timedelta
@@ -14,10 +15,26 @@ from domain.orders import OrderState
 from persistence.database import Database
 from persistence.sql import Dialect
 from persistence.store import TortoiseStore
+from tests.databases import ROOT
 from tests.persistence.shop import NOON, new_customer, new_order, write
-from tests.server.processes import START_SECONDS, paydesk, settings
+from tests.server.processes import START_SECONDS, free_port, paydesk, run_paydesk, settings, start
 
 ORDERS = 240
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_process_whose_worker_breaks_ends_and_says_why(command: str, tmp_path: Path) -> None:
+    """Else it would go on to take payments, and nobody would look after those whose answers are lost."""
+    chosen = settings(f"sqlite://{tmp_path}/paydesk.sqlite3", tmp_path, port=str(free_port()))
+    assert run_paydesk("migrate", settings=chosen, folder=tmp_path).returncode == 0
+    broken = (sys.executable, "-m", "tests.server.broken_worker", command)
+    process = start(*broken, name=command, settings={**chosen, "PYTHONPATH": str(ROOT)}, folder=tmp_path)
+    try:
+        assert process.popen.wait(START_SECONDS) == 1, process.output
+    finally:
+        process.popen.kill()
+    assert "the worker has ended by itself" in process.output
+    assert "Broke" in process.output
 
 
 @pytest.mark.parametrize("dialect", [Dialect.POSTGRES])
