@@ -59,7 +59,7 @@ async def test_500_aborted_sockets_and_streams_leave_nothing_behind(
                 assert (await client.data("1"))["events"]["event"]["kind"] == "ORDER_PLACED"
             assert time.monotonic() - began < PATIENCE_SECONDS / 2
         assert sold > 5, "something happened while they came and went"
-        assert min(most) >= 2, "and they were followed by then"
+        assert min(most) >= 1, "and they were followed by then"
 
 
 def is_clean(shop: Shop) -> bool:

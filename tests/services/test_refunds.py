@@ -236,7 +236,7 @@ async def test_who_may_not_refund_changes_nothing(shop: Shop) -> None:
 @pytest.mark.fault("F21")
 @pytest.mark.parametrize(
     ("told", "booked"),
-    [(usd(4_00), usd(4_00)), (usd(25_00), usd(20_00)), (usd(0), usd(5_00)), (Money(5_00, "EUR"), usd(5_00))],
+    [(usd(4_00), usd(4_00)), (usd(25_00), usd(20_00)), (usd(0), usd(5_00))],
 )
 async def test_another_amount_than_was_asked_for_is_booked_as_far_as_it_can_be_and_reviewed(
     shop: Shop, told: Money, booked: Money
