@@ -167,16 +167,19 @@ def is_list(type_: GraphQLOutputType) -> bool:
     return isinstance(type_.of_type if isinstance(type_, GraphQLNonNull) else type_, GraphQLList)
 
 
-def is_introspection(operation: OperationDefinitionNode) -> bool:
-    """Whether nothing but the schema itself is read. Fragments at the root make it an ordinary query."""
-    return all(
-        isinstance(node, FieldNode) and node.name.value.startswith("__") for node in operation.selection_set.selections
-    )
-
-
-def reads_schema(operation: OperationDefinitionNode) -> bool:
-    """Whether introspection is more than `__typename`, which many a client sends to see whether anybody is there."""
-    return any(
-        isinstance(node, FieldNode) and node.name.value in ("__schema", "__type")
-        for node in operation.selection_set.selections
-    )
+def root_fields(document: DocumentNode, operation: OperationDefinitionNode) -> set[str]:
+    """The names of an operation's own fields, of a valid document; what fragments bring is among them."""
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    names: set[str] = set()
+    spread: set[str] = set()
+    left = list(operation.selection_set.selections)
+    while left:
+        node = left.pop()
+        if isinstance(node, FieldNode):
+            names.add(node.name.value)
+        elif isinstance(node, InlineFragmentNode):
+            left += node.selection_set.selections
+        elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
+            spread.add(node.name.value)
+            left += fragments[node.name.value].selection_set.selections
+    return names

@@ -24,10 +24,10 @@ from strawberry.execution import optimized_is_awaitable
 from schema.http.aside import Aside
 from schema.http.body import GraphQLRequest
 from schema.http.clients import Client
-from schema.http.cost import Costing, is_introspection, reads_schema
+from schema.http.cost import Costing, root_fields
 from schema.http.documents import Document
 from schema.http.refusals import Refusal, refuse_document
-from schema.limits import LimitExceeded, Limits
+from schema.limits import INTROSPECTION_FIELDS, LimitExceeded, Limits
 from schema.masking import ErrorFormatter, ExposedError, cause_of, format_all, format_error
 
 Payload = dict[str, Any]
@@ -49,6 +49,8 @@ class Prepared:
     """Those that the operation declares: a subscription keeps them for as long as it lasts."""
     cost: int | None
     """What one answer may cost; None for introspection."""
+    reads_schema: bool
+    """Whether it asks for the schema, and for nothing else."""
     client: Client
     """Who takes turns with the others for what is done beside the loop."""
 
@@ -78,15 +80,22 @@ class Engine:
 
     def prepare(self, document: Document, wanted: GraphQLRequest, *, client: Client) -> Prepared:
         operation = document.operation(wanted.operation_name)
-        cost = self._cost(document, operation, wanted)
+        asked = root_fields(document.tree, operation)
+        reads_schema = not asked.isdisjoint(INTROSPECTION_FIELDS)
+        is_introspection = all(name.startswith("__") for name in asked)
+        if reads_schema and not is_introspection:
+            # It would be answered on the event loop, where the rest of it has to be, and hold up everybody.
+            message = "Ask for “__schema” and “__type” in an operation of their own."
+            raise refuse_document([format_error(None, ExposedError(message, code="OPERATION_NOT_SUPPORTED"))])
+        cost = None if is_introspection else self._cost(document, operation, wanted)
         declared = {definition.variable.name.value for definition in operation.variable_definitions or ()}
         variables = {name: value for name, value in wanted.variables.items() if name in declared}
-        return Prepared(document, operation, variables, cost, client)
+        return Prepared(document, operation, variables, cost, reads_schema, client)
 
     async def answer(self, prepared: Prepared, context: object) -> Payload:
         """Of a query or a mutation."""
         execute = self._executor(prepared, context).execute_operation
-        if prepared.cost is None and reads_schema(prepared.operation):
+        if prepared.reads_schema:
             # It waits for nothing; the whole schema is 200 KB of answer, made in one go.
             result = await self._aside.do(execute, client=prepared.client)
         else:
@@ -134,10 +143,8 @@ class Engine:
             return min(self._limits.cost, self._limits.cost_of_an_event)
         return self._limits.cost
 
-    def _cost(self, document: Document, operation: OperationDefinitionNode, wanted: GraphQLRequest) -> int | None:
-        """What the operation may cost, or None for introspection; refuses what is too dear."""
-        if is_introspection(operation):
-            return None
+    def _cost(self, document: Document, operation: OperationDefinitionNode, wanted: GraphQLRequest) -> int:
+        """What the operation may cost; refuses what is too dear."""
         cost = Costing(self._schema, document.tree, operation, wanted.variables).total()
         if cost > (maximum := self._most(operation)):
             message = f"The operation may cost {cost}, more than {maximum}. Ask for fewer or smaller lists."

@@ -413,6 +413,22 @@ class TestRequestErrors:
         assert response.status_code == 422
         assert codes(response) == ["OPERATION_NOT_SUPPORTED"]
 
+    @pytest.mark.parametrize(
+        ("query", "served"),
+        [
+            ('{ __typename __type(name: "Boat") { name } }', True),
+            ('{ ...F } fragment F on Query { ... { __type(name: "Boat") { name } } }', True),
+            ('{ hello __type(name: "Boat") { name } }', False),
+            ("{ hello ...F } fragment F on Query { __schema { queryType { name } } }", False),
+            ("{ ...F ... { hello } } fragment F on Query { ... { __schema { queryType { name } } } }", False),
+            ("{ hello ...F } fragment F on Query { __typename }", True),
+        ],
+    )
+    async def test_the_schema_is_asked_for_by_itself(self, ask: Ask, query: str, served: bool) -> None:
+        response = await ask(query)
+        assert response.status_code == (200 if served else 422)
+        assert served or codes(response) == ["OPERATION_NOT_SUPPORTED"]
+
     async def test_introspection_can_be_switched_off(self, ask: Ask) -> None:
         query = "{ __schema { queryType { name } } }"
         assert (await ask(query)).json()["data"] == {"__schema": {"queryType": {"name": "Query"}}}

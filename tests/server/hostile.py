@@ -66,4 +66,10 @@ HOSTILE: Mapping[str, Callable[[], bytes]] = {
     "400 operations": lambda: document(" ".join(f"query q{number} {{ a{number} }}" for number in range(380))),
     "the largest order": lambda: _an_order(500),
     "the whole schema, twice": lambda: document(f"{{ a: {THE_WHOLE_SCHEMA} b: {THE_WHOLE_SCHEMA} }}"),
+    "the whole schema, in a fragment": lambda: document(
+        f"{{ ...S }} fragment S on Query {{ a: {THE_WHOLE_SCHEMA} b: {THE_WHOLE_SCHEMA} }}"
+    ),
+    "the whole schema, beside something": lambda: document(
+        f"{{ me {{ id }} ... {{ a: {THE_WHOLE_SCHEMA} b: {THE_WHOLE_SCHEMA} }} }}"
+    ),
 }
