@@ -5,4 +5,4 @@ python -m pytest tests/machine --hypothesis-profile=chaos --hypothesis-seed=1
 
 from hypothesis import settings
 
-settings.register_profile("chaos", deadline=None, max_examples=200, stateful_step_count=50, print_blob=True)
+settings.register_profile("chaos", deadline=None, max_examples=75, stateful_step_count=50, print_blob=True)

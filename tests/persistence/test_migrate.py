@@ -1,12 +1,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 from tortoise.exceptions import IntegrityError
+from tortoise.fields.base import Field
+from tortoise.migrations.constraints import CheckConstraint
+from tortoise.migrations.operations import AddConstraint, AddField, AddIndex, CreateModel, Operation
 
 from persistence.connections import Connection
 from persistence.database import Database
+from persistence.editors import PerDialect
 from persistence.migrate import DatabaseIsNewer, Patience, TablesInUse, drift, migrate, pending
 from persistence.orm import App
 from persistence.sql import Dialect
@@ -189,3 +195,36 @@ class TestWhileSomebodyReads:
             async with database.reader() as connection:
                 if await connection.fetch_one("SELECT 1 FROM pg_locks WHERE NOT granted AND mode LIKE 'Access%'"):
                     return
+
+
+@pytest.mark.fault("F48")
+def test_migrations_only_add() -> None:
+    """So that the version before goes on beside them: see 5 in persistence/migrate.py."""
+    assert takers_away(migrations("persistence")) == []
+    assert takers_away(migrations("tests.persistence.grown")) == ["0002_more_states"], "a rule that fires"
+
+
+def migrations(package: str) -> dict[str, list[Operation]]:
+    """By name, what each of them does; of ours those from the first that had a version before it."""
+    modules = iter_modules(import_module(f"{package}.migrations").__path__)
+    names = sorted(module.name for module in modules if package != "persistence" or module.name >= "0010")
+    return {name: import_module(f"{package}.migrations.{name}").Migration.operations for name in names}
+
+
+def takers_away(found: dict[str, list[Operation]]) -> list[str]:
+    return [
+        name
+        for name, operations in found.items()
+        if not name.endswith("_breaking") and not all(adds(each, operations) for each in operations)
+    ]
+
+
+def adds(operation: Operation, beside: list[Operation]) -> bool:
+    match operation:
+        case AddField(field=Field() as field):
+            return bool(field.null) or field.has_db_default()
+        case AddConstraint(constraint=CheckConstraint(check=check)):
+            # What the version before writes has to pass it.
+            return any(isinstance(each, AddField) and each.name in check for each in beside)
+    # SQL by hand is read by whoever reviews it.
+    return isinstance(operation, CreateModel | AddIndex | PerDialect)

@@ -1,6 +1,5 @@
 """A catalogue that was there before the search was."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,11 @@ from persistence.columns import Columns
 from persistence.database import Database
 from persistence.mapping import product_to_row
 from persistence.migrate import migrate, pending
-from persistence.orm import PAYDESK, App
+from persistence.orm import App
 from persistence.queries import TortoiseQueries
 from persistence.sql import Dialect, Json
-from tests.databases import ROOT, NewDatabaseUrl
+from tests.databases import NewDatabaseUrl
+from tests.persistence.earlier import app_before
 from tests.persistence.shop import EVERYBODY, new_product
 
 SEARCH = "0008_product_search"
@@ -29,13 +29,7 @@ PRODUCTS = [new_product(name=name, description=description) for name, descriptio
 @pytest.fixture
 def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> App:
     """The program as it was before the migration of the search."""
-    package = tmp_path / "migrations_before_the_search"
-    package.mkdir()
-    for file in (ROOT / "persistence" / "migrations").glob("*.py"):
-        if file.stem < SEARCH or file.stem == "__init__":
-            shutil.copy(file, package)
-    monkeypatch.syspath_prepend(tmp_path)
-    return App(PAYDESK.label, models=PAYDESK.models, migrations=package.name)
+    return app_before(SEARCH, tmp_path, monkeypatch)
 
 
 async def test_products_that_were_there_are_found(
