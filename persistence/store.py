@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
+from domain.inside import inside
 from domain.store import CommitUnknown
 from persistence.connections import Connection
 from persistence.database import Database
@@ -81,7 +82,8 @@ class TortoiseStore:
     async def transaction(self) -> AsyncIterator[TortoiseTransaction]:
         async with self._database.transaction() as connection:
             session = Session(connection, writing=True)
-            yield TortoiseTransaction(session)
+            with inside():
+                yield TortoiseTransaction(session)
             session.check_whole()
         if session.tells_of_events:
             self._told()
@@ -89,7 +91,8 @@ class TortoiseStore:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[TortoiseTransaction]:
         async with self._database.reader() as connection:
-            yield TortoiseTransaction(Session(connection, writing=False))
+            with inside():
+                yield TortoiseTransaction(Session(connection, writing=False))
 
     async def run(
         self,
@@ -107,7 +110,8 @@ class TortoiseStore:
         async def on(connection: Connection) -> T:
             nonlocal session
             session = Session(connection, writing=True)
-            result = await work(TortoiseTransaction(session))
+            with inside():
+                result = await work(TortoiseTransaction(session))
             session.check_whole()
             done[:] = [result]
             return result

@@ -1,7 +1,7 @@
 """The teller: the only place where a request is handed to a provider.
 
-Whatever comes back, and whatever does not come back in time, is an outcome. No transaction is open here. Before each
-account is a gate; what that turns away was certainly not sent.
+Whatever comes back, and whatever does not come back in time, is an outcome. No transaction is open here: whoever asks
+in one is refused. Before each account is a gate; what that turns away was certainly not sent.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from domain.clock import Clock
 from domain.deployment import Deployment, Providers
+from domain.inside import check_outside
 from domain.operations import Operation, SolvedBy, restored
 from domain.provider import (
     AttachRequest,
@@ -264,6 +265,7 @@ class Teller:
         turned_away: Callable[[Refusal], Answer],
         about: str,
     ) -> Answer:
+        check_outside(about)
         provider, gate = self.provider(account), self._gates[account]
         try:
             async with gate.passing(kind) as admission:

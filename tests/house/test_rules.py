@@ -85,6 +85,10 @@ WAITS = (
     "httpx.get('https://example.com')",
     "async with httpx.AsyncClient() as client: await client.get('https://example.com')",
     "async with self._store.transaction() as second: pass",
+    "await self._teller.provider('fake').check()",
+    "await self._queue.get()",
+    "await self._lock.acquire()",
+    "await self._task",
     # One call further, and two: through a method of its own, and through another service of the tree.
     "await self._asks(charge)",
     "await self._pauses()",
@@ -123,8 +127,20 @@ def test_what_is_handed_to_run_is_inside() -> None:
         "await self._store.run(lambda tx: self._asks(charge))",
         "async def work(some):\n    await self._asks(charge)\nawait self._store.run(work)",
         "async def settle(tx):\n    await self._asks(charge)\nawait self._store.run(settle)",
+        "await self._store.run(work=lambda other: self._asks(charge))",
+        "async def work(which, some):\n    await self._asks(charge)\nawait self._store.run(partial(work, charge))",
     ]
     assert unfound([f"async def does(self, charge):\n{indent(each, '    ')}" for each in handed]) == []
+
+
+def test_what_cannot_be_followed_is_found_wherever_it_stands() -> None:
+    hidden = [
+        "async with AsyncExitStack() as stack:\n    tx = await stack.enter_async_context(self._store.transaction())",
+        "ask = self._teller.send_charge",
+        "await self._store.run(partial(self._teller.fetch_charge, 'fake'))",
+        "return later(provider.refund)",
+    ]
+    assert unfound([f"async def does(self, charge, provider):\n{indent(each, '    ')}" for each in hidden]) == []
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ A provider that is called inside a transaction holds the locks for as long as it
 one may inherit its connection, and its write is reported as done and disappears with somebody else's rollback.
 
 Inside is: the block of `async with ….transaction()`, `.reading()` or `.reader()`, a function that is given a `tx`, and
-what is handed to `….run(…)`. Calls are followed through the tree by name, as far as annotations tell.
+what is handed to `….run(…)`. Calls are followed through the tree by name, as far as annotations tell; what syntax
+cannot see is refused when it happens (`domain/inside.py`).
 """
 
 import ast
@@ -29,7 +30,10 @@ _TASKS = frozenset(
         "run_coroutine_threadsafe",
     }
 )
-_PAUSES = frozenset({"sleep", "wait", "wait_for", "as_completed"})
+_PAUSES = frozenset({"sleep", "wait", "wait_for", "as_completed", "acquire"})
+_OF_QUEUES = frozenset({"get", "put", "join"})
+_ASKED = frozenset({"teller", "sending", "provider"})
+"""Who asks a provider, by the names that they have everywhere."""
 _HARMLESS = frozenset({"check", "close"})
 """Of a provider's methods: words that others use for what asks nobody."""
 
@@ -72,21 +76,52 @@ def nothing_waits_inside_a_transaction(sources: Sequence[Source]) -> list[Findin
             why = _directly(call, asking) or _at_last(tree, body, call, waiting)
             if why:
                 found.append(Finding(body.source.name, call.lineno, f"inside a transaction: {why}"))
-    return sorted(set(found))
+        found += [
+            Finding(body.source.name, node.lineno, "inside a transaction: what others have begun is waited for")
+            for node in _nodes_inside(tree, body)
+            if isinstance(node, ast.Await) and not isinstance(node.value, ast.Call)
+        ]
+    hidden = [Finding(source.name, line, why) for source in sources for line, why in _hidden(source, asking)]
+    return sorted({*found, *hidden})
 
 
 # --- what is inside ---------------------------------------------------------------------------------------------------
 
 
 def _calls_inside(tree: _Tree, body: _Body) -> Iterator[ast.Call]:
+    return (node for node in _nodes_inside(tree, body) if isinstance(node, ast.Call))
+
+
+def _nodes_inside(tree: _Tree, body: _Body) -> Iterator[ast.AST]:
     if _is_inside(tree, body):
-        yield from body.calls
+        yield from within(body.node.body)
         return
     for node in within(body.node.body):
         if isinstance(node, ast.AsyncWith) and any(_opens(item.context_expr) for item in node.items):
-            yield from _calls(node.body)
+            yield from within(node.body)
         elif isinstance(node, ast.Call) and last_name(node.func) == "run":
-            yield from _calls([argument.body for argument in node.args if isinstance(argument, ast.Lambda)])
+            yield from within([given.body for given in _given(node) if isinstance(given, ast.Lambda)])
+
+
+def _given(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
+def _hidden(source: Source, asking: frozenset[str]) -> Iterator[tuple[int, str]]:
+    """What cannot be followed: a block without an end that one sees, and who asks under another name."""
+    called = {id(node.func) for node in source.nodes if isinstance(node, ast.Call)}
+    for node in source.nodes:
+        match node:
+            case ast.Call(func=ast.Attribute(attr="enter_async_context"), args=[opened]) if _opens(opened):
+                yield node.lineno, "a transaction is opened by `enter_async_context`, and where it ends cannot be seen"
+            case ast.Attribute(attr=name) if name in asking and id(node) not in called and _asks(node.value):
+                yield node.lineno, f"`{name}` asks a provider, and is handed on under another name"
+
+
+def _asks(node: ast.expr) -> bool:
+    """Whether it is the teller, `Sending` or a provider, by its name."""
+    name = last_name(node.func) if isinstance(node, ast.Call) else last_name(node)
+    return (name or "").lstrip("_") in _ASKED
 
 
 def _calls(nodes: Sequence[ast.AST]) -> list[ast.Call]:
@@ -122,6 +157,10 @@ def _directly(call: ast.Call, asking: frozenset[str]) -> str | None:
     name = last_name(call.func) or ""
     if name in asking and isinstance(call.func, ast.Attribute):
         return f"`{name}` asks a provider"
+    if name == "check" and isinstance(call.func, ast.Attribute) and _asks(call.func.value):
+        return "`check` asks a provider"
+    if name in _OF_QUEUES and isinstance(call.func, ast.Attribute) and "queue" in (last_name(call.func.value) or ""):
+        return f"`{name}` waits for a queue"
     if name in _TASKS:
         return f"`{name}` starts a task or a thread"
     if name in _PAUSES:
@@ -246,6 +285,9 @@ def _handed_to_run(source: Source) -> frozenset[str]:
         name
         for node in source.nodes
         if isinstance(node, ast.Call) and last_name(node.func) == "run" and isinstance(node.func, ast.Attribute)
-        for argument in node.args
+        for given in _given(node)
+        for argument in (
+            given.args[:1] if isinstance(given, ast.Call) and last_name(given.func) == "partial" else [given]
+        )
         if (name := last_name(argument))
     )
