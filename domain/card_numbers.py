@@ -39,11 +39,20 @@ def has_card_number(text: str) -> bool:
     )
 
 
+def has_iban(text: str) -> bool:
+    """The number of a bank account, with a right check number."""
+    return any(_is_iban(match[0]) for match in _IBAN.finditer(text))
+
+
 def _without_iban(match: re.Match[str]) -> str:
     """Four groups of an IBAN are as many digits as a card has; a right check number tells them apart (ISO 13616)."""
-    compact = match[0].replace(" ", "")
+    return "" if _is_iban(match[0]) else match[0]
+
+
+def _is_iban(text: str) -> bool:
+    compact = text.replace(" ", "")
     number = "".join(str(int(character, 36)) for character in compact[4:] + compact[:4])
-    return "" if int(number) % 97 == 1 else match[0]
+    return int(number) % 97 == 1
 
 
 def _candidates(run: str) -> Iterator[tuple[str, int]]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from domain.card_numbers import has_card_number
+from domain.card_numbers import has_card_number, has_iban
 from domain.provider import WebhookSubject
 
 
@@ -93,12 +93,18 @@ class DeliveryView:
 WITHHELD: Final = "[withheld]"
 
 _WITHHELD_NAMES: Final = re.compile(
-    "card|cvc|cvv|fingerprint|iban|last4|number|exp_?(iry|iration)?_?(month|year|date)"
+    "card|cvc|cvv|fingerprint|iban|last4|number|exp_?(iry|iration)?_?(month|year|date)|security_?code|sort_?code|routing"
     "|nonce|password|secret|token"
-    "|address|billing|email|name|phone|shipping",
-    re.IGNORECASE,
+    "|address|billing|birth|email|name|passport|phone|postal|postcode|shipping|social_?security|tax_?id|vat_?id"
 )
-"""Of fields: cards, secrets, and who it is, in whichever provider's spelling."""
+"""Of fields: cards, accounts, secrets, and who it is, in whichever provider's spelling."""
+
+_WITHHELD_WORDS: Final = frozenset(
+    {"bin", "city", "dob", "given", "ip", "line1", "line2", "msisdn", "pan", "ssn", "street", "surname", "zip"}
+)
+"""The same, where the letters are also a part of other words, such as a receipt's."""
+
+_WORD_BEGINS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
 def redacted(value: Any) -> Any:
@@ -109,12 +115,27 @@ def redacted(value: Any) -> Any:
     match value:
         case Mapping():
             return {
-                str(name): WITHHELD if each is not None and _WITHHELD_NAMES.search(str(name)) else redacted(each)
+                WITHHELD if _is_number_of_somebody(str(name)) else str(name): WITHHELD
+                if each is not None and _is_withheld(str(name))
+                else redacted(each)
                 for name, each in value.items()
             }
         case list() | tuple():
             return [redacted(each) for each in value]
-        case str() | int() if not isinstance(value, bool) and has_card_number(str(value)):
+        case str() if _is_number_of_somebody(value):
+            return WITHHELD
+        case int() if not isinstance(value, bool) and has_card_number(str(value)):
+            return WITHHELD
+        case float() if has_card_number(f"{value:.0f}"):
             return WITHHELD
         case _:
             return value
+
+
+def _is_withheld(name: str) -> bool:
+    words = [word.lower() for word in _WORD_BEGINS.split(name)]
+    return not _WITHHELD_WORDS.isdisjoint(words) or _WITHHELD_NAMES.search(name.lower()) is not None
+
+
+def _is_number_of_somebody(text: str) -> bool:
+    return has_card_number(text) or has_iban(text)

@@ -363,6 +363,7 @@ _ROWS_OF_CHARGE: Final[Mapping[str, str]] = {
     "refunds": "charge_id = $1",
     "decisions": "charge_id = $1",
     "declines": "cause = $1",
+    "discrepancies": "charge_id = $1 OR order_id IN (SELECT order_id FROM charges WHERE id = $1)",
 }
 
 

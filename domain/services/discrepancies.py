@@ -1,12 +1,17 @@
 """Discrepancies: written down once however often they are found, closed by the run that misses them, or by a person."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from domain.charges import Charge
 from domain.clock import Clock
 from domain.discrepancies import LONGEST_NOTE, Discrepancy, Finding
 from domain.errors import DiscrepancyOpen, NotFound
 from domain.events import EventKind, new_event
+from domain.orders import Order
 from domain.principals import Permission, Principal
+from domain.refunds import Refund
 from domain.store import Store, Transaction
 from domain.texts import clean_text
 
@@ -29,6 +34,8 @@ class DiscrepancyService:
                 raise NotFound("discrepancy", path=("discrepancyId",))
             now = self._clock.now()
             closed = found.closed(actor=principal.actor, note=note, lift=lift, now=now)
+            if await _is_about_somebody_erased(tx, closed):
+                closed = replace(closed, note=None)  # who was erased is named in no note either
             await tx.discrepancies.save(closed)
             await _tell(tx, EventKind.DISCREPANCY_CLOSED, closed, actor=principal.actor, now=now)
         return discrepancy_id
@@ -75,10 +82,7 @@ async def _tell(tx: Transaction, kind: EventKind, about: Discrepancy, *, actor: 
 
     Not in the customer's: it concerns the shop alone.
     """
-    order = await tx.orders.get(about.order_id) if about.order_id else None
-    charge = await tx.charges.get(about.charge_id) if about.charge_id else None
-    refund = await tx.refunds.get(about.refund_id) if about.refund_id else None
-    subjects = [record.id for record in (refund, charge, order) if record is not None]
+    subjects = [record.id for record in await _named(tx, about)]
     data = {
         "kind": about.kind,
         "state": about.state,
@@ -88,3 +92,18 @@ async def _tell(tx: Transaction, kind: EventKind, about: Discrepancy, *, actor: 
     }
     told = {name: value for name, value in data.items() if value is not None}
     await tx.events.add(new_event(kind, about.id, *subjects, actor=actor, livemode=about.livemode, now=now, data=told))
+
+
+async def _named(tx: Transaction, about: Discrepancy) -> Sequence[Order | Charge | Refund]:
+    """The records of ours that it names, where there are such."""
+    order = await tx.orders.get(about.order_id) if about.order_id else None
+    charge = await tx.charges.get(about.charge_id) if about.charge_id else None
+    refund = await tx.refunds.get(about.refund_id) if about.refund_id else None
+    return [record for record in (refund, charge, order) if record is not None]
+
+
+async def _is_about_somebody_erased(tx: Transaction, about: Discrepancy) -> bool:
+    """Read once the discrepancy is locked: whoever is being erased at this moment waits for it, or has been."""
+    customers = {record.customer_id for record in await _named(tx, about)}
+    read = [await tx.customers.get(customer_id) for customer_id in customers]
+    return any(customer is not None and customer.redacted_at is not None for customer in read)

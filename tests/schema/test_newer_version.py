@@ -20,8 +20,8 @@ LATER = (
 """What migrations may do: see persistence/migrate.py."""
 
 _DISCREPANCY = """
-    INSERT INTO discrepancies (id, account, kind, subject, livemode, state, opened_at, seen_at)
-    SELECT 'dsc_00000000000000000000000000', account, 'LATER', subject, livemode, state, opened_at, seen_at
+    INSERT INTO discrepancies (id, account, kind, subject, livemode, lifted, state, opened_at, seen_at)
+    SELECT 'dsc_00000000000000000000000000', account, 'LATER', subject, livemode, lifted, state, opened_at, seen_at
     FROM discrepancies
 """
 

@@ -7,6 +7,7 @@ import pytest
 
 from domain.charges import Charge
 from domain.customers import CustomerChanges, ProviderAccount
+from domain.discrepancies import Discrepancy, DiscrepancyKind, Finding
 from domain.errors import (
     CustomerHasOpenPayments,
     CustomerRedacted,
@@ -21,6 +22,7 @@ from domain.payment_methods import PaymentMethodState
 from domain.principals import StaffRole, customer, staff
 from domain.provider import CustomerRequest, CustomerResult, Outcome
 from domain.refunds import Refund, RefundState
+from domain.services.discrepancies import write_down
 from domain.services.locking import lock_charge
 from domain.services.refunds import RefundCharge
 from domain.services.teller import NothingHeard
@@ -330,3 +332,43 @@ async def test_an_erasure_waits_for_a_refund_that_begins_and_is_refused_then(new
     assert not done
     with pytest.raises(CustomerHasOpenPayments):
         await erasing
+
+
+@pytest.mark.parametrize("named", ["order", "charge"])
+async def test_a_discrepancy_of_somebody_erased_keeps_no_note(shop: Shop, named: str) -> None:
+    _, charge = await erased_after_paying(shop)
+    finding = Finding(
+        account=ACCOUNT,
+        kind=DiscrepancyKind.CAPTURED_DIFFERS,
+        subject="fch_1",
+        livemode=False,
+        order_id=charge.order_id if named == "order" else None,
+        charge_id=charge.id if named == "charge" else None,
+    )
+    async with shop.store.transaction() as tx:
+        await write_down(tx, finding, actor="reconciliation", now=shop.clock.now())
+    ((discrepancy_id,),) = [row.values() for row in await shop.rows("SELECT id FROM discrepancies")]
+
+    await shop.discrepancies.close(SHOP, discrepancy_id, note="Ada Lovelace called, and has paid in cash")
+
+    assert await shop.rows("SELECT state, note FROM discrepancies") == [{"state": "CLOSED", "note": None}]
+
+
+async def test_a_note_goes_with_what_is_settled_after_the_erasure(shop: Shop) -> None:
+    _, charge = await erased_after_paying(shop)
+    finding = Finding(
+        account=ACCOUNT,
+        kind=DiscrepancyKind.CAPTURED_DIFFERS,
+        subject="fch_1",
+        livemode=False,
+        order_id=charge.order_id,
+    )
+    async with shop.store.transaction() as tx:
+        noted = Discrepancy.of(finding, now=shop.clock.now()).closed(
+            actor="x", note="Ada", lift=False, now=shop.clock.now()
+        )
+        await tx.discrepancies.insert_if_new(noted)
+
+    await shop.refund(charge.id, 7_00)
+
+    assert await shop.rows("SELECT note FROM discrepancies") == [{"note": None}]

@@ -229,6 +229,35 @@ async def test_what_is_kept_of_a_webhook_has_no_card_and_no_secret_in_it(shop: S
             {"billing_details": None, "livemode": True, "amount": 20_00},
         ),
         ({"customer_ref": "fcu_1", "created": 1_763_726_400}, {"customer_ref": "fcu_1", "created": 1_763_726_400}),
+        *(
+            ({field: "somebody's"}, {field: WITHHELD})
+            for field in (
+                *(
+                    "ip",
+                    "customer_ip",
+                    "clientIP",
+                    "dob",
+                    "ssn",
+                    "tax_id",
+                    "taxId",
+                    "security_code",
+                    "sort_code",
+                    "city",
+                ),
+                *("zip", "postal_code", "line1", "given", "surname", "birthday", "msisdn", "bin", "pan", "routing"),
+            )
+        ),
+        ({"account": "DE89 3704 0044 0532 0130 00", "to": "acct_1"}, {"account": WITHHELD, "to": "acct_1"}),
+        ([4242424242424242.0, 20.5, 1e300, 10**400], [WITHHELD, 20.5, 1e300, 10**400]),
+        ({"4242 4242 4242 4242": 1, "DE89370400440532013000": 2}, {WITHHELD: 2}),
+        *(
+            (kept, kept)
+            for kept in (
+                {"receipt_url": "https://bank.test/r", "description": "Tea", "subscription": "sub_1", "capacity": 3},
+                {"account": "acct_1", "charge": "ch_1", "recipient": "re_1", "combined": True, "mandate": "man_1"},
+                {"amount": 20_00, "fee": 1.5, "velocity": None, "status": "ok", "created": "2026-11-22T08:00:00Z"},
+            )
+        ),
     ],
 )
 def test_cards_secrets_and_people_are_withheld_and_all_else_is_told(sent: object, kept: object) -> None:
