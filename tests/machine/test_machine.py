@@ -7,7 +7,7 @@ from persistence.sql import Dialect
 from tests.forks import Forks
 from tests.machine.story import Story
 
-SMALL = settings(derandomize=True, deadline=None, max_examples=8, stateful_step_count=20)
+SMALL = settings(derandomize=True, deadline=None, max_examples=6, stateful_step_count=20)
 """The same stories in every run. The profile of `make chaos` (conftest) tells others, and more of them."""
 
 

@@ -19,7 +19,7 @@ from tests.databases import ROOT
 from tests.persistence.shop import NOON, new_customer, new_order, write
 from tests.server.processes import START_SECONDS, free_port, paydesk, run_paydesk, settings, start
 
-ORDERS = 240
+ORDERS = 150
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])
