@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket
 from domain.store import StoreUnavailable
 from schema.http.answers import answer, answer_refusal, answer_result
 from schema.http.aside import Aside
-from schema.http.body import GraphQLRequest, request_from_get, request_from_post
+from schema.http.body import BODY_SECONDS, GraphQLRequest, request_from_get, request_from_post
 from schema.http.clients import client_of
 from schema.http.documents import Documents
 from schema.http.execution import Engine, Prepared, is_subscription
@@ -79,6 +79,7 @@ class GraphQLView:
         needs_trusted: Callable[[Any], bool] = lambda _context: False,
         transient: Callable[[Exception], bool] = lambda error: isinstance(error, ConnectionError),
         max_body_bytes: int = MAX_BODY_BYTES,
+        body_seconds: float = BODY_SECONDS,
         live: Live | None = None,
         origins: Origins = SAME_ORIGIN,
     ) -> None:
@@ -99,6 +100,7 @@ class GraphQLView:
             transient=lambda error: isinstance(error, NotCheckedNow) or transient(error),
         )
         self._max_body_bytes = max_body_bytes
+        self._body_seconds = body_seconds
         self._needs_trusted = needs_trusted
         self._documents = Documents(
             schema._schema,
@@ -180,7 +182,7 @@ class GraphQLView:
     async def _read(self, request: Request) -> GraphQLRequest:
         if request.method in SAFE_METHODS:
             return request_from_get(request)
-        return await request_from_post(request, max_bytes=self._max_body_bytes)
+        return await request_from_post(request, max_bytes=self._max_body_bytes, seconds=self._body_seconds)
 
     async def _authenticate(self, request: Request) -> object:
         try:

@@ -1,5 +1,6 @@
 """The endpoint as clients meet it: statuses, media types, bodies and what they may read of an error."""
 
+import asyncio
 import json
 import logging
 import time
@@ -10,6 +11,7 @@ import pytest
 from graphql import GraphQLError
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
+from starlette.types import Message
 
 from schema.masking import ExposedError, MaskingFormatter
 from schema.view import GraphQLView
@@ -186,6 +188,29 @@ class TestMethods:
 
 
 class TestBodies:
+    @pytest.mark.fault("F59")
+    async def test_a_body_that_does_not_end_is_not_waited_for(self) -> None:
+        parts: list[Message] = [{"type": "http.request", "body": b'{"query": "', "more_body": True}]
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            if parts:
+                return parts.pop()
+            await asyncio.Event().wait()
+            raise AssertionError("nothing more comes")
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        headers = [(b"content-type", b"application/json"), (b"accept", MODERN.encode())]
+        scope = {"type": "http", "method": "POST", "path": "/graphql", "query_string": b"", "headers": headers}
+        await GraphQLView(toy_schema(), context=toy_context, body_seconds=0.05)(scope, receive, send)
+
+        assert sent[0]["status"] == 408
+        assert (b"connection", b"close") in sent[0]["headers"]
+        [error] = json.loads(sent[1]["body"])["errors"]
+        assert error["extensions"]["code"] == "REQUEST_TIMEOUT"
+
     @pytest.mark.fault("F59")
     @pytest.mark.parametrize(
         "content",
