@@ -380,7 +380,7 @@ class TestTheOutcomeOfACommit:
 
 
 @pytest.mark.fault("F38")
-async def test_a_restarted_server_costs_no_transaction(new_database_url: NewDatabaseUrl) -> None:
+async def test_sessions_that_the_server_has_ended_cost_no_transaction(new_database_url: NewDatabaseUrl) -> None:
     """Every connection of the pool is dead then, and the first statement finds out."""
     url = new_database_url(Dialect.POSTGRES, app=SAMPLE)
     database = await Database.open(url, app=SAMPLE)
