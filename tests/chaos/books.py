@@ -67,7 +67,7 @@ async def read_books(database: Database) -> Books:
         charges = await connection.fetch_all(
             "SELECT id, order_id, state, failure_code, captured, refunded, review_since FROM charges"
         )
-        refunds = await connection.fetch_all("SELECT id, charge_id, state, amount FROM refunds")
+        refunds = await connection.fetch_all("SELECT id, charge_id, state, amount, failure_code FROM refunds")
         feed = await connection.fetch_all(
             "SELECT events.id, event_feed.sequence FROM events LEFT JOIN event_feed"
             " ON event_feed.position = events.position ORDER BY event_feed.sequence"
