@@ -34,9 +34,9 @@ serve: $(VENV)/.runtime ## run the gateway with the fake provider and a demo sho
 	@PAYDESK_ENVIRONMENT=development $(BIN)/paydesk demo || echo 'Going on without the demo shop.'
 	@PAYDESK_ENVIRONMENT=development $(BIN)/paydesk serve
 
-# Five workers keep two cores busy: many tests wait for other processes, and for leases to end.
+# Four workers keep two cores busy: many tests wait for other processes, and for leases to end.
 test: lint ## check the code and run the tests
-	@$(PYTEST) -n 5 --dist worksteal
+	@$(PYTEST) -n 4 --dist worksteal
 
 test-browser: $(VENV)/.browser $(VENV)/.docs $(WEB)/node_modules/.package-lock.json graphiql ## try GraphiQL and the documentation in a headless Chromium
 	@command -v chromium >/dev/null \

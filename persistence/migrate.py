@@ -48,11 +48,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from tortoise.context import require_context
+from tortoise.migrations import operations
 from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.migrations.graph import MigrationGraph, MigrationKey
 from tortoise.migrations.loader import MigrationLoader
 from tortoise.migrations.migration import Migration
 from tortoise.migrations.recorder import MigrationRecorder
+from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 from tortoise.migrations.schema_generator.state import State
 from tortoise.migrations.schema_generator.state_apps import StateApps
 from tortoise.migrations.writer import MigrationWriter
@@ -69,6 +71,15 @@ _ADVISORY_LOCK: Final = 7_034_521_107
 
 _RECORDS: Final = "tortoise_migrations"
 _BREAKING: Final = "_breaking"
+
+_LOOK_AT_WHAT_WILL_BE: Final = (
+    operations.CreateModel,
+    operations.AddField,
+    operations.AddIndex,
+    operations.AddConstraint,
+    operations.RunSQL,
+)
+"""Operations that go by the models after them alone, and need no copy of those before."""
 
 logger = logging.getLogger(__name__)
 
@@ -137,6 +148,8 @@ async def _migrate(database: Database, patience: Patience) -> list[str]:
         graph = await _graph(database.app, database.dialect)
         plan = _plan(graph)
         _refuse_a_newer_database(applied, plan)
+        if applied.issuperset(key.name for key in plan):
+            return []
 
         state = _empty_state(database)
         done = []
@@ -145,10 +158,19 @@ async def _migrate(database: Database, patience: Patience) -> list[str]:
             if key.name in applied:
                 await migration.apply(state, dry_run=True)
                 continue
-            await migration.apply(state, schema_editor=editor)
+            await _apply(migration, state, editor)
             await recorder.record_applied(key.app_label, key.name)
             done.append(key.name)
     return done
+
+
+async def _apply(migration: Migration, state: State, editor: BaseSchemaEditor) -> None:
+    """As `Migration.apply`, which copies all models before each operation, and spends two seconds of three on that."""
+    for operation in migration.operations:
+        before = state if isinstance(operation, _LOOK_AT_WHAT_WILL_BE) else state.clone()
+        operation.state_forward(migration.app_label, state)
+        await operation.database_forward(migration.app_label, before, state, editor)
+    state.validate_relations_initialized()
 
 
 async def pending(database: Database) -> list[str]:

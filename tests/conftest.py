@@ -2,8 +2,6 @@
 
 import os
 
-import pytest
-
 # What `make test` clears is cleared here too, for whoever runs pytest by hand: no test may reach a real
 # provider, or take its settings from the shell. PAYDESK_TEST_… is how a test run is told things.
 for _name in list(os.environ):
@@ -14,10 +12,3 @@ for _name in list(os.environ):
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest_plugins = ["tests.databases", "tests.forks", "tests.schema.refusals"]
-
-_LONG = ("tests/server/", "tests/docs/", "tests/machine/", "tests/persistence/test_cancellation.py")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long begins first, so that in the end nobody waits for a single test."""
-    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
