@@ -40,6 +40,15 @@ class Postgres:
 
     async def restart_immediately(self) -> None:
         """What `pg_ctl restart -m immediate` does: every session is cut off, and the start recovers from the log."""
+        restarting = asyncio.create_task(self._restart())
+        try:
+            await asyncio.shield(restarting)
+        except asyncio.CancelledError:
+            # The storm is over in the middle of it: what was stopped comes back all the same.
+            await restarting
+            raise
+
+    async def _restart(self) -> None:
         await self.stop()
         await self.start()
 
