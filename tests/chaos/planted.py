@@ -4,6 +4,7 @@ Each is a mistake that gateways are known for. The product knows nothing of them
 process of their own, before its command line runs.
 """
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -84,9 +85,14 @@ def _check_then_act(change: Change) -> None:
     change(Orders, "get_for_update", lambda _: Orders.get)
 
 
+_A_MOMENT_SECONDS = 0.2
+
+
 def _event_after_commit(change: Change) -> None:
     async def write(store: Any, events: Sequence[Event]) -> None:
         if events:
+            # As who hands them to a queue: they are told a moment later.
+            await asyncio.sleep(_A_MOMENT_SECONDS)
             async with store._database.transaction() as connection:
                 await Events(Session(connection, writing=True)).add(*events)
             store._told()
