@@ -578,7 +578,8 @@ class _Server(uvicorn.Server):
 
 def _listener(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
+    # Only with the protocol named does asyncio send the end of an answer at once, before its beginning is acknowledged.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         # What a closed connection has still to send is kept for its client, and one that does not read, but answers
