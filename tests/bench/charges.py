@@ -333,7 +333,7 @@ async def main(folder: Path) -> None:
         cells["SQLite", place] = await bench(url, made(folder / f"sqlite {place}"), bank_apart=bank_apart)
         with postgres(folder / f"server {place}", durable=True) as url:
             cells["PostgreSQL", place] = await bench(url, made(folder / f"postgres {place}"), bank_apart=bank_apart)
-    busy = f"On {os.cpu_count()} cores, where {load:.0f} others were at work when the run began.\n\n"
+    busy = f"On {os.cpu_count()} cores, with a load of {load:.1f} when the run began.\n\n"
     text = busy + tables(dict(sorted(cells.items(), reverse=True)))
     say(text)
     if "--write" in sys.argv:

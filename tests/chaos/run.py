@@ -70,7 +70,7 @@ async def main(orders: int, seed: int, trials: set[str], folder: Path) -> tuple[
     results = [task.result() for task in done]
     if Dialect.SQLITE in trials:
         # One process at a time, of which every kill is an outage for all.
-        plan = Plan(Dialect.SQLITE, max(orders * 3 // 10, 1), seed, weather=Weather(kill_every=15.0))
+        plan = Plan(Dialect.SQLITE, max(orders * 3 // 10, 1), seed, weather=Weather(kill_every=5.0))
         results.append(await _try_out(plan, place(folder, plan.dialect)))
     return results, caught
 
