@@ -46,7 +46,7 @@ from domain.services.discrepancies import close_if_gone, write_down
 from domain.services.locking import lock_charge, there
 from domain.services.settlement import Settlement
 from domain.services.teller import NothingHeard, Teller
-from domain.store import Store, Transaction, UniqueTaken
+from domain.store import CommitUnknown, Store, StoreUnavailable, Transaction, UniqueTaken
 
 IN_FLIGHT_FOR = timedelta(minutes=15)
 """How long a request under way is its maker's and the resolver's, whose first five looks are over by then."""
@@ -57,6 +57,7 @@ OURS_AT_ONCE = 50
 
 _OF_THE_ENTRY = (PaydeskError, UniqueTaken, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What the two sides of one entry can be at fault for; that the database is away is no reason to block an order."""
+_OF_THE_DATABASE = (StoreUnavailable, CommitUnknown)
 
 _ACTOR = "system:reconciliation"
 
@@ -280,8 +281,11 @@ class ReconciliationService:
 
         try:
             await self._store.run(settle)
+        except _OF_THE_DATABASE:
+            raise
         except Exception:
-            # One charge that cannot be booked must not keep all others from being compared.
+            # One charge that cannot be booked must not keep all others from being compared. Whatever it was, a CHECK or
+            # a trigger too, nothing is concluded about the money: a person is told.
             _log.exception("%s could not be settled with what the provider shows", charge.id)
             await self._found(of_charge(charge, DiscrepancyKind.UNREADABLE, ref=ref, picture=picture))
 
@@ -341,6 +345,8 @@ class ReconciliationService:
 
         try:
             await self._store.run(settle)
+        except _OF_THE_DATABASE:
+            raise
         except Exception:
             # As of a charge. A refund that was given up and happened after all may exceed what is left of its charge.
             _log.exception("%s could not be settled with what the provider shows", refund.id)
