@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from domain.errors import InvalidInput, PaymentMethodForbidden, TooManyAtOnce, TooManyDeclines
+from domain.networks import home_of, unmapped
 from domain.payment_methods import PaymentMethod
 
 _MONTH = timedelta(days=30)
 LONGEST_WINDOW = _MONTH
 _ANSWERED_SECONDS = 5
 """After which most of what is under way has an answer."""
-_IPV6_OF_ONE = 64
-"""The prefix that one customer of a network gets, and changes the rest of at will (RFC 6177)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +173,5 @@ def network_told(address: str, *path: str) -> str | None:
 
 
 def _network(address: IPv4Address | IPv6Address) -> str | None:
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    one = mapped or address
-    if not one.is_global or one.is_multicast:
-        return None
-    if isinstance(one, IPv4Address):
-        return str(one)
-    return str(ip_network((int(one), _IPV6_OF_ONE), strict=False))
+    one = unmapped(address)
+    return home_of(one) if one.is_global and not one.is_multicast else None

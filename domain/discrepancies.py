@@ -214,13 +214,13 @@ def is_behind(charge: Charge, picture: ChargeResult, *, now: datetime) -> bool:
 
 
 def ended_without_money(charge: Charge) -> bool:
-    return not charge.is_live and charge.state is not ChargeState.SUCCEEDED and charge.captured.is_zero
+    return charge.has_ended_unpaid and charge.captured.is_zero
 
 
 def refund_difference(refund: Refund, picture: RefundResult) -> DiscrepancyKind | None:
     if picture.outcome is Outcome.UNKNOWN:
         return None
-    if picture.amount is not None and picture.amount.currency != refund.amount.currency:
+    if refund.is_in_another_currency(picture):
         return DiscrepancyKind.CURRENCY_DIFFERS
     gave_back_here, gave_back_there = refund.state is RefundState.SUCCEEDED, picture.outcome in _GAVE_BACK
     is_open_there = picture.outcome in _MAY_STILL_TAKE

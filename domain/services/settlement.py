@@ -108,10 +108,12 @@ class Settlement:
         await forget_who(tx, after)
         return after
 
-    async def open_review(self, tx: Transaction, charge: Charge, reason: ReviewReason, *, actor: str) -> None:
+    async def open_review(self, tx: Transaction, charge: Charge, reason: ReviewReason, *, actor: str) -> Charge:
         """Ask a person to look at a locked charge; a review that is open for this reason already stays."""
         now = self._clock.now()
-        await _save_reviews(tx, charge, charge.with_review(reason, now=now), actor=actor, now=now)
+        reviewed = charge.with_review(reason, now=now)
+        await _save_reviews(tx, charge, reviewed, actor=actor, now=now)
+        return reviewed
 
     async def close_review(self, tx: Transaction, charge: Charge, reason: ReviewReason, *, actor: str) -> None:
         """A person has looked at a locked charge; ReviewNotOpen where nobody was asked to."""
@@ -248,7 +250,7 @@ class Settlement:
         charge, operation, before = await _lock_refund(tx, refund_id, operation_id)
         now = self._clock.now()
         if before.is_in_another_currency(result):
-            charge = await self._with_mismatch(tx, charge, actor=actor, now=now)
+            charge = await self.open_review(tx, charge, ReviewReason.AMOUNT_MISMATCH, actor=actor)
             result = RefundResult(outcome=Outcome.UNKNOWN, refund_ref=result.refund_ref, raw=result.raw)
         result = before.weighed(_weighed(operation, result))
         operation = _counted(operation, look_was_empty)
@@ -262,16 +264,10 @@ class Settlement:
             elif not is_picture:
                 after = after.checked_again_at(now + await _postpone(tx, learnt, result.refusal))
                 if _is_lost(learnt) and not after.is_being_decided:
-                    await self.open_review(tx, charge, ReviewReason.REFUND_UNRESOLVED, actor=actor)
-                    charge = charge.with_review(ReviewReason.REFUND_UNRESOLVED, now=now)
+                    charge = await self.open_review(tx, charge, ReviewReason.REFUND_UNRESOLVED, actor=actor)
         after = await _book_refund(tx, charge, before, after, told=result.amount, actor=actor, now=now)
         await forget_who(tx, charge)
         return after
-
-    async def _with_mismatch(self, tx: Transaction, charge: Charge, *, actor: str, now: datetime) -> Charge:
-        reviewed = charge.with_review(ReviewReason.AMOUNT_MISMATCH, now=now)
-        await _save_reviews(tx, charge, reviewed, actor=actor, now=now)
-        return reviewed
 
     async def refund_not_applied(self, tx: Transaction, refund_id: str, *, operation_id: str, actor: str) -> Refund:
         charge, operation, before = await _lock_refund(tx, refund_id, operation_id)

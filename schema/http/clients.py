@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_address
 
 from starlette.requests import HTTPConnection
 
+from domain.networks import home_of
 from schema.http.live import owner_of
-
-# What one customer of a network gets, and changes the rest of at will (RFC 6177).
-_IPV6_OF_ONE = 64
 
 
 class Rank(IntEnum):
@@ -37,11 +35,7 @@ def client_of(connection: HTTPConnection, context: object) -> Client:
 
 
 def _home(host: str) -> str:
-    """The address, or the /64 of IPv6; an IPv4 address that a socket for both shows as IPv6 is itself."""
     try:
-        address = ip_address(host)
+        return home_of(ip_address(host))
     except ValueError:
         return host
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    return str(address.ipv4_mapped or ip_network((int(address), _IPV6_OF_ONE), strict=False))
