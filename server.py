@@ -480,6 +480,7 @@ async def _refuses_writes(running: Gateway) -> list[str]:
     except TimeoutError:
         return []  # busy, which is no reason to send everybody elsewhere
     except Exception:
+        # As above: what keeps it from writing has a hundred names, and a probe has to be told so.
         _log.exception("the database takes no writes")
         return ["the database takes no writes"]
     return []

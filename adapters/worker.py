@@ -127,6 +127,7 @@ class Worker:
                     # What was ended in spite of it has lost its claim, and there is nothing to give back.
                     await self._queue.release(job)
         except Exception:
+            # The process is ending: whatever it was must not keep it from that.
             _log.exception("jobs could not be given back; they are due when their leases end")
 
     async def _do(self, job: Job) -> None:

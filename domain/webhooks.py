@@ -126,6 +126,7 @@ def redacted(value: Any) -> Any:
             return WITHHELD
         case int() if not isinstance(value, bool) and has_card_number(str(value)):
             return WITHHELD
+        # No amount: digits that a provider's JSON wrote as a float. Nothing is computed with what is stored here.
         case float() if has_card_number(f"{value:.0f}"):
             return WITHHELD
         case _:
