@@ -32,6 +32,10 @@ described_enum(
         ProviderAction.LOOK_UP: "Tells what became of a request whose answer was lost.",
         ProviderAction.LIST_CHANGES: "Lists what was made or changed since a moment, for reconciliation.",
         ProviderAction.WEBHOOKS: "Tells by itself when something changes.",
+        ProviderAction.CHARGE_NEW_CARD: "Charges a card that its form has just read, and can store it.",
+        ProviderAction.DISPUTES: "Tells of disputes, and shows them.",
+        ProviderAction.SUBMIT_EVIDENCE: "Takes evidence against a dispute.",
+        ProviderAction.ACCEPT_DISPUTE: "Lets a dispute be given up.",
     },
 )
 described_enum(

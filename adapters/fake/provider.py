@@ -16,6 +16,7 @@ from domain.clock import Clock
 from domain.errors import AmountNotRepresentable
 from domain.money import Money
 from domain.provider import (
+    AcceptRequest,
     AttachRequest,
     Capability,
     CaptureRequest,
@@ -26,6 +27,8 @@ from domain.provider import (
     ContinueRequest,
     CustomerRequest,
     CustomerResult,
+    DisputeResult,
+    EvidenceRequest,
     LookUp,
     Outcome,
     PaymentMethodResult,
@@ -41,12 +44,23 @@ from domain.provider import (
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
-_CAPABILITIES = tuple(Capability(action, Support.NATIVE) for action in ProviderAction)
+_MISSING = frozenset(
+    {
+        ProviderAction.CHARGE_NEW_CARD,
+        ProviderAction.DISPUTES,
+        ProviderAction.SUBMIT_EVIDENCE,
+        ProviderAction.ACCEPT_DISPUTE,
+    }
+)
+_CAPABILITIES = tuple(
+    Capability(action, Support.UNSUPPORTED if action in _MISSING else Support.NATIVE) for action in ProviderAction
+)
 
 
 _KEY_LIFETIME = timedelta(hours=23)
 """The bank forgets no key; this is as much as may be relied on at the strictest of real providers."""
 
+_NO_DISPUTES = DisputeResult(outcome=Outcome.FAILED, refusal=Refusal("The fake bank knows of no disputes."))
 _GONE = ("payment_method_detached", "payment_method_missing")
 
 
@@ -219,6 +233,17 @@ class FakeProvider:
         if isinstance(told, RefundResult) and told.operation_id != request.operation_id:
             return _refund_result(reading.UNREADABLE)
         return _refund_result(told)
+
+    # --- disputes ---------------------------------------------------------------------------------------------------
+
+    async def fetch_dispute(self, *, dispute_ref: str) -> DisputeResult:
+        return _NO_DISPUTES
+
+    async def submit_evidence(self, request: EvidenceRequest) -> DisputeResult:
+        return _NO_DISPUTES
+
+    async def accept_dispute(self, request: AcceptRequest) -> DisputeResult:
+        return _NO_DISPUTES
 
     # --- looking --------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ def test_what_the_rules_name_is_there() -> None:
     names = {each.name for each in gateway()}
 
     assert names >= ALL_ABOUT_MONEY
-    assert {"domain/provider.py", "domain/services/teller.py", "domain/services/sending.py"} <= names
+    assert {"domain/provider/port.py", "domain/services/teller.py", "domain/services/sending.py"} <= names
 
 
 # --- nothing waits inside a transaction -------------------------------------------------------------------------------

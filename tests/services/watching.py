@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from domain.provider import (
+    AcceptRequest,
     AttachRequest,
     Capability,
     CaptureRequest,
@@ -16,6 +17,8 @@ from domain.provider import (
     ContinueRequest,
     CustomerRequest,
     CustomerResult,
+    DisputeResult,
+    EvidenceRequest,
     LookUp,
     PaymentMethodResult,
     PaymentProvider,
@@ -144,6 +147,20 @@ class WatchedProvider:
     async def fetch_refund(self, *, refund_ref: str) -> RefundResult:
         told = await self._pass("fetch_refund", refund_ref, lambda: self._inner.fetch_refund(refund_ref=refund_ref))
         return cast("RefundResult", told)
+
+    async def fetch_dispute(self, *, dispute_ref: str) -> DisputeResult:
+        told = await self._pass(
+            "fetch_dispute", dispute_ref, lambda: self._inner.fetch_dispute(dispute_ref=dispute_ref)
+        )
+        return cast("DisputeResult", told)
+
+    async def submit_evidence(self, request: EvidenceRequest) -> DisputeResult:
+        told = await self._pass("submit_evidence", request, lambda: self._inner.submit_evidence(request))
+        return cast("DisputeResult", told)
+
+    async def accept_dispute(self, request: AcceptRequest) -> DisputeResult:
+        told = await self._pass("accept_dispute", request, lambda: self._inner.accept_dispute(request))
+        return cast("DisputeResult", told)
 
     async def find_charge(self, look_up: LookUp) -> ChargeResult | None:
         told = await self._pass("find_charge", look_up, lambda: self._inner.find_charge(look_up))

@@ -92,6 +92,7 @@ async def test_a_key_belongs_to_one_request(shop: Shop) -> None:
 
 async def test_a_refused_request_is_failed_and_leaves_nothing(shop: Shop) -> None:
     request = await shop.charge_request()
+    assert request.payment_method_ref is not None
     await shop.provider.detach_payment_method(payment_method_ref=request.payment_method_ref)
 
     charge = await shop.provider.charge(request)
