@@ -31,11 +31,19 @@ class Receiver:
     status: int = 200
     """What the next deliveries are answered."""
     delivered: list[Delivered] = field(default_factory=list)
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+    """While it is not set, what arrives waits for its answer."""
+
+    def __post_init__(self) -> None:
+        self.answers.set()
 
     @property
     def types(self) -> list[str]:
-        """Of what arrived with a good signature, in order."""
+        """Of what arrived with a good signature, in order, which is no order of events: several are sent at once."""
         return [each.opened().type for each in self.delivered]
+
+    def of(self, kind: str) -> list[Delivered]:
+        return [each for each in self.delivered if each.opened().type == kind]
 
     async def until(self, arrived: Callable[["Receiver"], bool]) -> None:
         """Wait until that is so."""
@@ -52,6 +60,7 @@ class Receiver:
         headers = {name.lower(): value for name, _, value in lines}
         body = await reader.readexactly(int(headers["content-length"]))
         self.delivered.append(Delivered(body, headers["stripe-signature"]))
+        await self.answers.wait()
         writer.write(f"HTTP/1.1 {self.status} Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         await writer.drain()
         writer.close()

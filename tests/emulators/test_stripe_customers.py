@@ -130,3 +130,17 @@ async def test_what_a_test_seeds_is_there(shop: Shop) -> None:
 
     customer = seeded["customers"][0]
     assert (await shop.pay(customer["payment_methods"][0], customer=customer["id"])).status == "succeeded"
+
+
+async def test_the_truth_tells_who_has_which_cards(shop: Shop) -> None:
+    customer, kept = await shop.customer_with()
+    spare = await shop.sdk.v1.payment_methods.attach_async("pm_card_mastercard", {"customer": customer})
+    await shop.sdk.v1.payment_methods.detach_async(spare.id)
+
+    (told,) = (await shop.control("truth"))["customers"]
+
+    assert told == {
+        "id": customer,
+        "metadata": {},
+        "payment_methods": [{"id": kept, "last4": "4242", "metadata": {}}],
+    }

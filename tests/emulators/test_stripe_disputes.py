@@ -22,7 +22,12 @@ async def test_a_disputed_charge_loses_its_money(shop: Shop) -> None:
     assert (dispute.status, dispute.reason, dispute.amount) == ("needs_response", "fraudulent", 10_00)
     assert [taken.amount for taken in dispute.balance_transactions] == [-10_00]
     assert charge.disputed
-    assert (await shop.event_types())[-2:] == ["charge.dispute.created", "charge.dispute.funds_withdrawn"]
+    assert (await shop.event_types())[-4:] == [
+        "charge.succeeded",
+        "charge.dispute.created",
+        "charge.dispute.funds_withdrawn",
+        "payment_intent.succeeded",
+    ]
     with pytest.raises(stripe.InvalidRequestError) as refused:
         await shop.sdk.v1.refunds.create_async({"charge": charge.id})
     assert refused.value.code == "charge_disputed"
@@ -44,6 +49,17 @@ async def test_evidence_wins_or_loses(shop: Shop, evidence: str, status: str) ->
     assert sum(moved.amount for moved in decided.balance_transactions) == (0 if status == "won" else -10_00)
     reinstated = "charge.dispute.funds_reinstated" in await shop.event_types()
     assert reinstated is (status == "won")
+
+
+async def test_who_wins_may_refund_after_all(shop: Shop) -> None:
+    dispute = await _disputed(shop)
+    won = await shop.control("disputes", {"dispute": dispute.id, "won": True})
+
+    refund = await shop.sdk.v1.refunds.create_async({"charge": str(dispute.charge)})
+
+    assert won["is_charge_refundable"]
+    assert refund.status == "succeeded"
+    assert sum(moved["net"] for moved in won["balance_transactions"]) == 0
 
 
 async def test_evidence_can_be_kept_before_it_is_sent(shop: Shop) -> None:
@@ -86,6 +102,42 @@ async def test_an_inquiry_takes_no_money_and_leaves_room_for_a_refund(shop: Shop
 
     assert (inquiry.status, inquiry.balance_transactions) == ("warning_needs_response", [])
     assert refund.status == "succeeded"
+
+
+@pytest.mark.parametrize("evidence", ["winning_evidence", "losing_evidence"])
+async def test_nothing_comes_of_an_inquiry_that_is_answered(shop: Shop, evidence: str) -> None:
+    inquiry = await _disputed(shop, "pm_card_createDisputeInquiry")
+
+    await shop.sdk.v1.disputes.update_async(inquiry.id, {"evidence": {"uncategorized_text": evidence}})
+    await shop.advance(60)
+    closed = await shop.sdk.v1.disputes.retrieve_async(inquiry.id)
+
+    assert (closed.status, closed.balance_transactions) == ("warning_closed", [])
+
+
+async def test_an_inquiry_may_become_a_dispute_that_wants_evidence_of_its_own(shop: Shop) -> None:
+    inquiry = await _disputed(shop, "pm_card_createDisputeInquiry")
+    disputes = shop.sdk.v1.disputes
+
+    await disputes.update_async(inquiry.id, {"evidence": {"uncategorized_text": "escalate_inquiry_evidence"}})
+    await shop.advance(8 * 24 * 3600)
+    escalated = await disputes.retrieve_async(inquiry.id)
+    await disputes.update_async(inquiry.id, {"evidence": {"uncategorized_text": "winning_evidence"}})
+    await shop.advance(60)
+    won = await disputes.retrieve_async(inquiry.id)
+
+    assert (escalated.status, escalated.is_charge_refundable) == ("needs_response", False)
+    assert [taken.amount for taken in escalated.balance_transactions] == [-10_00]
+    assert won.status == "won"
+
+
+async def test_the_truth_tells_of_disputes_with_what_was_said(shop: Shop) -> None:
+    dispute = await _disputed(shop)
+    await shop.sdk.v1.disputes.update_async(dispute.id, {"evidence": {"customer_name": "Ada"}})
+
+    (told,) = (await shop.control("truth"))["disputes"]
+
+    assert (told["id"], told["status"], told["evidence"]) == (dispute.id, "under_review", {"customer_name": "Ada"})
 
 
 async def test_any_charge_can_be_disputed_and_decided_by_hand(shop: Shop) -> None:

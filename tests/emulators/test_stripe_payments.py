@@ -7,6 +7,7 @@ import stripe
 
 from tests.emulators.stripe.account import Pace
 from tests.emulators.stripe.serving import serving
+from tests.emulators.stripe_shapes import misfits
 from tests.emulators.stripe_shop import KEYS, RETURN_URL, Shop, open_shop
 
 _WEEK_SECONDS = 7 * 24 * 3600
@@ -253,3 +254,48 @@ async def test_descriptors_that_no_statement_shows_are_refused(shop: Shop, name:
         await shop.pay(**descriptor)
 
     assert refused.value.param == name
+
+
+async def test_a_declined_intent_can_be_paid_by_whoever_has_its_secret_until_it_is_canceled(shop: Shop) -> None:
+    """Which is why a gateway that has told its order "declined" calls the intent off."""
+    browser = {"authorization": f"Bearer {KEYS.publishable}"}
+
+    async def declined() -> Any:
+        with pytest.raises(stripe.CardError) as error:
+            await shop.pay("pm_card_visa_chargeDeclined")
+        said: Any = error.value.error
+        return await shop.intent(said.payment_intent.id)
+
+    async def confirmed_in_a_browser(intent: Any) -> Any:
+        form = {"client_secret": intent.client_secret, "payment_method": "pm_card_visa", "return_url": RETURN_URL}
+        return await shop.post(f"payment_intents/{intent.id}/confirm", form, **browser)
+
+    left_open, called_off = await declined(), await declined()
+    await shop.sdk.v1.payment_intents.cancel_async(called_off.id)
+    paid, refused = await confirmed_in_a_browser(left_open), await confirmed_in_a_browser(called_off)
+
+    assert (paid.status_code, paid.json()["status"]) == (200, "succeeded")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "payment_intent_unexpected_state")
+    assert (await shop.control("truth"))["totals"]["usd"]["captured"] == 10_00
+
+
+async def test_what_was_paid_is_pending_first_and_available_later(shop: Shop) -> None:
+    await shop.pay()
+    await shop.pay("pm_card_bypassPending")
+
+    at_first = await shop.sdk.v1.balance.retrieve_async()
+    await shop.advance(3 * 24 * 3600)
+    later = await shop.sdk.v1.balance.retrieve_async()
+
+    net = 10_00 - 59
+    assert [(at_first.available[0].amount, at_first.pending[0].amount)] == [(net, net)]
+    assert [(later.available[0].amount, later.pending[0].amount)] == [(2 * net, 0)]
+
+
+async def test_the_account_says_who_it_is(shop: Shop) -> None:
+    account = await shop.sdk.v1.accounts.retrieve_current_async()
+
+    assert account.id == shop.emulator.account.id
+    assert (account.charges_enabled, account.default_currency) == (True, "usd")
+    assert misfits((await shop.http.get("/v1/account")).json(), stripe.Account) == []
+    assert misfits((await shop.http.get("/v1/balance")).json(), stripe.Balance) == []

@@ -124,3 +124,9 @@ async def test_amounts_of_refunds_keep_to_the_currency(shop: Shop) -> None:
         await _refund(shop, paid.id, 1_001)
 
     assert refused.value.param == "amount"
+
+
+async def test_a_charge_that_nobody_knows_is_not_found(shop: Shop) -> None:
+    refused = await shop.post("refunds", {"charge": "ch_0"})
+
+    assert (refused.status_code, refused.json()["error"]["param"]) == (404, "id")

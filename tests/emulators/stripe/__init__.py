@@ -7,7 +7,8 @@ adapter cannot hide behind the same error on this side.
 
 The reference for parameters and answers is the installed SDK (stripe 16, API version 2026-10-28.endive): its TypedDicts
 say which parameters exist, its resource classes what an answer holds. Behaviour comes from the page of docs.stripe.com
-that the module in question names. Messages are worded here: clients are to read codes.
+that the module in question names; what none says is listed in doubts.md. Messages are worded here: clients are to read
+codes.
 
     client = stripe.StripeClient(
         "sk_test_emulator",
@@ -24,6 +25,7 @@ mean nothing here are refused with the code `emulator_unsupported`, so that nobo
     routes.py                      which calls there are
     account.py, clock.py           what the account holds, and its time
     customers.py … events.py       one module for each kind of object
+    dashboard.py                   what is set up in the Dashboard
     intents.py                     what payments and setups have in common
     cards.py, declines.py          the test cards, and how issuers say no
     authentication.py              3D Secure, and the page that stands in for the bank's

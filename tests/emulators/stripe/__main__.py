@@ -4,10 +4,10 @@ import argparse
 
 import uvicorn
 
+from tests.emulators.stripe.account import Endpoint
 from tests.emulators.stripe.credentials import Keys
 from tests.emulators.stripe.server import Emulator
 from tests.emulators.stripe.serving import server_config
-from tests.emulators.stripe.webhooks import Endpoint
 
 
 def main() -> None:

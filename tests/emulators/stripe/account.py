@@ -5,7 +5,7 @@ loop and no change of the account waits for anything, so a request is worked on 
 """
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import count
@@ -63,6 +63,18 @@ class Origin:
     idempotency_key: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where webhooks go."""
+
+    id: str
+    url: str | None
+    """None: what is delivered is kept to be collected."""
+    secrets: tuple[str, ...]
+    """Several while one is rolled."""
+    enabled_events: tuple[str, ...] = ("*",)
+
+
 @dataclass(slots=True)
 class Progress:
     """What an intent's object does not say of how far it has come."""
@@ -82,7 +94,7 @@ class _Later:
 
 
 class Account:
-    """All of it. `seed` makes the ids repeatable; `told` gets every event as it happens."""
+    """All of it. `seed` makes the ids repeatable; `told` gets every event, `endpoints` are who is told outside."""
 
     def __init__(
         self,
@@ -90,6 +102,7 @@ class Account:
         clock: MovableClock,
         public_url: str,
         told: Callable[[Json], None],
+        endpoints: Callable[[], Sequence[Endpoint]] = tuple,
         seed: int | None = None,
         pace: Pace | None = None,
     ) -> None:
@@ -109,6 +122,9 @@ class Account:
         self._later: list[_Later] = []
         self._numbers = count(1)
         self._acting_at: float | None = None
+        self.endpoints = endpoints
+        self.id = f"acct_1{self.letters(16)}"
+        self.since = self.now
 
     @property
     def now(self) -> int:

@@ -1,7 +1,9 @@
-"""Balance transactions, as far as payments need them: https://docs.stripe.com/api/balance_transactions.
+"""The balance and what moves it, as far as payments need it: https://docs.stripe.com/api/balance_transactions.
 
 The account settles every currency in itself, so nothing is converted.
 """
+
+from collections import Counter
 
 from tests.emulators.stripe.account import Account
 from tests.emulators.stripe.calls import Call
@@ -11,6 +13,7 @@ from tests.emulators.stripe.refusals import Json
 _FEE_PERMILLE, _FEE_FIXED = 29, 30
 """2.9 % and 30 of the smallest unit, as for cards in the United States."""
 DISPUTE_FEE = 15_00
+HOME_CURRENCY = "usd"
 
 
 def booked(
@@ -42,8 +45,31 @@ def booked(
     return transaction
 
 
+def skip_pending(transaction: Json) -> None:
+    """Some test cards' money is available at once."""
+    transaction |= {"available_on": transaction["created"], "status": "available"}
+
+
 def charge_fee(amount: int) -> int:
     return min(amount, (amount * _FEE_PERMILLE + 999) // 1000 + _FEE_FIXED)
+
+
+def balance(call: Call) -> Json:
+    """What can be paid out already, and what is still pending: https://docs.stripe.com/api/balance."""
+    amounts: dict[str, Counter[str]] = {"available": Counter(), "pending": Counter()}
+    for transaction in call.account.all("balance_transaction"):
+        amounts[transaction["status"]][transaction["currency"]] += transaction["net"]
+    return {
+        "object": "balance",
+        "livemode": False,
+        **{
+            status: [
+                {"amount": amount, "currency": currency, "source_types": {"card": amount}}
+                for currency, amount in sorted(by_currency.items() or [(HOME_CURRENCY, 0)])
+            ]
+            for status, by_currency in amounts.items()
+        },
+    }
 
 
 def retrieve(call: Call) -> Json:

@@ -27,6 +27,8 @@ class AfterCharge(StrEnum):
     INQUIRY = "inquiry"
     REFUND_PENDS = "refund_pends"
     REFUND_FAILS = "refund_fails"
+    AVAILABLE = "available"
+    """Its money is not pending first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ _CARDS: dict[str, KnownCard] = {
     # Refunded with difficulty.
     "pendingRefund": KnownCard("4000000000007726", after=AfterCharge.REFUND_PENDS),
     "refundFail": KnownCard("4000000000005126", after=AfterCharge.REFUND_FAILS),
+    # Paid into the balance at once.
+    "bypassPending": KnownCard("4000000000000077", after=AfterCharge.AVAILABLE),
     # Strong customer authentication.
     "authenticationRequired": KnownCard("4000002760003184", country="DE", authentication=_A.ALWAYS),
     "authenticationRequiredOnSetup": KnownCard("4000002500003155", country="FR", authentication=_A.UNLESS_SET_UP),

@@ -8,7 +8,7 @@ capture leaves.
 from copy import deepcopy
 
 from tests.emulators.stripe.account import Account
-from tests.emulators.stripe.balance import booked, charge_fee
+from tests.emulators.stripe.balance import booked, charge_fee, skip_pending
 from tests.emulators.stripe.calls import Call, given, shipping
 from tests.emulators.stripe.cards import AfterCharge, KnownCard
 from tests.emulators.stripe.declines import Decline
@@ -140,6 +140,8 @@ def _capture(account: Account, charge: Json, amount: int, *, books_later: bool =
     def book() -> None:
         transaction = booked(account, "charge", amount, source=charge, fee=charge_fee(amount))
         charge["balance_transaction"] = transaction["id"]
+        if fate_of(account, charge) is AfterCharge.AVAILABLE:
+            skip_pending(transaction)
 
     def book_and_tell() -> None:
         before = deepcopy(charge)

@@ -4,12 +4,15 @@ POST reset            {"seed": 7}: as at the start; the seed makes ids repeatabl
 POST seed             {"customers": [{"email": …, "payment_methods": ["pm_card_visa"]}]}: what is there already
 GET, POST clock       {"advance_seconds": 3600}: put it forward and do all that is due
 POST faults           {"rules": [{"on": "payment_intents.create", "fault": "lose_answer", "last": 1}], "seed": 7}
-GET truth             what was really taken and given back
+GET faults            how often each has happened since
+GET truth             what was really taken, given back and disputed, and which cards are kept
 GET requests          every request since the start, with its key and what it was answered
 GET, POST webhooks    {"endpoints": [{"url": …, "secrets": ["whsec_…"], "enabled_events": ["*"]}]}: where events go
 POST deliveries       {"event": "evt_…"}: send it once more
+POST collected        {}: what was delivered, with its headers, to endpoints whose url is null, since the last time
 POST authentications  {"intent": "pi_…", "succeeded": true}: what the customer does at the bank's page
-POST disputes         {"charge": "ch_…", "reason": "fraudulent", "inquiry": false}; {"dispute": "du_…", "won": true}
+POST disputes         {"charge": "ch_…", "reason": "fraudulent", "inquiry": false}: open one;
+                      {"dispute": "du_…", "won": true} or {"dispute": "du_…", "escalated": true}: how it goes on
 POST refunds          {"refund": "re_…", "succeeded": false, "reason": "declined"}: how a refund ends after all
 """
 
@@ -24,12 +27,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.emulators.stripe import authentication, customers, disputes, payment_methods, refunds
+from tests.emulators.stripe.account import Endpoint
 from tests.emulators.stripe.calls import Call
 from tests.emulators.stripe.faults import Rule
 from tests.emulators.stripe.refusals import Json, Refused
 from tests.emulators.stripe.server import Emulator, logged
 from tests.emulators.stripe.truth import truth_of
-from tests.emulators.stripe.webhooks import Endpoint
 
 
 class _Body(BaseModel):
@@ -61,7 +64,7 @@ class Rules(_Body):
 
 
 class NewEndpoint(_Body):
-    url: Annotated[str, Field(pattern="^https?://")]
+    url: Annotated[str, Field(pattern="^https?://")] | None = None
     secrets: Annotated[list[str], Field(min_length=1)]
     enabled_events: list[str] = ["*"]
 
@@ -80,7 +83,7 @@ class Authentication(_Body):
 
 
 class DisputeStep(_Body):
-    """Opens one on a charge, or decides the one that is named."""
+    """Opens one on a charge, or goes on with the one that is named."""
 
     charge: str | None = None
     reason: str = "fraudulent"
@@ -88,6 +91,7 @@ class DisputeStep(_Body):
     inquiry: bool = False
     dispute: str | None = None
     won: bool = False
+    escalated: bool = False
 
 
 class RefundEnd(_Body):
@@ -114,12 +118,14 @@ def control_routes(emulator: Emulator) -> list[Route]:
         _post("seed", Seed, control.seed),
         _get("clock", control.clock),
         _post("clock", Advance, control.advance),
+        _get("faults", control.misdeeds),
         _post("faults", Rules, control.faults),
         _get("truth", control.truth),
         _get("requests", control.requests),
         _get("webhooks", control.webhooks),
         _post("webhooks", Endpoints, control.set_webhooks),
         _post("deliveries", Delivery, control.resend),
+        Route("/_control/collected", control.collect, methods=["POST"]),
         _post("authentications", Authentication, control.authenticate),
         _post("disputes", DisputeStep, control.dispute),
         _post("refunds", RefundEnd, control.refund),
@@ -158,6 +164,9 @@ class _Control:
         self._emulator.faults.set(asked.rules, seed=asked.seed)
         return asked.model_dump(mode="json")
 
+    def misdeeds(self) -> Json:
+        return {"happened": dict(self._emulator.faults.happened)}
+
     def truth(self) -> Json:
         self._emulator.account.catch_up()
         return truth_of(self._emulator.account)
@@ -185,6 +194,10 @@ class _Control:
         self._emulator.outbox.resend(event)
         return event
 
+    async def collect(self, _: Request) -> Response:
+        kept = await self._emulator.outbox.collect()
+        return JSONResponse({"deliveries": [asdict(delivery) for delivery in kept]})
+
     def authenticate(self, asked: Authentication) -> Json:
         account = self._emulator.account
         intent = authentication.intent_of(account, asked.intent)
@@ -195,7 +208,10 @@ class _Control:
         account = self._emulator.account
         if asked.dispute is not None:
             dispute = account.get("dispute", asked.dispute)
-            disputes.decide(account, dispute, won=asked.won)
+            if asked.escalated:
+                disputes.escalate(account, dispute)
+            else:
+                disputes.decide(account, dispute, won=asked.won)
             return dispute
         charge = account.get("charge", asked.charge or "")
         return disputes.opened(account, charge, reason=asked.reason, amount=asked.amount, inquiry=asked.inquiry)

@@ -1,8 +1,8 @@
 """Disputes: https://docs.stripe.com/api/disputes and https://docs.stripe.com/disputes.
 
 They come with a test card, or when a test opens one (/_control/disputes). Evidence whose `uncategorized_text` is
-`winning_evidence` wins and `losing_evidence` loses, as https://docs.stripe.com/testing#disputes has it; with other
-evidence the bank thinks until a test decides.
+`winning_evidence` wins and `losing_evidence` loses; either closes an inquiry, which `escalate_inquiry_evidence` makes a
+dispute of (https://docs.stripe.com/testing#disputes). With other evidence the bank thinks until a test decides.
 """
 
 from copy import deepcopy
@@ -57,7 +57,10 @@ _FILES = frozenset(
     }
 )
 _NETWORK_REASONS = {"fraudulent": "10.4", "product_not_received": "13.1", "duplicate": "12.6.1", "general": "10.4"}
+_ASKED_ABOUT = "10"
+"""The reason of an inquiry in the network's word."""
 _OUTCOMES = {"winning_evidence": True, "losing_evidence": False}
+_ESCALATES = "escalate_inquiry_evidence"
 _ANSWERABLE = ("needs_response", "warning_needs_response")
 _CLOSED = ("won", "lost", "warning_closed")
 
@@ -109,6 +112,7 @@ def close(call: Call) -> Json:
 def opened(account: Account, charge: Json, *, reason: str, amount: int | None = None, inquiry: bool = False) -> Json:
     """The customer's bank takes the money back; with an inquiry it only asks."""
     disputed = charge["amount_captured"] if amount is None else amount
+    network_reason = _ASKED_ABOUT if inquiry else _NETWORK_REASONS.get(reason, "10.4")
     dispute = account.add(
         {
             "id": account.new_id("dispute"),
@@ -131,14 +135,14 @@ def opened(account: Account, charge: Json, *, reason: str, amount: int | None = 
             "is_charge_refundable": inquiry,
             "livemode": False,
             "metadata": {},
-            "network_reason_code": _NETWORK_REASONS.get(reason, "10.4"),
+            "network_reason_code": network_reason,
             "payment_intent": charge["payment_intent"],
             "payment_method_details": {
                 "card": {
                     "brand": charge["payment_method_details"]["card"]["brand"],
                     "case_type": "inquiry" if inquiry else "chargeback",
                     "network": charge["payment_method_details"]["card"]["network"],
-                    "network_reason_code": _NETWORK_REASONS.get(reason, "10.4"),
+                    "network_reason_code": network_reason,
                 },
                 "type": "card",
             },
@@ -157,16 +161,34 @@ def opened(account: Account, charge: Json, *, reason: str, amount: int | None = 
 
 
 def decide(account: Account, dispute: Json, *, won: bool) -> None:
-    """How it ends. An inquiry that ends well is closed and nothing else."""
+    """How it ends. Of an inquiry nothing comes, either way; whoever wins gets the fee back as well."""
     if dispute["status"] in _CLOSED:
         return
     inquiry = dispute["status"].startswith("warning")
-    dispute["status"] = "warning_closed" if inquiry and won else "won" if won else "lost"
+    dispute["status"] = "warning_closed" if inquiry else "won" if won else "lost"
     if won and not inquiry:
-        back = booked(account, "adjustment", dispute["amount"], source=dispute, category="dispute_reversal")
+        dispute["is_charge_refundable"] = True
+        back = booked(
+            account, "adjustment", dispute["amount"], source=dispute, fee=-DISPUTE_FEE, category="dispute_reversal"
+        )
         dispute["balance_transactions"].append(deepcopy(back))
         account.tell("charge.dispute.funds_reinstated", dispute)
     account.tell("charge.dispute.closed", dispute)
+
+
+def escalate(account: Account, dispute: Json) -> None:
+    """The bank is not content with what it was told: the inquiry is a dispute now, which wants evidence of its own."""
+    if not dispute["status"].startswith("warning_") or dispute["status"] in _CLOSED:
+        raise invalid("Only an inquiry that is open can become a dispute.")
+    before = deepcopy(dispute)
+    reason = _NETWORK_REASONS.get(dispute["reason"], "10.4")
+    dispute |= {"is_charge_refundable": False, "network_reason_code": reason, "status": "needs_response"}
+    dispute["payment_method_details"]["card"] |= {"case_type": "chargeback", "network_reason_code": reason}
+    dispute["evidence_details"]["due_by"] = account.now + account.pace.evidence_seconds
+    _withdraw(account, dispute)
+    account.tell("charge.dispute.updated", dispute, before=before)
+    account.tell("charge.dispute.funds_withdrawn", dispute)
+    account.later(account.pace.evidence_seconds, lambda: _overdue(account, dispute))
 
 
 def _submit(account: Account, dispute: Json) -> None:
@@ -174,14 +196,17 @@ def _submit(account: Account, dispute: Json) -> None:
     details["submission_count"] += 1
     details["submission_method"] = "manual"
     dispute["status"] = "warning_under_review" if dispute["status"].startswith("warning") else "under_review"
-    won = _OUTCOMES.get(dispute["evidence"]["uncategorized_text"] or "")
+    said = dispute["evidence"]["uncategorized_text"] or ""
+    won = _OUTCOMES.get(said)
     if won is not None:
         account.later(account.pace.dispute_seconds, lambda: decide(account, dispute, won=won))
+    elif said == _ESCALATES and dispute["status"] == "warning_under_review":
+        account.later(account.pace.dispute_seconds, lambda: escalate(account, dispute))
 
 
 def _overdue(account: Account, dispute: Json) -> None:
     """Nobody has answered."""
-    if dispute["status"] not in _ANSWERABLE:
+    if dispute["status"] not in _ANSWERABLE or dispute["evidence_details"]["due_by"] > account.now:
         return
     dispute["evidence_details"]["past_due"] = True
     # An inquiry that nobody answers may come to nothing as well as to a dispute; here it comes to nothing.

@@ -137,6 +137,8 @@ class Faults:
         self._rules = tuple(rules)
         self._seed = seed
         self._counts: Counter[str] = Counter()
+        self.happened: Counter[str] = Counter()
+        """How often what went wrong since the rules were set."""
 
     def of_call(self, name: str) -> Misdeed | None:
         """What goes wrong with the call that is counted herewith."""
@@ -161,5 +163,6 @@ class Faults:
             random = Random(f"{self._seed}/{position}/{rule.on}/{number}")
             if random.random() < rule.probability:
                 seconds = random.uniform(rule.seconds, rule.most_seconds or rule.seconds)
+                self.happened[rule.fault] += 1
                 return Misdeed(fault=rule.fault, seconds=seconds, code=rule.code)
         return None

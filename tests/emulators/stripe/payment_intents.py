@@ -174,8 +174,8 @@ def capture(call: Call) -> Json:
     charge = account.get("charge", intent["latest_charge"])
     captured(account, charge, amount)
     intent |= {"status": "succeeded", "amount_capturable": 0, "amount_received": amount}
-    account.tell("payment_intent.succeeded", intent)
     _afterwards(account, charge)
+    account.tell("payment_intent.succeeded", intent)
     return intent
 
 
@@ -252,8 +252,8 @@ def _charge(account: Account, intent: Json, method: Json) -> Refused | None:
         account.later(account.pace.hold_seconds, lambda: _expire(account, intent))
         return None
     intent |= {"status": "succeeded", "amount_received": intent["amount"]}
-    account.tell("payment_intent.succeeded", intent)
     _afterwards(account, charge)
+    account.tell("payment_intent.succeeded", intent)
     return None
 
 

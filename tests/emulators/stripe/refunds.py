@@ -118,7 +118,7 @@ def _charge(account: Account, asked: Json) -> Json:
             param="charge",
         )
     if "charge" in asked:
-        charge = account.named("charge", asked["charge"], param="charge")
+        charge = account.get("charge", asked["charge"])
     else:
         intent = account.named("payment_intent", asked["payment_intent"], param="payment_intent")
         if intent["status"] != "succeeded":

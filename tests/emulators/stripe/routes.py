@@ -15,6 +15,7 @@ from tests.emulators.stripe import (
     balance,
     charges,
     customers,
+    dashboard,
     disputes,
     events,
     payment_intents,
@@ -280,6 +281,19 @@ ROUTES = (
     _route("disputes.close", "POST /v1/disputes/{id}/close", params.DisputeCloseParams, disputes.close),
     _route("events.list", "GET /v1/events", params.EventListParams, events.list_all, "delivery_success type types"),
     _route("events.retrieve", "GET /v1/events/{id}", params.EventRetrieveParams, events.retrieve),
+    _route("balance.retrieve", "GET /v1/balance", params.BalanceRetrieveParams, balance.balance),
+    _route(
+        "accounts.retrieve_current",
+        "GET /v1/account",
+        params.AccountRetrieveCurrentParams,
+        dashboard.retrieve_account,
+    ),
+    _route(
+        "webhook_endpoints.list",
+        "GET /v1/webhook_endpoints",
+        params.WebhookEndpointListParams,
+        dashboard.list_webhook_endpoints,
+    ),
     _route(
         "balance_transactions.list",
         "GET /v1/balance_transactions",

@@ -74,7 +74,12 @@ class Emulator:
         """As it was at the start, and at the machine's time; webhook endpoints stay. `seed` makes ids repeatable."""
         self.clock = MovableClock()
         self.account = Account(
-            clock=self.clock, public_url=self._public_url, told=self.outbox.put, seed=seed, pace=self._pace
+            clock=self.clock,
+            public_url=self._public_url,
+            told=self.outbox.put,
+            endpoints=lambda: self.outbox.endpoints,
+            seed=seed,
+            pace=self._pace,
         )
         self.requests: list[Logged] = []
         self.faults.set((), seed=0)

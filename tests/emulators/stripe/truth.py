@@ -1,4 +1,4 @@
-"""What was really taken and given back, whatever the answers said: for tests that compare it with somebody's books."""
+"""What was really taken, given back and disputed, whatever the answers said: for tests that compare it with books."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -8,36 +8,60 @@ from tests.emulators.stripe.refunds import counts
 from tests.emulators.stripe.refusals import Json
 
 _REFUND = ("id", "payment_intent", "charge", "amount", "currency", "status", "metadata")
+_DISPUTE = ("id", "payment_intent", "charge", "amount", "currency", "reason", "status", "is_charge_refundable")
 
 
 def truth_of(account: Account) -> Json:
-    """Amounts in Stripe's smallest units. `totals` are by currency."""
+    """Everything in the order in which it was made; amounts in Stripe's smallest units, `totals` by currency."""
+    payments = _payments(account)
     captured: Counter[str] = Counter()
     refunded: Counter[str] = Counter()
-    charges: defaultdict[str, list[Json]] = defaultdict(list)
-    given_back: Counter[str] = Counter()
-    for charge in account.all("charge"):
-        charges[charge["payment_intent"]].append(charge)
-    for refund in filter(counts, account.all("refund")):
-        given_back[refund["payment_intent"]] += refund["amount"]
-    payments = [
-        _payment(intent, charges[intent["id"]], given_back[intent["id"]])
-        for intent in reversed(account.all("payment_intent"))
-    ]
     for payment in payments:
         captured[payment["currency"]] += payment["captured"]
         refunded[payment["currency"]] += payment["refunded"]
     return {
+        "customers": _customers(account),
         "payments": payments,
         "refunds": [
             {name: refund[name] for name in _REFUND}
             for refund in reversed(account.all("refund"))
             if refund["balance_transaction"] is not None
         ],
+        "disputes": [
+            {name: dispute[name] for name in _DISPUTE} | {"evidence": _given(dispute["evidence"])}
+            for dispute in reversed(account.all("dispute"))
+        ],
         "totals": {
             currency: {"captured": captured[currency], "refunded": refunded[currency]} for currency in sorted(captured)
         },
     }
+
+
+def _customers(account: Account) -> list[Json]:
+    """With the cards that are attached to them, oldest first."""
+    methods: defaultdict[str, list[Json]] = defaultdict(list)
+    for method in reversed(account.all("payment_method")):
+        if method["customer"] is not None:
+            kept = {"id": method["id"], "last4": method["card"]["last4"], "metadata": method["metadata"]}
+            methods[method["customer"]].append(kept)
+    return [
+        {"id": customer["id"], "metadata": customer["metadata"], "payment_methods": methods[customer["id"]]}
+        for customer in reversed(account.all("customer"))
+        if "deleted" not in customer
+    ]
+
+
+def _payments(account: Account) -> list[Json]:
+    charges: defaultdict[str, list[Json]] = defaultdict(list)
+    given_back: Counter[str] = Counter()
+    for charge in account.all("charge"):
+        charges[charge["payment_intent"]].append(charge)
+    for refund in filter(counts, account.all("refund")):
+        given_back[refund["payment_intent"]] += refund["amount"]
+    return [
+        _payment(intent, charges[intent["id"]], given_back[intent["id"]])
+        for intent in reversed(account.all("payment_intent"))
+    ]
 
 
 def _payment(intent: Json, charges: Sequence[Json], refunded: int) -> Json:
@@ -49,3 +73,7 @@ def _payment(intent: Json, charges: Sequence[Json], refunded: int) -> Json:
         "refunded": refunded,
         "disputed": any(charge["disputed"] for charge in charges),
     }
+
+
+def _given(evidence: Json) -> Json:
+    return {name: value for name, value in evidence.items() if value}
