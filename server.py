@@ -173,7 +173,13 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             deployment=deployment,
         )
         charges = ChargeService(
-            store=store, teller=teller, settlement=settlement, sending=sending, clock=clock, deployment=deployment
+            store=store,
+            teller=teller,
+            accounts=accounts,
+            settlement=settlement,
+            sending=sending,
+            clock=clock,
+            deployment=deployment,
         )
         captures = CaptureService(store=store, teller=teller, sending=sending, clock=clock, deployment=deployment)
         voids = VoidService(

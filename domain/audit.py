@@ -48,7 +48,7 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
     Customer: frozenset({"default_payment_method_id", "redacted_at"}),
     Product: None,
     Price: None,
-    PaymentMethod: frozenset({"customer_id", "account", "state", "make_default", "decline_code"}),
+    PaymentMethod: frozenset({"customer_id", "account", "state", "make_default", "storing", "decline_code"}),
     Order: frozenset(
         {
             "customer_id",

@@ -8,7 +8,7 @@ success takes nothing back of what was declined: whoever tries cards finds one t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -125,12 +125,21 @@ def of_charge(
     limits: DeclineLimits, method: PaymentMethod, *, network: str | None, on_session: bool
 ) -> tuple[Against, ...]:
     """`network`: of the customer; it counts while they are there (`on_session`)."""
-    of_card = (limits.of_payment_method, limits.of_payment_method_in_a_month)
     return (
-        Against(_card_of(method), of_card, is_payment_method=True, at_once=on_session),
+        replace(of_payment_method(limits, method), at_once=on_session),
         Against(method.customer_id, (limits.of_customer,), at_once=on_session),
         *(_of_network(limits, network) if on_session else ()),
     )
+
+
+def of_new_card(limits: DeclineLimits, *, customer_id: str, network: str | None) -> tuple[Against, ...]:
+    """A charge that brings its card, which nobody knows before the provider has seen it; the customer is there."""
+    return (Against(customer_id, (limits.of_customer,)), *of_card(limits, customer_id=customer_id, network=network))
+
+
+def of_payment_method(limits: DeclineLimits, method: PaymentMethod) -> Against:
+    of_card = (limits.of_payment_method, limits.of_payment_method_in_a_month)
+    return Against(_card_of(method), of_card, is_payment_method=True)
 
 
 def _card_of(method: PaymentMethod) -> str:

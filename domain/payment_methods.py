@@ -18,6 +18,16 @@ class PaymentMethodState(StrEnum):
     DETACHED = "DETACHED"
 
 
+class Storing(StrEnum):
+    """How a card comes to be stored at the provider."""
+
+    BY_ITSELF = "BY_ITSELF"
+    WITH_CHARGE = "WITH_CHARGE"
+    """By the charge that brought it, when that takes or holds the money."""
+    NEVER = "NEVER"
+    """It is charged once, with what the card form gave, and then DETACHED."""
+
+
 _STATE_AFTER: dict[Outcome, PaymentMethodState] = {
     Outcome.SUCCEEDED: PaymentMethodState.ACTIVE,
     Outcome.PENDING: PaymentMethodState.PENDING,
@@ -49,13 +59,19 @@ class PaymentMethod:
     return_url: str | None = None
     """Kept with the token, for the same reason."""
     make_default: bool = False
+    storing: Storing = Storing.BY_ITSELF
     livemode: bool
     created_at: datetime
     updated_at: datetime
 
     @property
     def is_unanswered(self) -> bool:
-        """Whether the provider may have stored it without our knowing: also of one that was detached meanwhile."""
+        """Whether the provider may have stored it without our knowing: also of one that was detached meanwhile.
+
+        Of a card that a charge brought the charge will tell.
+        """
+        if self.storing is not Storing.BY_ITSELF:
+            return False
         if self.state is PaymentMethodState.PENDING:
             return True
         return self.state is PaymentMethodState.DETACHED and self.token is not None
@@ -92,6 +108,52 @@ class PaymentMethod:
             decline_code=result.refusal.decline_code if result.refusal else None,
             failure_message=result.refusal.message if result.refusal else None,
             updated_at=now,
+        )
+
+    def charged(self, told: PaymentMethodResult | None, *, now: datetime) -> "PaymentMethod":
+        """The charge that brought it has taken, or holds, the money; `told` is what is known of the card by then.
+
+        A card that was to be stored and has no name at the provider can never be charged again: it is FAILED.
+        """
+        if self.state not in (PaymentMethodState.PENDING, PaymentMethodState.FAILED):
+            return self
+        stored = self.storing is Storing.WITH_CHARGE
+        known_as = told.payment_method_ref if told is not None and stored else None
+        if stored and known_as is None:
+            return self.not_charged(None, "the provider has not told which card it stored", told=told, now=now)
+        return replace(
+            self._with_card(told),
+            state=PaymentMethodState.ACTIVE if stored else PaymentMethodState.DETACHED,
+            payment_method_ref=known_as,
+            decline_code=None,
+            failure_message=None,
+            updated_at=now,
+        )
+
+    def not_charged(
+        self,
+        decline_code: DeclineCode | None,
+        message: str | None,
+        *,
+        told: PaymentMethodResult | None = None,
+        now: datetime,
+    ) -> "PaymentMethod":
+        """The charge that brought it has come to nothing, so nothing is stored."""
+        if self.state is not PaymentMethodState.PENDING:
+            return self
+        return replace(
+            self._with_card(told),
+            state=PaymentMethodState.FAILED,
+            decline_code=decline_code,
+            failure_message=message,
+            updated_at=now,
+        )
+
+    def _with_card(self, told: PaymentMethodResult | None) -> "PaymentMethod":
+        if told is None:
+            return self
+        return replace(
+            self, card=told.card or self.card, card_fingerprint=told.card_fingerprint or self.card_fingerprint
         )
 
     def detached(self, *, now: datetime) -> "PaymentMethod":

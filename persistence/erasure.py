@@ -83,6 +83,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "failure_message": Erased(),
         "return_url": Erased(),
         "make_default": _WORD,
+        "storing": _WORD,
         "livemode": _WORD,
         "created_at": _TIME,
         "updated_at": _TIME,

@@ -14,7 +14,7 @@ from domain.decisions import Decision, DecisionKind, MoneyFound
 from domain.declines import DeclineCode
 from domain.events import Event, EventKind
 from domain.orders import Order, OrderLine, OrderState
-from domain.payment_methods import PaymentMethod, PaymentMethodState
+from domain.payment_methods import PaymentMethod, PaymentMethodState, Storing
 from domain.products import Interval, IntervalUnit, Price, Product, ProductImage
 from domain.provider import CaptureMode, Card, CardBrand, ExecutedAs, Initiator
 from domain.refunds import Refund, RefundReason, RefundState
@@ -161,6 +161,7 @@ def payment_method_from_row(row: Row) -> PaymentMethod:
         failure_message=row["failure_message"],
         return_url=row["return_url"],
         make_default=boolean(row["make_default"]),
+        storing=Storing(row["storing"]),
         livemode=boolean(row["livemode"]),
         created_at=instant(row["created_at"]),
         updated_at=instant(row["updated_at"]),
@@ -185,6 +186,7 @@ def payment_method_to_row(method: PaymentMethod) -> Columns:
         "failure_message": storable(method.failure_message),
         "return_url": method.return_url,
         "make_default": method.make_default,
+        "storing": method.storing,
         "livemode": method.livemode,
         "created_at": method.created_at,
         "updated_at": method.updated_at,

@@ -13,7 +13,7 @@ from domain.principals import Permission
 from domain.provider import CaptureMode, Initiator
 from domain.queries import ChargeFilter, ChargeSort, DecisionFilter, RefundFilter, Sort
 from domain.services.captures import CaptureCharge
-from domain.services.charges import Charged, ChargeOrder, ContinueCharge
+from domain.services.charges import Charged, ChargeOrder, ContinueCharge, NewCard
 from domain.services.voids import VoidCharge
 from schema.actions import NextAction
 from schema.context import Info
@@ -24,7 +24,7 @@ from schema.inputs import CLIENT_ADDRESS, KEY_REQUIRED, network_of_customer, req
 from schema.listing import BY_ID, CHARGES, SortArgument, TimeSpan, listed, paged, span, words
 from schema.money import Money, MoneyInput
 from schema.pagination import Connection, given
-from schema.payment_methods import RETURN_URL, PaymentMethod
+from schema.payment_methods import FROM_CARD_FORM, RETURN_URL, PaymentMethod
 from schema.refunds import Refund, RefundsFilter
 from schema.reviews import Review
 from schema.scalars import URL
@@ -256,11 +256,28 @@ class ChargeQuery:
 # --- mutations ------------------------------------------------------------------------------------------------------
 
 
+@strawberry.input(description="A card that the provider's form has just read, charged without having been stored.")
+class NewCardInput:
+    token: str = strawberry.field(description=FROM_CARD_FORM)
+    store: bool = strawberry.field(
+        description="Whether it is stored once the money is taken or held, for further payments also without the "
+        "customer. Ask them first. Else it is charged this once, and its payment method is DETACHED then."
+    )
+    make_default: bool = strawberry.field(
+        default=False,
+        description="With `store`: charge it when a payment names none. A customer's first card becomes that anyway.",
+    )
+
+
 @strawberry.input(description="An order to be paid.")
 class OrderChargeInput:
     order_id: strawberry.ID = strawberry.field(description="Which order. An open one is placed by this.")
     payment_method_id: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="With what; left out, the customer's default."
+        default=strawberry.UNSET, description="With what; left out, `newCard`, or else the customer's default."
+    )
+    new_card: NewCardInput | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Instead of a payment method: a card that is not stored yet. Only while its owner is there.",
     )
     initiator: Initiator = strawberry.field(
         default=Initiator.CUSTOMER, description="Who starts it. Anything but CUSTOMER is for servers."
@@ -323,12 +340,16 @@ class ChargeMutation:
     )
     async def order_charge(self, info: Info, input: OrderChargeInput) -> ChargePayload | None:
         principal = info.context.principal
+        card = given(input.new_card)
         try:
             charged = await info.context.services.charges.charge_order(
                 principal,
                 ChargeOrder(
                     order_id=input.order_id,
                     payment_method_id=given(input.payment_method_id),
+                    new_card=NewCard(token=card.token, store=card.store, make_default=card.make_default)
+                    if card
+                    else None,
                     initiator=input.initiator,
                     capture=given(input.capture),
                     return_url=given(input.return_url),

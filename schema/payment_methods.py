@@ -35,7 +35,7 @@ described_enum(
         PaymentMethodState.REQUIRES_ACTION: "Its owner has to confirm it; see `nextAction`.",
         PaymentMethodState.ACTIVE: "Can be charged.",
         PaymentMethodState.FAILED: "Refused; see `message`.",
-        PaymentMethodState.DETACHED: "Removed; it can never be charged again.",
+        PaymentMethodState.DETACHED: "Removed, or charged once without being stored; it can never be charged again.",
     },
 )
 described_enum(
@@ -172,6 +172,11 @@ class PaymentMethodAttachInput:
     idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
 
 
+@strawberry.input(description="A payment method whose owner has come back.")
+class PaymentMethodContinueInput:
+    payment_method_id: strawberry.ID = strawberry.field(description="Id of the payment method, `pm_…`.")
+
+
 @strawberry.input(description="A payment method to remove.")
 class PaymentMethodDetachInput:
     payment_method_id: strawberry.ID = strawberry.field(description="Id of the payment method, `pm_…`.")
@@ -223,6 +228,18 @@ class PaymentMethodMutation:
         except PaydeskError as error:
             return PaymentMethodPayload(user_errors=[user_error(error)])
         return await _payload(info, attached.payment_method_id, attached.customer_id)
+
+    @strawberry.mutation(description="After its owner confirmed a card, or refused to: learn what became of it.")
+    async def payment_method_continue(
+        self, info: Info, input: PaymentMethodContinueInput
+    ) -> PaymentMethodPayload | None:
+        try:
+            proceeded = await info.context.services.payment_methods.proceed(
+                info.context.principal, input.payment_method_id
+            )
+        except PaydeskError as error:
+            return PaymentMethodPayload(user_errors=[user_error(error)])
+        return await _payload(info, proceeded.payment_method_id, proceeded.customer_id)
 
     @strawberry.mutation(description="Remove a card. Old charges keep it and stay refundable.")
     async def payment_method_detach(self, info: Info, input: PaymentMethodDetachInput) -> PaymentMethodPayload | None:

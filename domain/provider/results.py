@@ -66,7 +66,8 @@ class ChargeResult:
     is_open: bool = False
     """It has come to nothing, and yet the provider would let the customer pay it: somebody has to call it off."""
     payment_method: PaymentMethodResult | None = None
-    """The card of a request that brought a token: SUCCEEDED once it is stored, or was charged without being kept."""
+    """The card that is charged, where the provider tells; of one that the request brought, under the reference that it
+    is stored by, once the money is taken or held."""
     raw: Mapping[str, Any] = field(default_factory=dict)
     """The provider's answer, redacted: no card data, no secrets."""
 

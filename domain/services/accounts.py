@@ -50,6 +50,11 @@ class ProviderAccountService:
         self._teller = teller
         self._clock = clock
 
+    @property
+    def default_account(self) -> str:
+        """Where new cards and new payments go."""
+        return self._providers.default_account
+
     async def ensure(self, customer: Customer, account: str) -> CustomerResult:
         """The customer at the account, asked for where they are not known there yet."""
         async with self._store.reading() as tx:
@@ -76,6 +81,25 @@ class ProviderAccountService:
                 await tx.jobs.schedule(JobKind.FORGET_CUSTOMER, customer.id, after_seconds=0)
         return result
 
+    async def introduce_payer(self, principal: Principal, order_id: str) -> None:
+        """Have the default account know the customer of an order, before a card is charged that nobody has stored.
+
+        Whether the order may be paid is not asked here. Raises ProviderRefused and ProviderUnavailable.
+        """
+        async with self._store.reading() as tx:
+            order = await tx.orders.get(order_id)
+            customer = await tx.customers.get(order.customer_id) if order else None
+        if customer is not None and principal.sees(customer.id) and customer.redacted_at is None:
+            await self._introduce(customer, self._providers.default_account)
+
+    async def _introduce(self, customer: Customer, account: str) -> str:
+        known = await self.ensure(customer, account)
+        if known.outcome is Outcome.FAILED:
+            raise ProviderRefused(known.refusal.message if known.refusal else "the provider refused the customer")
+        if known.customer_ref is None:
+            raise ProviderUnavailable
+        return known.customer_ref
+
     def health(self, principal: Principal) -> Sequence[AccountHealth]:
         """How each account does, as this process sees it."""
         principal.require(Permission.UPKEEP_READ)
@@ -93,12 +117,8 @@ class ProviderAccountService:
         customer.check_not_redacted()
         account = self._providers.default_account
         self._teller.require_support(account, ProviderAction.CLIENT_SESSION)
-        known = await self.ensure(customer, account)
-        if known.outcome is Outcome.FAILED:
-            raise ProviderRefused(known.refusal.message if known.refusal else "the provider refused the customer")
-        if known.customer_ref is None:
-            raise ProviderUnavailable
-        session = await self._teller.client_session(account, known.customer_ref)
+        customer_ref = await self._introduce(customer, account)
+        session = await self._teller.client_session(account, customer_ref)
         if isinstance(session, Refusal):
             raise ProviderUnavailable
         return session

@@ -1,11 +1,12 @@
 """Charging an order: what is written down before the provider hears of it, and the customer's part in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from domain.charges import Charge, ChargeState
 from domain.clock import Clock
-from domain.decline_limits import of_charge
+from domain.decline_limits import Against, of_charge, of_new_card
 from domain.deployment import Deployment
 from domain.errors import (
     ChargeInProgress,
@@ -21,10 +22,11 @@ from domain.ids import IdPrefix, new_id
 from domain.money import Money
 from domain.operations import Operation
 from domain.orders import Order, OrderState
-from domain.payment_methods import PaymentMethod
+from domain.payment_methods import PaymentMethod, Storing
 from domain.principals import Permission, Principal
 from domain.provider import CaptureMode, ChargeRequest, ContinueRequest, Initiator, Outcome, ProviderAction
 from domain.services import declines
+from domain.services.accounts import ProviderAccountService
 from domain.services.discrepancies import check_may_charge
 from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
@@ -35,14 +37,25 @@ from domain.services.sending import Sending
 from domain.services.settlement import Settlement, captured_of
 from domain.services.teller import Teller
 from domain.store import Store, Transaction, UniqueTaken
-from domain.texts import LONGEST_TOKEN, clean_optional
+from domain.texts import LONGEST_TOKEN, clean_optional, clean_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCard:
+    """A card that the provider's form has just read, and that is charged before it is stored."""
+
+    token: str
+    store: bool
+    """Whether it is kept, for further payments also without the customer: only who was asked may say so."""
+    make_default: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeOrder:
     order_id: str
     payment_method_id: str | None
-    """None: the customer's default."""
+    """None: the customer's default, or `new_card`."""
+    new_card: NewCard | None = None
     initiator: Initiator
     capture: CaptureMode | None = None
     """None: as the deployment is set."""
@@ -73,6 +86,7 @@ class ChargeService:
         *,
         store: Store,
         teller: Teller,
+        accounts: ProviderAccountService,
         settlement: Settlement,
         sending: Sending,
         clock: Clock,
@@ -80,6 +94,7 @@ class ChargeService:
     ) -> None:
         self._store = store
         self._teller = teller
+        self._accounts = accounts
         self._settlement = settlement
         self._sending = sending
         self._clock = clock
@@ -98,6 +113,11 @@ class ChargeService:
         if command.capture is not None and not principal.may(Permission.CAPTURES_WRITE):
             raise PermissionDenied("Only who may capture says when the money is taken.", path=("capture",))
         self._deployment.check_return_url(command.return_url, "returnUrl")
+        if command.new_card is not None:
+            principal.require(Permission.PAYMENT_METHODS_WRITE)
+            _check_new_card(command)
+            if not self._deployment.recovery:
+                await self._accounts.introduce_payer(principal, command.order_id)
         try:
             begun = await self._store.run(lambda tx: self._begin_charge(tx, principal, command), landed=is_written_down)
         except UniqueTaken as taken:
@@ -127,12 +147,12 @@ class ChargeService:
             await claim(tx, command.request, order.id, now=now)
             await place(tx, order, actor=principal.actor, now=now)
             return Charged(order_id=order.id, charge_id=None)
-        method = await _usable_method(tx, order, command.payment_method_id)
+        method = await self._method(tx, order, command, now=now)
         mode = command.capture or self._deployment.capture
         self._teller.require_support(method.account, _ACTIONS[mode])
         self._teller.require_reachable(method.account, CallKind.MONEY)
         account = await tx.accounts.find(order.customer_id, method.account)
-        if account is None or method.payment_method_ref is None:
+        if account is None or (method.payment_method_ref is None and command.new_card is None):
             raise LookupError(f"{method.id} is active but has no reference at {method.account}")
         if order.state is OrderState.OPEN:
             order = await place(tx, order, actor=principal.actor, now=now)
@@ -143,12 +163,16 @@ class ChargeService:
             amount=charge.amount,
             customer_ref=account.customer_ref,
             payment_method_ref=method.payment_method_ref,
+            token=clean_text(command.new_card.token, *_TOKEN, longest=LONGEST_TOKEN) if command.new_card else None,
+            store_card=command.new_card is not None and command.new_card.store,
             initiator=charge.initiator,
             return_url=charge.return_url,
             capture=charge.capture_mode,
             metadata={"paydesk_order": order.id, "paydesk_charge": charge.id},
         )
         await claim(tx, command.request, charge.id, now=now)
+        if command.new_card is not None:
+            await _request_card(tx, method, actor=principal.actor, now=now)
         await tx.charges.insert(charge)
         operation = await write_down(
             tx,
@@ -174,11 +198,21 @@ class ChargeService:
                 },
             )
         )
-        against = of_charge(
-            self._deployment.declines, method, network=command.network, on_session=command.initiator.on_session
-        )
-        await declines.count(tx, charge.id, against, now=now)
+        await declines.count(tx, charge.id, self._against(method, command), now=now)
         return charge, operation
+
+    async def _method(self, tx: Transaction, order: Order, command: ChargeOrder, *, now: datetime) -> PaymentMethod:
+        if command.new_card is None:
+            return await _usable_method(tx, order, command.payment_method_id)
+        account = self._accounts.default_account
+        self._teller.require_support(account, ProviderAction.CHARGE_NEW_CARD)
+        return _new_method(order, command.new_card, account=account, now=now)
+
+    def _against(self, method: PaymentMethod, command: ChargeOrder) -> Sequence[Against]:
+        limits = self._deployment.declines
+        if command.new_card is not None:
+            return of_new_card(limits, customer_id=method.customer_id, network=command.network)
+        return of_charge(limits, method, network=command.network, on_session=command.initiator.on_session)
 
     # --- continue ---------------------------------------------------------------------------------------------------
 
@@ -264,6 +298,45 @@ async def _usable_method(tx: Transaction, order: Order, payment_method_id: str |
         raise NotFound("payment method", path=("paymentMethodId",))
     method.check_usable()
     return method
+
+
+_TOKEN = ("newCard", "token")
+
+
+def _check_new_card(command: ChargeOrder) -> None:
+    if command.payment_method_id is not None:
+        raise InvalidInput("A payment is made with a stored card or with a new one.", path=("newCard",))
+    if not command.initiator.on_session:
+        raise InvalidInput("A new card is charged while its owner is there.", path=("newCard",))
+
+
+def _new_method(order: Order, card: NewCard, *, account: str, now: datetime) -> PaymentMethod:
+    """Its token is kept in the operation's request alone, which drops it when it is over."""
+    return PaymentMethod(
+        id=new_id(IdPrefix.PAYMENT_METHOD),
+        customer_id=order.customer_id,
+        account=account,
+        token=None,
+        storing=Storing.WITH_CHARGE if card.store else Storing.NEVER,
+        make_default=card.store and card.make_default,
+        livemode=order.livemode,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+async def _request_card(tx: Transaction, method: PaymentMethod, *, actor: str, now: datetime) -> None:
+    await tx.payment_methods.insert(method)
+    await tx.events.add(
+        new_event(
+            EventKind.PAYMENT_METHOD_REQUESTED,
+            method.id,
+            method.customer_id,
+            actor=actor,
+            livemode=method.livemode,
+            now=now,
+        )
+    )
 
 
 def _new_charge(

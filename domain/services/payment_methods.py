@@ -18,7 +18,7 @@ from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.jobs import Again, JobKind
-from domain.payment_methods import PaymentMethod, PaymentMethodState
+from domain.payment_methods import PaymentMethod, PaymentMethodState, Storing
 from domain.principals import Permission, Principal, system
 from domain.provider import (
     AttachRequest,
@@ -44,6 +44,11 @@ _EVENTS: dict[PaymentMethodState, EventKind] = {
     PaymentMethodState.FAILED: EventKind.PAYMENT_METHOD_FAILED,
     PaymentMethodState.DETACHED: EventKind.PAYMENT_METHOD_DETACHED,
 }
+
+_NOT_KEPT = (PaymentMethodState.DETACHED, PaymentMethodState.FAILED)
+
+_LOOK_AGAIN_SECONDS = 60.0
+"""At a card that its owner has to confirm, and then after half of its age: a webhook tells sooner, where it comes."""
 
 _TRY_AGAIN_SECONDS = (5, 15, 60, 300, 900)
 """A lost answer to an attachment is asked for again with the same key; after about twenty minutes the customer is
@@ -151,11 +156,21 @@ class PaymentMethodService:
         return Attached(customer_id=customer.id, payment_method_id=method.id)
 
     async def resolve(self, payment_method_id: str, *, tries: int) -> Again | None:
-        """Ask again for an attachment whose answer was lost; the provider knows our id and makes no second one."""
+        """Ask again for an attachment whose answer was lost; the provider knows our id and makes no second one.
+
+        One that its owner has to confirm is looked at until their time is over, for a webhook may get lost; of one that
+        a charge stored it is settled whether it is the customer's default.
+        """
         async with self._store.reading() as tx:
             method = await tx.payment_methods.get(payment_method_id)
             customer = await tx.customers.get(method.customer_id) if method else None
-        if method is None or customer is None or not method.is_unanswered:
+        if method is None or customer is None:
+            return None
+        if method.state is PaymentMethodState.REQUIRES_ACTION:
+            return await self._watch(method)
+        if method.state is PaymentMethodState.ACTIVE and method.storing is Storing.WITH_CHARGE:
+            await self._consider_as_default(method.id)
+        if not method.is_unanswered:
             return None
         settled = await self._ask(customer, method, again=True)
         if not settled.is_unanswered:
@@ -165,6 +180,49 @@ class PaymentMethodService:
         given_up = PaymentMethodResult(outcome=Outcome.FAILED, refusal=Refusal(message="the provider never answered"))
         await self._settle(method.id, given_up, actor="system:resolver", is_of_card=False)
         return None
+
+    async def proceed(self, principal: Principal, payment_method_id: str) -> Attached:
+        """After its owner has confirmed it, or refused to: learn what became of it."""
+        principal.require(Permission.PAYMENT_METHODS_WRITE)
+        async with self._store.reading() as tx:
+            method = await tx.payment_methods.get(payment_method_id)
+        if method is None or not principal.sees(method.customer_id):
+            raise NotFound("payment method", path=("paymentMethodId",))
+        if method.state is PaymentMethodState.REQUIRES_ACTION:
+            self._teller.require_reachable(method.account, CallKind.LOOK_UPS)
+            task = self._detached.spawn(self._look_at(method), name=f"look at {method.id}")
+            await self._detached.wait(task, at_most_seconds=self._deployment.answer_within_seconds)
+        return Attached(customer_id=method.customer_id, payment_method_id=method.id)
+
+    async def _watch(self, method: PaymentMethod) -> Again | None:
+        looked_at = await self._look_at(method)
+        if looked_at.state is not PaymentMethodState.REQUIRES_ACTION:
+            return None
+        if self._clock.now() < method.created_at + self._deployment.action_lifetime:
+            age = (self._clock.now() - method.created_at).total_seconds()
+            return Again(max(_LOOK_AGAIN_SECONDS, age / 2))
+        late = PaymentMethodResult(outcome=Outcome.EXPIRED, refusal=Refusal(message="nobody confirmed it in time"))
+        await self._settle(method.id, late, actor="system:expiry", is_of_card=False)
+        return None
+
+    async def _look_at(self, method: PaymentMethod) -> PaymentMethod:
+        ref = method.payment_method_ref
+        if ref is None:
+            raise LookupError(f"{method.id} waits for its owner and has no reference at {method.account}")
+        result = await self._teller.fetch_payment_method(method.account, ref)
+        if result.outcome is Outcome.UNKNOWN and not result.gone:
+            raise NothingHeard(ref)
+        return await self._settle(method.id, result, actor=f"provider:{method.account}")
+
+    async def _consider_as_default(self, payment_method_id: str) -> None:
+        async with self._store.transaction() as tx:
+            customer, method = await _lock(tx, system("payment methods"), payment_method_id)
+            wanted = method.make_default or customer.default_payment_method_id is None
+            if method.state is not PaymentMethodState.ACTIVE or not wanted:
+                return
+            if customer.default_payment_method_id != method.id:
+                await self._make_default(tx, customer, method.id, actor="system:payment methods")
+            await tx.payment_methods.save(replace(method, make_default=False))
 
     # --- detach, default --------------------------------------------------------------------------------------------
 
@@ -202,7 +260,7 @@ class PaymentMethodService:
         """Have the provider forget a detached card; NothingHeard when it did not say that it has."""
         async with self._store.reading() as tx:
             method = await tx.payment_methods.get(payment_method_id)
-        if method is None or method.state is not PaymentMethodState.DETACHED or method.payment_method_ref is None:
+        if method is None or method.state not in _NOT_KEPT or method.payment_method_ref is None:
             return
         if await self._came_back(method, method.payment_method_ref):
             return
@@ -325,8 +383,13 @@ class PaymentMethodService:
             if after == before:
                 return before
             await tx.payment_methods.save(after)
-            if after.state is not PaymentMethodState.PENDING:
+            if after.state is PaymentMethodState.REQUIRES_ACTION:
+                await tx.jobs.schedule(JobKind.RESOLVE_PAYMENT_METHOD, after.id, after_seconds=_LOOK_AGAIN_SECONDS)
+            elif after.state is not PaymentMethodState.PENDING:
                 await tx.jobs.cancel(JobKind.RESOLVE_PAYMENT_METHOD, after.id)
+            if before.state is PaymentMethodState.REQUIRES_ACTION and after.state is PaymentMethodState.FAILED:
+                # What its owner may still confirm there is called off.
+                await tx.jobs.schedule(JobKind.FORGET_PAYMENT_METHOD, after.id, after_seconds=0)
             if result.outcome is Outcome.NOT_SENT:
                 await tx.keys.release(after.id)
             await _tell_declines(tx, after, result, is_of_card=is_of_card)

@@ -19,9 +19,9 @@ from domain.money import Money
 from domain.operations import Operation, OperationKind, VoidPurpose
 from domain.orders import Order, OrderState
 from domain.principals import system
-from domain.provider import ChargeResult, Outcome, RefundResult, Refusal
+from domain.provider import ChargeResult, Outcome, PaymentMethodResult, RefundResult, Refusal
 from domain.refunds import Refund, RefundState
-from domain.services import declines
+from domain.services import declines, new_cards
 from domain.services.locking import lock_charge, there
 from domain.store import Transaction
 
@@ -95,7 +95,7 @@ class Settlement:
             after = before.after(result, now=now)
             after = after.waiting_until(before.created_at + self._deployment.action_lifetime)
             after = after.held_until(before.created_at + self._deployment.authorization_lifetime)
-        if _is_held_in_vain(before, result):
+        if _is_held_in_vain(before, result) or (result.is_open and after.has_ended_unpaid):
             after = after.known_as(result.charge_ref)
             await tx.jobs.schedule(JobKind.RELEASE_HOLD, charge_id, after_seconds=0)
         if is_foreign:
@@ -103,7 +103,9 @@ class Settlement:
         if operation is not None:
             after = _with_purpose(operation, before, after, now=now)
             after = await self._look_after(tx, operation, result, after, owned=operation_id is not None)
-        after = await self._book(tx, order, before, after, refusal=result.refusal, actor=actor, now=now)
+        after = await self._book(
+            tx, order, before, after, refusal=result.refusal, card=result.payment_method, actor=actor, now=now
+        )
         await self._watch(tx, after)
         await forget_who(tx, after)
         return after
@@ -195,6 +197,7 @@ class Settlement:
         after: Charge,
         *,
         refusal: Refusal | None = None,
+        card: PaymentMethodResult | None = None,
         actor: str,
         now: datetime,
     ) -> Charge:
@@ -204,6 +207,8 @@ class Settlement:
         if gained and order.state is not OrderState.PLACED:
             after = after.with_review(ReviewReason.LATE_MONEY, now=now)
         await tx.charges.save(after)
+        if after.state is not before.state:
+            await new_cards.settle(tx, after, card, limits=self._deployment.declines, actor=actor, now=now)
         await declines.settle(tx, before, after)
         await tx.events.add(*_charge_events(order, before, after, refusal=refusal, actor=actor, now=now))
         await self._watch_expiry(tx, before, after, now=now)

@@ -103,9 +103,9 @@ class VoidService:
         return await self._sending.send(operation, actor=f"provider:{operation.account}")
 
     async def _write_down(
-        self, tx: Transaction, charge: Charge, purpose: VoidPurpose, *, actor: str, path: str
+        self, tx: Transaction, charge: Charge, purpose: VoidPurpose, *, actor: str, path: str, told: bool = True
     ) -> Operation:
-        """`path` leads to the field of the input that named this charge or its order."""
+        """`path` leads to the field of the input that named this charge or its order; `told`: it is an event."""
         if await tx.operations.unfinished_of_charge(charge.id):
             raise ChargeInProgress(path=(path,))
         self._teller.require_support(charge.account, ProviderAction.VOID)
@@ -122,7 +122,7 @@ class VoidService:
             void_purpose=purpose,
         )
         await tx.charges.save(charge.void_started(now=now))
-        if purpose is VoidPurpose.EXPIRE:
+        if purpose is VoidPurpose.EXPIRE or not told:
             return operation  # nobody has asked for it; that it expired is told when it has
         await tx.events.add(
             new_event(
@@ -165,9 +165,9 @@ class VoidService:
     # --- what is held for a charge that has ended -------------------------------------------------------------------
 
     async def release(self, charge_id: str) -> float | None:
-        """Release what the provider holds for a charge that has ended here, if a fresh look shows that it does.
+        """Call off what the provider holds, or would still take, for a charge that has ended here, if a look shows it.
 
-        Returns after how many seconds to look again, None when nothing is held.
+        Returns after how many seconds to look again, None when there is nothing to call off.
         """
         async with self._store.reading() as tx:
             charge = await tx.charges.get(charge_id)
@@ -176,7 +176,7 @@ class VoidService:
         picture = await self._teller.fetch_charge(charge.account, charge.charge_ref)
         if picture.outcome is Outcome.UNKNOWN:
             raise NothingHeard(charge.charge_ref)
-        if picture.outcome is not Outcome.AUTHORIZED:
+        if picture.outcome is not Outcome.AUTHORIZED and not picture.is_open:
             async with self._store.transaction() as tx:
                 await self._settlement.settle_charge(tx, charge_id, picture, actor="system:release")
             return None
@@ -185,7 +185,9 @@ class VoidService:
                 _, charge = await lock_charge(tx, system("voids"), charge_id)
                 if not charge.has_ended_unpaid:
                     return None  # the picture is older than what is known by now: a paid charge is not called off
-                operation = await self._write_down(tx, charge, VoidPurpose.CANCEL, actor="system:release", path="id")
+                operation = await self._write_down(
+                    tx, charge, VoidPurpose.CANCEL, actor="system:release", path="id", told=not picture.is_open
+                )
             await self._sending.send(operation, actor=f"provider:{operation.account}")
         return LOOK_AGAIN_SECONDS
 

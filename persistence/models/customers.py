@@ -3,7 +3,7 @@
 from tortoise.fields import BooleanField, CharField, DatetimeField, IntField, TextField
 from tortoise.models import Model
 
-from domain.payment_methods import PaymentMethodState
+from domain.payment_methods import PaymentMethodState, Storing
 from domain.texts import EXTERNAL_ID_LENGTH, NAME_LENGTH
 from persistence.fields import (
     a_number_of_its_own,
@@ -72,6 +72,7 @@ class PaymentMethod(Model):
     failure_message = TextField(null=True)
     return_url = TextField(null=True)
     make_default = BooleanField()
+    storing = word(db_default=Storing.BY_ITSELF.value)
     livemode = BooleanField()
     created_at = DatetimeField()
     updated_at = DatetimeField()
@@ -88,6 +89,7 @@ class PaymentMethod(Model):
                 where="payment_method_ref IS NOT NULL AND state NOT IN ('DETACHED', 'FAILED')",
             ),
             check("payment_methods_state_known", one_of("state", PaymentMethodState)),
+            check("payment_methods_storing_known", one_of("storing", Storing)),
             check(
                 "payment_methods_card_is_whole",
                 "(card_brand IS NULL) = (card_last4 IS NULL) AND (card_brand IS NULL) = (card_expiry_month IS NULL)"

@@ -12,8 +12,8 @@ PAYMENT_METHODS: Final[Listing[PaymentMethod]] = Listing(
     columns=columns_of(
         "payment_methods",
         "id customer_id account state token payment_method_ref card_brand card_last4 card_expiry_month"
-        " card_expiry_year card_fingerprint next_action decline_code failure_message return_url make_default livemode"
-        " created_at updated_at",
+        " card_expiry_year card_fingerprint next_action decline_code failure_message return_url make_default storing"
+        " livemode created_at updated_at",
     ),
     record=payment_method_from_row,
     sorts=BY_TIME,

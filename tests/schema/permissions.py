@@ -238,6 +238,9 @@ MUTATIONS: Mapping[str, Row] = {
     "paymentMethodAttach": Row(
         (P.PAYMENT_METHODS_WRITE,), (*_CUSTOMERS, YES, DENIED, YES, YES), _with(customerId=_ada, token="tok_visa")
     ),
+    "paymentMethodContinue": Row(
+        (P.PAYMENT_METHODS_WRITE,), (*_CUSTOMERS, YES, DENIED, YES, YES), _with(paymentMethodId=World.card)
+    ),
     "paymentMethodDetach": Row(
         (P.PAYMENT_METHODS_WRITE,), (*_CUSTOMERS, YES, DENIED, YES, YES), _with(paymentMethodId=World.card)
     ),

@@ -396,7 +396,13 @@ def open_shop(
         store=store, teller=teller, settlement=settlement, detached=detached, clock=clock, deployment=deployment
     )
     charges = ChargeService(
-        store=store, teller=teller, settlement=settlement, sending=sending, clock=clock, deployment=deployment
+        store=store,
+        teller=teller,
+        accounts=accounts,
+        settlement=settlement,
+        sending=sending,
+        clock=clock,
+        deployment=deployment,
     )
     captures = CaptureService(store=store, teller=teller, sending=sending, clock=clock, deployment=deployment)
     voids = VoidService(
