@@ -31,7 +31,7 @@ from domain.services.accounts import ProviderAccountService
 from domain.services.api_keys import ApiKeyService
 from domain.services.background import Background
 from domain.services.captures import CaptureCharge, CaptureService
-from domain.services.charges import Charged, ChargeOrder, ChargeService, ContinueCharge
+from domain.services.charges import Charged, ChargeOrder, ChargeService, ContinueCharge, NewCard
 from domain.services.customers import CreateCustomer, CustomerService
 from domain.services.decisions import DecisionService
 from domain.services.discrepancies import DiscrepancyService
@@ -165,6 +165,7 @@ class Shop:
         initiator: Initiator = Initiator.CUSTOMER,
         capture: CaptureMode | None = None,
         payment_method_id: str | None = None,
+        new_card: NewCard | None = None,
         version: int | None = None,
     ) -> Charged:
         return await self.charges.charge_order(
@@ -172,6 +173,7 @@ class Shop:
             ChargeOrder(
                 order_id=order_id,
                 payment_method_id=payment_method_id,
+                new_card=new_card,
                 initiator=initiator,
                 capture=capture,
                 return_url=None,
