@@ -39,8 +39,9 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from adapters.access import Access, CredentialsNotChecked, CredentialsRejected
+from adapters.accounts import fake_webhook_secrets, open_accounts, open_bank
 from adapters.demo import fill_demo_shop
-from adapters.fake import Bank, FakeProvider, WebhookSender, fake_bank_app, fake_routes
+from adapters.fake import Bank, WebhookSender, fake_bank_app, fake_routes
 from adapters.http import RequestLog, health_routes, webhook_routes
 from adapters.logs import configure_logs
 from adapters.proxies import Proxies, as_seen
@@ -49,7 +50,6 @@ from adapters.tokens import JwksVerifier, SecretVerifier, Verifier
 from adapters.worker import Worker
 from domain.audit import acting_as
 from domain.clock import SystemClock
-from domain.deployment import Providers
 from domain.detached import Detached
 from domain.errors import PaydeskError
 from domain.principals import ALL_PERMISSIONS, PERMISSIONS_TO_BE_NAMED, Permission, Principal, StaffRole, operator
@@ -148,7 +148,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
         store = AuditedStore(TortoiseStore(database, told=log.written), clock=clock)
         feed = Feed(log)
         deployment = settings.deployment()
-        bank, providers = _providers(settings)
+        bank, providers = open_accounts(settings)
         detached = Detached()
         teller = Teller(providers=providers, clock=clock, deployment=deployment)
         settlement = Settlement(clock=clock, deployment=deployment)
@@ -289,46 +289,6 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                 bank.close()
     finally:
         await database.close()
-
-
-def _providers(settings: Settings) -> tuple[Bank | None, Providers]:
-    clock = SystemClock()
-    name = settings.provider_name
-    if settings.fake_url and settings.fake_api_key:
-        provider = FakeProvider.over_http(
-            settings.fake_url,
-            api_key=settings.fake_api_key.get_secret_value(),
-            clock=clock,
-            webhook_secrets=_webhook_secrets(settings) or [],
-            keeps_keys=settings.fake_keys,
-            timeout_seconds=settings.provider_timeout_seconds,
-        )
-        return None, Providers({name: provider}, default=name)
-    bank = _bank(settings, public_url=settings.address)
-    provider = FakeProvider.in_process(
-        bank,
-        clock=clock,
-        webhook_secrets=_webhook_secrets(settings),
-        timeout_seconds=settings.provider_timeout_seconds,
-    )
-    return bank, Providers({name: provider}, default=name)
-
-
-def _bank(settings: Settings, *, public_url: str) -> Bank:
-    return Bank(
-        settings.fake_books,
-        clock=SystemClock(),
-        public_url=public_url,
-        challenge_seconds=settings.fake_challenge_seconds,
-        pending_seconds=settings.fake_pending_seconds,
-        keeps_keys=settings.fake_keys,
-        script=settings.fake_script,
-        seed=settings.fake_seed,
-    )
-
-
-def _webhook_secrets(settings: Settings) -> list[str] | None:
-    return [secret.get_secret_value() for secret in settings.fake_webhook_secret] or None
 
 
 async def _verifier(settings: Settings, store: Store) -> Verifier | None:
@@ -548,7 +508,7 @@ async def serve(settings: Settings) -> None:
                 running.bank,
                 url=f"{_own_address(settings)}/webhooks/fake",
                 clock=SystemClock(),
-                secrets=_webhook_secrets(settings),
+                secrets=fake_webhook_secrets(settings),
             )
             beside.append(_beside(sender.run(), "webhooks of the fake provider"))
         broken = _watch(beside, stop, tell=server.end)
@@ -902,9 +862,11 @@ def fake_provider_command(
             raise SettingsWrong(["The fake provider does not run in production."])
         if settings.fake_api_key is None:
             raise SettingsWrong(["PAYDESK_FAKE_API_KEY has to be set: the gateway shows it to the bank."])
-        bank = _bank(settings, public_url=f"http://127.0.0.1:{port}")
+        bank = open_bank(settings, public_url=f"http://127.0.0.1:{port}")
         sender = (
-            WebhookSender(bank, url=settings.fake_webhook_url, clock=SystemClock(), secrets=_webhook_secrets(settings))
+            WebhookSender(
+                bank, url=settings.fake_webhook_url, clock=SystemClock(), secrets=fake_webhook_secrets(settings)
+            )
             if settings.fake_webhook_url
             else None
         )

@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from adapters.fake.misbehaviour import ScriptUnreadable, parse_script
+from adapters.stripe_keys import wrong_with_stripe
 from domain.decline_limits import DeclineLimits
 from domain.deployment import Deployment
 from domain.provider import CaptureMode
@@ -61,7 +62,9 @@ class SettingsWrong(Exception):
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True, populate_by_name=True
+    )
 
     # --- the deployment ---------------------------------------------------------------------------------------------
 
@@ -105,8 +108,10 @@ class Settings(BaseSettings):
 
     # --- the money --------------------------------------------------------------------------------------------------
 
-    provider: Literal["fake"] | None = Field(
-        None, description="Who moves the money. `fake` has to be asked for by name outside development."
+    provider: Literal["fake", "stripe"] | None = Field(
+        None,
+        description="Who moves the money. `fake` has to be asked for by name outside development; `stripe` needs its "
+        "keys.",
     )
     capture: Literal["automatic", "manual"] = Field(
         "automatic",
@@ -186,6 +191,33 @@ class Settings(BaseSettings):
         description="How many days reconciliation goes back in recovery; to the beginning of the account if not set.",
     )
 
+    # --- Stripe -----------------------------------------------------------------------------------------------------
+    # In the names that Stripe's own pages and tools give them. They are looked at with PAYDESK_PROVIDER=stripe only:
+    # without it they may be there for somebody else.
+
+    stripe_secret_key: SecretStr | None = Field(
+        None,
+        validation_alias="STRIPE_SECRET_KEY",
+        description="The account's secret key, or a restricted one: `sk_test_…` or `rk_test_…`, and in production "
+        "`sk_live_…` or `rk_live_…`.",
+    )
+    stripe_publishable_key: str | None = Field(
+        None,
+        validation_alias="STRIPE_PUBLISHABLE_KEY",
+        description="The publishable key of the same mode, which clients open Stripe's card form with.",
+    )
+    stripe_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        validation_alias="STRIPE_WEBHOOK_SECRET",
+        description="The signing secret of the webhook endpoint `…/webhooks/stripe`; several, separated by commas, "
+        "while one is replaced. Development does without: there, what Stripe would tell is looked for.",
+    )
+    stripe_api_base: str = Field(
+        "https://api.stripe.com",
+        validation_alias="STRIPE_API_BASE",
+        description="Where Stripe is asked: another address for an emulator. https, or on this machine.",
+    )
+
     # --- the fake provider ------------------------------------------------------------------------------------------
 
     fake_books: str = Field("paydesk-fake.sqlite3", description="The file that holds the fake provider's books.")
@@ -251,7 +283,10 @@ class Settings(BaseSettings):
 
     # --- rules ------------------------------------------------------------------------------------------------------
 
-    @field_validator("return_urls", "cors_origins", "fake_webhook_secret", "trusted_proxies", mode="before")
+    @field_validator(
+        *("return_urls", "cors_origins", "fake_webhook_secret", "stripe_webhook_secret", "trusted_proxies"),
+        mode="before",
+    )
     @classmethod
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -348,7 +383,17 @@ class Settings(BaseSettings):
             wrong.append("PAYDESK_FAKE_URL goes with PAYDESK_FAKE_API_KEY and PAYDESK_FAKE_WEBHOOK_SECRET.")
         if self.database_url.removeprefix("sqlite://") == self.fake_books:
             wrong.append("PAYDESK_FAKE_BOOKS is the file of PAYDESK_DATABASE_URL: the fake provider keeps its own.")
-        return wrong
+        return wrong + self._wrong_with_stripe() if self.provider == "stripe" else wrong
+
+    def _wrong_with_stripe(self) -> list[str]:
+        return wrong_with_stripe(
+            secret_key=self.stripe_secret_key.get_secret_value() if self.stripe_secret_key else None,
+            publishable_key=self.stripe_publishable_key,
+            webhook_secrets=[secret.get_secret_value() for secret in self.stripe_webhook_secret],
+            api_base=self.stripe_api_base,
+            livemode=self.is_production,
+            is_development=self.is_development,
+        )
 
     # --- what follows -----------------------------------------------------------------------------------------------
 
@@ -465,7 +510,13 @@ def _names_in(file: Path | None) -> list[str]:
 
 
 def setting_names() -> list[str]:
-    return [PREFIX + name.upper() for name in Settings.model_fields]
+    return [variable_of(name) for name in Settings.model_fields]
+
+
+def variable_of(name: str) -> str:
+    """The variable of a field; those of a provider bear the provider's own names."""
+    alias = Settings.model_fields[name].validation_alias if name in Settings.model_fields else None
+    return alias if isinstance(alias, str) else PREFIX + name.upper()
 
 
 def _misspelt(names: list[str]) -> list[str]:
@@ -480,13 +531,16 @@ def _misspelt(names: list[str]) -> list[str]:
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:
-    # Without the prefix, which every name shares: with it, anything is near to something.
-    near = difflib.get_close_matches(name.removeprefix(PREFIX), [other.removeprefix(PREFIX) for other in known], n=1)
-    return f" Did you mean {PREFIX}{near[0]}?" if near else ""
+    # Without the prefix, which most names share: with it, anything is near to something.
+    short = {other.removeprefix(PREFIX): other for other in known}
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), list(short), n=1)
+    return f" Did you mean {short[near[0]]}?" if near else ""
 
 
 def _lines(error: Mapping[str, Any]) -> list[str]:
     message = str(error["msg"]).removeprefix("Value error, ")
     if not error["loc"]:
         return message.splitlines()
-    return [f"{PREFIX}{str(error['loc'][0]).upper()}: {message[0].lower()}{message[1:]}."]
+    name = str(error["loc"][0])
+    variable = name if name in setting_names() else variable_of(name)
+    return [f"{variable}: {message[0].lower()}{message[1:]}."]

@@ -24,7 +24,7 @@ from pydantic.fields import FieldInfo
 from typer.core import TyperArgument, TyperOption
 
 import server
-from adapters.settings import PREFIX, Settings
+from adapters.settings import Settings, variable_of
 from domain.charges import Charge, ChargeState
 from domain.declines import DECLINES
 from domain.errors import ErrorCode
@@ -123,7 +123,7 @@ def _sections() -> dict[str, list[str]]:
 def _setting(name: str, field: FieldInfo) -> tuple[str, str, str]:
     default = field.default
     shown = "" if default in (None, "", ()) else f"`{str(default).lower() if default in (True, False) else default}`"
-    return f"`{PREFIX}{name.upper()}`", shown, f"{field.description}{_choices(field)}{_range(field)}"
+    return f"`{variable_of(name)}`", shown, f"{field.description}{_choices(field)}{_range(field)}"
 
 
 def _choices(field: FieldInfo) -> str:

@@ -1,0 +1,69 @@
+"""What can be seen of Stripe's keys before Stripe is asked: whose place each is for, and of which mode it is.
+
+Apart from the adapter, which brings Stripe's SDK with it: whoever reads settings need not wait for that.
+"""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+LIVE_KEYS = ("sk_live_", "rk_live_")
+_TEST_KEYS = ("sk_test_", "rk_test_")
+_LIVE_PUBLISHABLE, _TEST_PUBLISHABLE = "pk_live_", "pk_test_"
+_PUBLISHABLE = "pk_"
+_WEBHOOK_SECRET = "whsec_"  # noqa: S105 - how each of them begins
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def wrong_with_stripe(
+    *,
+    secret_key: str | None,
+    publishable_key: str | None,
+    webhook_secrets: Sequence[str],
+    api_base: str,
+    livemode: bool,
+    is_development: bool,
+) -> list[str]:
+    """A sentence for each mistake; none of them repeats a key."""
+    wrong = _wrong_with_secret_key(secret_key, livemode=livemode)
+    wrong += _wrong_with_publishable_key(publishable_key, secret_key)
+    if not webhook_secrets and not is_development:
+        wrong.append(
+            "STRIPE_WEBHOOK_SECRET has to be set with PAYDESK_PROVIDER=stripe: without it, webhooks are refused."
+        )
+    if not all(secret.startswith(_WEBHOOK_SECRET) for secret in webhook_secrets):
+        wrong.append("STRIPE_WEBHOOK_SECRET has something in it that is no webhook secret: each begins with whsec_.")
+    if not _is_safe(api_base):
+        wrong.append("STRIPE_API_BASE has to be an https address, or one of this machine: the secret key goes there.")
+    return wrong
+
+
+def _wrong_with_secret_key(key: str | None, *, livemode: bool) -> list[str]:
+    if key is None:
+        return ["STRIPE_SECRET_KEY has to be set with PAYDESK_PROVIDER=stripe."]
+    if key.startswith(_PUBLISHABLE):
+        return ["STRIPE_SECRET_KEY is a publishable key, which moves no money: its place is STRIPE_PUBLISHABLE_KEY."]
+    if not key.startswith(LIVE_KEYS + _TEST_KEYS):
+        return ["STRIPE_SECRET_KEY is no secret key: one begins with sk_test_, rk_test_, sk_live_ or rk_live_."]
+    if livemode and not key.startswith(LIVE_KEYS):
+        return ["STRIPE_SECRET_KEY is of test mode, and PAYDESK_ENVIRONMENT is production (the default)."]
+    if not livemode and key.startswith(LIVE_KEYS):
+        return ["STRIPE_SECRET_KEY moves real money, and PAYDESK_ENVIRONMENT is not production."]
+    return []
+
+
+def _wrong_with_publishable_key(key: str | None, secret_key: str | None) -> list[str]:
+    if key is None:
+        return ["STRIPE_PUBLISHABLE_KEY has to be set with PAYDESK_PROVIDER=stripe: card forms are opened with it."]
+    if key.startswith(LIVE_KEYS + _TEST_KEYS):
+        return ["STRIPE_PUBLISHABLE_KEY is a secret key, and would be given to every customer."]
+    if not key.startswith((_LIVE_PUBLISHABLE, _TEST_PUBLISHABLE)):
+        return ["STRIPE_PUBLISHABLE_KEY is no publishable key: one begins with pk_test_ or pk_live_."]
+    modes = {(LIVE_KEYS, _TEST_PUBLISHABLE), (_TEST_KEYS, _LIVE_PUBLISHABLE)}
+    if any(secret_key and secret_key.startswith(secret) and key.startswith(shown) for secret, shown in modes):
+        return ["STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY are of different modes."]
+    return []
+
+
+def _is_safe(api_base: str) -> bool:
+    parts = urlsplit(api_base)
+    return bool(parts.hostname) and (parts.scheme == "https" or parts.hostname in _LOOPBACK)
