@@ -2,7 +2,9 @@
 
 POST /v1/{call}         what the port asks, bearer key
 POST /control/script    {"script": "charge#3=decline", "seed": 0}: misbehave from now; bearer key
-GET  /control/truth     what was really captured and refunded; bearer key
+GET  /control/truth     what was really captured, refunded and withdrawn; bearer key
+POST /control/disputes  {"charge_ref": "fch_…"}, and if wanted reason, amount, is_inquiry: the customer complains
+POST /control/disputes/{ref}  {"won": true}: decide it
 /fake/…                 the tokenizer and the 3D Secure page (pages.py)
 GET  /healthz
 """
@@ -26,9 +28,11 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.fake.bank import Bank, Silence
 from adapters.fake.bodies import BodyRefused, read_body
+from adapters.fake.calls import Fields, Refused
 from adapters.fake.delivery import WebhookSender
 from adapters.fake.misbehaviour import ScriptUnreadable
 from adapters.fake.pages import fake_routes
+from domain.provider import DisputeReason
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +66,8 @@ def fake_bank_app(bank: Bank, *, api_key: str, webhooks: WebhookSender | None = 
             Route("/v1/{call}", counter.call, methods=["POST"]),
             Route("/control/script", counter.script, methods=["POST"]),
             Route("/control/truth", counter.truth, methods=["GET"]),
+            Route("/control/disputes", counter.open_dispute, methods=["POST"]),
+            Route("/control/disputes/{ref}", counter.decide_dispute, methods=["POST"]),
             Route("/healthz", _healthz, methods=["GET"]),
         ],
         lifespan=lifespan,
@@ -121,6 +127,42 @@ class _Counter:
         except _Turned as turned:
             return turned.response
         return JSONResponse((await asyncio.to_thread(self._bank.truth)).as_json())
+
+    async def open_dispute(self, request: Request) -> Response:
+        try:
+            asked = await self._asked(request)
+            ref = await asyncio.to_thread(
+                self._bank.open_dispute,
+                asked.text("charge_ref"),
+                reason=asked.optional_text("reason") or DisputeReason.FRAUDULENT,
+                amount=asked.amount() if "amount" in asked.body else None,
+                is_inquiry=asked.flag("is_inquiry", default=False),
+            )
+        except _Turned as turned:
+            return turned.response
+        except Refused as refused:
+            return JSONResponse(refused.answer.body, status_code=refused.answer.status)
+        return JSONResponse({"dispute_ref": ref}, status_code=201)
+
+    async def decide_dispute(self, request: Request) -> Response:
+        try:
+            asked = await self._asked(request)
+            won = asked.flag("won")
+            await asyncio.to_thread(self._bank.decide_dispute, request.path_params["ref"], won=won)
+        except _Turned as turned:
+            return turned.response
+        except Refused as refused:
+            return JSONResponse(refused.answer.body, status_code=refused.answer.status)
+        return JSONResponse({"dispute_ref": request.path_params["ref"], "won": won})
+
+    async def _asked(self, request: Request) -> Fields:
+        try:
+            body = orjson.loads(await self._body(request))
+        except orjson.JSONDecodeError:
+            body = None
+        if not isinstance(body, dict):
+            raise _Turned(_error(400, "body_invalid", "The body has to be a JSON object."))
+        return Fields(body)
 
     async def _body(self, request: Request) -> bytes:
         """The body of whoever has the key; nothing is read for others."""

@@ -24,13 +24,14 @@ from typing import TypeVar
 
 import orjson
 
-from adapters.fake import changes, charges, customers, refunds
+from adapters.fake import changes, charges, customers, disputes, refunds
 from adapters.fake.books import Books, OpenBooks, Terms, as_text
 from adapters.fake.calls import Answer, Fields, Refused, refusal
 from adapters.fake.misbehaviour import Fault, Misdeed, parse_script
 from adapters.fake.settling import settle_due
 from adapters.fake.truth import Truth, read_truth
 from domain.clock import Clock
+from domain.provider import DisputeReason
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -84,10 +85,13 @@ RULES: dict[str, Callable[[OpenBooks, Fields], Answer]] = {
     "find_charge": charges.find_charge,
     "find_refund": refunds.find_refund,
     "changes": changes.changes,
+    "fetch_dispute": disputes.fetch_dispute,
+    "submit_evidence": disputes.submit_evidence,
+    "accept_dispute": disputes.accept_dispute,
 }
 
-_KEYED = frozenset({"charge", "continue_charge", "capture", "void", "refund"})
-"""Calls that move money: the operation's id is their key."""
+_KEYED = frozenset({"charge", "continue_charge", "capture", "void", "refund", "submit_evidence", "accept_dispute"})
+"""Calls that move money, or decide about it: the operation's id is their key."""
 _SEES_FLIGHT = _KEYED | {"find_charge", "find_refund"}
 """Calls about an operation: while a slow one is still under way, nobody can say what became of it."""
 
@@ -181,8 +185,32 @@ class Bank:
             books.remember("seed", str(seed))
             books.write("DELETE FROM calls")
 
+    def open_dispute(
+        self,
+        charge_ref: str,
+        *,
+        reason: str = DisputeReason.FRAUDULENT,
+        amount: int | None = None,
+        is_inquiry: bool = False,
+    ) -> str:
+        """The customer complains, about all that is left of the charge or a part of it; the dispute's ref.
+
+        `reason` is one of DisputeReason, `amount` in the bank's units. Refused where nothing can be taken back.
+        """
+        with self.open() as books:
+            settle_due(books)
+            charge = charges.charge_row(books, charge_ref)
+            return disputes.open_dispute(books, charge, reason=reason, amount=amount, is_inquiry=is_inquiry)
+
+    def decide_dispute(self, dispute_ref: str, *, won: bool) -> None:
+        """For the merchant or for the customer, whatever was said. Refused when it is decided already."""
+        with self.open() as books:
+            settle_due(books)
+            disputes.decide(books, dispute_ref, won=won)
+
     def truth(self) -> Truth:
-        """What was really captured and refunded, and who has an account: for tests that check the gateway's story."""
+        """What was really captured, refunded and taken back, and who has an account: what a gateway's story is checked
+        with."""
         with self.open() as books:
             settle_due(books)
             return read_truth(books)

@@ -7,7 +7,7 @@ crash there does not touch what the bank knows.
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,122 +20,12 @@ import orjson
 
 from adapters.fake.misbehaviour import WEBHOOK, Misbehaviour, Misdeed, parse_script
 from adapters.fake.misdeliveries import Misdelivery
+from adapters.fake.tables import VERSION, make_tables
 
 IN_MEMORY = ":memory:"
 
-_VERSION = 3
 _BUSY_SECONDS = 10.0
 """How long a writer waits for another process; a transaction here takes well under a millisecond."""
-
-_CHARGES = """
-CREATE TABLE IF NOT EXISTS charges (
-    ref TEXT PRIMARY KEY,
-    operation_id TEXT NOT NULL UNIQUE,
-    charge_id TEXT NOT NULL,
-    customer_ref TEXT NOT NULL REFERENCES customers (ref),
-    payment_method_ref TEXT NOT NULL REFERENCES payment_methods (ref),
-    initiator TEXT NOT NULL,
-    capture TEXT NOT NULL CHECK (capture IN ('AUTOMATIC', 'MANUAL')),
-    currency TEXT NOT NULL,
-    amount INTEGER NOT NULL CHECK (amount > 0),
-    authorized INTEGER NOT NULL CHECK (authorized BETWEEN 0 AND amount),
-    captured INTEGER NOT NULL CHECK (captured BETWEEN 0 AND authorized),
-    refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND captured),
-    state TEXT NOT NULL CHECK (
-        state IN ('pending', 'succeeded', 'authorized', 'requires_action', 'declined', 'failed', 'voided')
-    ),
-    refusal_code TEXT,
-    return_url TEXT,
-    statement_descriptor TEXT,
-    metadata TEXT NOT NULL,
-    challenge TEXT UNIQUE,
-    challenge_url TEXT,
-    challenge_expires_at TEXT,
-    capture_before TEXT,
-    settles_at TEXT,
-    created_at TEXT NOT NULL
-)"""
-
-_REFUNDS = """
-CREATE TABLE IF NOT EXISTS refunds (
-    ref TEXT PRIMARY KEY,
-    operation_id TEXT NOT NULL UNIQUE,
-    refund_id TEXT NOT NULL,
-    charge_ref TEXT NOT NULL REFERENCES charges (ref),
-    amount INTEGER NOT NULL CHECK (amount > 0),
-    reason TEXT,
-    state TEXT NOT NULL CHECK (state IN ('pending', 'succeeded', 'failed')),
-    settles_at TEXT,
-    created_at TEXT NOT NULL
-)"""
-
-_TABLES = f"""
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS customers (
-    ref TEXT PRIMARY KEY,
-    customer_id TEXT NOT NULL UNIQUE,
-    email TEXT,
-    name TEXT,
-    created_at TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS tokens (
-    token TEXT PRIMARY KEY,
-    card TEXT NOT NULL,
-    expiry_month INTEGER NOT NULL,
-    expiry_year INTEGER NOT NULL,
-    used_by TEXT,
-    created_at TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS payment_methods (
-    ref TEXT PRIMARY KEY,
-    payment_method_id TEXT NOT NULL UNIQUE,
-    customer_ref TEXT NOT NULL REFERENCES customers (ref),
-    token TEXT NOT NULL,
-    card TEXT NOT NULL,
-    brand TEXT NOT NULL,
-    last4 TEXT NOT NULL,
-    expiry_month INTEGER NOT NULL,
-    expiry_year INTEGER NOT NULL,
-    detached_at TEXT,
-    created_at TEXT NOT NULL
-);
-{_CHARGES};
-CREATE INDEX IF NOT EXISTS charges_waiting ON charges (challenge_expires_at) WHERE state = 'requires_action';
-CREATE INDEX IF NOT EXISTS charges_held ON charges (capture_before) WHERE state = 'authorized';
-CREATE INDEX IF NOT EXISTS charges_settling ON charges (settles_at) WHERE settles_at IS NOT NULL;
-{_REFUNDS};
-CREATE INDEX IF NOT EXISTS refunds_settling ON refunds (settles_at) WHERE settles_at IS NOT NULL;
-CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY,
-    fingerprint TEXT NOT NULL,
-    status INTEGER NOT NULL,
-    body BLOB NOT NULL,
-    charge_ref TEXT,
-    created_at TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS in_flight (key TEXT PRIMARY KEY, until TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS events (
-    id TEXT PRIMARY KEY,
-    sequence INTEGER NOT NULL UNIQUE,
-    body BLOB NOT NULL,
-    tries INTEGER NOT NULL DEFAULT 0,
-    next_try_at TEXT,
-    delivered_at TEXT,
-    fault TEXT
-);
-CREATE INDEX IF NOT EXISTS events_due ON events (next_try_at) WHERE next_try_at IS NOT NULL;
-CREATE TABLE IF NOT EXISTS calls (call TEXT PRIMARY KEY, count INTEGER NOT NULL);
-"""
-
-
-_CHARGES_1 = (
-    "ref operation_id charge_id customer_ref payment_method_ref initiator currency amount captured refunded state"
-    " refusal_code return_url statement_descriptor metadata challenge challenge_url challenge_expires_at created_at"
-)
-"""The columns of version 1, which captured whatever it authorized."""
-_CHARGES_2 = f"{_CHARGES_1} capture authorized capture_before"
-_REFUNDS_2 = "ref operation_id refund_id charge_ref amount reason state created_at"
-"""The columns of version 2, in which everything was decided at once."""
 
 
 class BooksUnreadable(Exception):
@@ -299,41 +189,13 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if not 0 <= version <= _VERSION:
+    if not 0 <= version <= VERSION:
         connection.execute("ROLLBACK")
-        raise BooksUnreadable(f"The fake bank's books have version {version}, this Paydesk reads {_VERSION}.")
-    if version == 1:
-        _copy(
-            connection,
-            "charges",
-            _CHARGES,
-            columns=_CHARGES_1,
-            more={"capture": "'AUTOMATIC'", "authorized": "captured"},
-        )
-    if version == 2:
-        _copy(connection, "charges", _CHARGES, columns=_CHARGES_2)
-    if version in (1, 2):
-        _copy(connection, "refunds", _REFUNDS, columns=_REFUNDS_2)
-        connection.execute("ALTER TABLE events ADD COLUMN fault TEXT")
-    for statement in _TABLES.split(";\n"):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {_VERSION}")
+        raise BooksUnreadable(f"The fake bank's books have version {version}, this Paydesk reads {VERSION}.")
+    make_tables(connection, version=version)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
     connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _copy(
-    connection: sqlite3.Connection, table: str, statement: str, *, columns: str, more: Mapping[str, str] | None = None
-) -> None:
-    """Make a table anew, whose constraints have changed, with what is in it; `more` fills columns that it has not."""
-    kept = columns.split()
-    into, out_of = ", ".join([*kept, *(more or {})]), ", ".join([*kept, *(more or {}).values()])
-    connection.execute(statement.replace(f"EXISTS {table}", f"EXISTS {table}_new"))
-    connection.execute(
-        f"INSERT INTO {table}_new ({into}) SELECT {out_of} FROM {table} ORDER BY rowid"  # noqa: S608 - names of ours
-    )
-    connection.execute(f"DROP TABLE {table}")
-    connection.execute(f"ALTER TABLE {table}_new RENAME TO {table}")
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

@@ -27,6 +27,9 @@ CALLS = frozenset(
         "find_charge",
         "find_refund",
         "changes",
+        "fetch_dispute",
+        "submit_evidence",
+        "accept_dispute",
     }
 )
 """What can be asked of the bank: the names of the provider port."""
@@ -73,6 +76,12 @@ class Fields:
     def optional_text(self, name: str, *, longest: int = _LONGEST_TEXT) -> str | None:
         return None if self.body.get(name) is None else self.text(name, longest=longest)
 
+    def flag(self, name: str, *, default: bool | None = None) -> bool:
+        value = self.body.get(name, default)
+        if not isinstance(value, bool):
+            raise Refused(400, "field_invalid", f"{name} has to be true or false.")
+        return value
+
     def amount(self) -> int:
         value = self.body.get("amount")
         if type(value) is not int or not 0 < value <= _LARGEST_AMOUNT:
@@ -103,10 +112,11 @@ class Fields:
             raise Refused(400, "return_url_invalid", "return_url has to be an absolute http, https or app URL.")
         return value
 
-    def metadata(self) -> dict[str, str]:
-        value = self.body.get("metadata", {})
+    def texts(self, name: str) -> dict[str, str]:
+        """Empty where nothing is said."""
+        value = self.body.get(name, {})
         if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-            raise Refused(400, "field_invalid", "metadata has to be an object of texts.")
+            raise Refused(400, "field_invalid", f"{name} has to be an object of texts.")
         return value
 
 

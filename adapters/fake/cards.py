@@ -9,7 +9,7 @@ to users; a test compares the two.
 
 from dataclasses import dataclass
 
-from domain.provider import CardBrand
+from domain.provider import CardBrand, DisputeReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,10 @@ class FakeCard:
     """With `pending`: what it settles to is a failure, for a reason that is not the cardholder's."""
     refund_course: tuple[str, ...] = ("succeeded",)
     """The states of a refund, one after the other: between two of them lies the bank's time for settling."""
+    disputed_as: DisputeReason | None = None
+    """What the customer tells their bank as soon as the money is taken."""
+    inquiry: bool = False
+    """With `disputed_as`: their bank only asks."""
 
     @property
     def last4(self) -> str:
@@ -175,6 +179,25 @@ CARDS: tuple[FakeCard, ...] = (
         number="4000000000010050",
         token="tok_refundFailAtOnce",
         refund_course=("failed",),
+    ),
+    FakeCard(
+        name="disputed_as_fraudulent",
+        number="4000000000000259",
+        token="tok_createDispute",
+        disputed_as=DisputeReason.FRAUDULENT,
+    ),
+    FakeCard(
+        name="disputed_as_not_received",
+        number="4000000000002685",
+        token="tok_createDisputeProductNotReceived",
+        disputed_as=DisputeReason.PRODUCT_NOT_RECEIVED,
+    ),
+    FakeCard(
+        name="inquired_about",
+        number="4000000000001976",
+        token="tok_createDisputeInquiry",
+        disputed_as=DisputeReason.FRAUDULENT,
+        inquiry=True,
     ),
 )
 

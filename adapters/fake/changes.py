@@ -1,7 +1,8 @@
 """What happened at the bank since a moment: the list that a gateway compares its own story with.
 
-Every change of a charge or a refund is in the outbox (books.py) from the moment at which it happened, delivered or not,
-so the outbox is the list. Each entry shows its object as it is now; one that changed often may come more than once.
+Every change of a charge, a refund or a dispute is in the outbox (books.py) from the moment at which it happened,
+delivered or not, so the outbox is the list. Each entry shows its object as it is now; one that changed often may come
+more than once.
 """
 
 from datetime import datetime
@@ -12,13 +13,15 @@ import orjson
 from adapters.fake.books import OpenBooks
 from adapters.fake.calls import Answer, Fields, Refused
 from adapters.fake.charges import charge_object, charge_row
+from adapters.fake.disputes import dispute_object, dispute_row
 from adapters.fake.refunds import refund_object, refund_row
 
 PAGE = 100
 """Changes in one answer; a charge is about a kilobyte."""
 _LISTED = {
-    "charge": lambda books, ref: charge_object(charge_row(books, ref)),
+    "charge": lambda books, ref: charge_object(books, charge_row(books, ref)),
     "refund": lambda books, ref: refund_object(refund_row(books, ref)),
+    "dispute": lambda books, ref: dispute_object(dispute_row(books, ref)),
 }
 
 

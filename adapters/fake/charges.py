@@ -1,5 +1,6 @@
 """Charges at the fake bank: made, waiting for the customer or for a capture, ended.
 
+The card is one that is stored, or one that comes as a token: that is stored, or used up, once the bank agrees.
 A charge is captured in full when it succeeds, or holds its amount when it is to be captured by hand: once, in full or
 in part, until the gateway voids it or the hold is over. One that needs 3D Secure waits before that, until the customer
 confirms or refuses on the bank's page (pages.py), until the gateway voids it, or until the challenge is over. One that
@@ -16,8 +17,18 @@ import orjson
 from adapters.fake.books import OpenBooks, as_text, new_ref, operation_of
 from adapters.fake.calls import Answer, Fields, Refused
 from adapters.fake.cards import CARDS_BY_NAME
-from adapters.fake.customers import customer_row, is_expired, payment_method_row
+from adapters.fake.customers import (
+    attach,
+    customer_row,
+    is_attached,
+    is_expired,
+    payment_method_object,
+    payment_method_row,
+    redeem,
+    release_token,
+)
 from adapters.fake.declines import BANK_DECLINES
+from adapters.fake.disputes import dispute_as_card_says
 from domain.provider import CaptureMode, Initiator
 
 ACTION_EXPIRED = "action_expired"
@@ -36,18 +47,22 @@ def charge(books: OpenBooks, asked: Fields, *, forced_decline: str | None = None
     operation_id, charge_id = asked.text("operation_id"), asked.text("charge_id")
     amount, currency = asked.amount(), asked.currency()
     capture_mode = asked.optional_text("capture") or CaptureMode.AUTOMATIC
-    initiator, return_url, metadata = asked.text("initiator"), asked.return_url(), asked.metadata()
+    initiator, return_url, metadata = asked.text("initiator"), asked.return_url(), asked.texts("metadata")
     statement_descriptor = asked.optional_text("statement_descriptor")
     if initiator not in _INITIATORS:
         raise Refused(400, "field_invalid", f"initiator has to be one of {', '.join(Initiator)}.")
     if capture_mode not in _MODES:
         raise Refused(400, "field_invalid", f"capture has to be one of {', '.join(CaptureMode)}.")
+    token, store_card = asked.optional_text("token"), asked.flag("store_card", default=False)
     customer = customer_row(books, asked.text("customer_ref"))
-    method = payment_method_row(books, asked.text("payment_method_ref"))
-    if method["customer_ref"] != customer["ref"]:
-        raise Refused(400, "payment_method_mismatch", "This payment method belongs to another customer.")
-    if method["detached_at"] is not None:
-        raise Refused(400, "payment_method_detached", "This payment method was detached.")
+    if token is None and store_card:
+        raise Refused(400, "field_invalid", "store_card goes with a token.")
+    if token is None:
+        method = _stored_card(books, asked.text("payment_method_ref"), customer)
+    elif asked.optional_text("payment_method_ref") is None:
+        method = payment_method_row(books, redeem(books, token, customer))
+    else:
+        raise Refused(400, "field_invalid", "Either payment_method_ref or token says which card it is.")
 
     state, refusal_code = _decide(books, method, Initiator(initiator), forced_decline)
     state = _agreed(capture_mode) if state == "succeeded" else state
@@ -56,8 +71,8 @@ def charge(books: OpenBooks, asked: Fields, *, forced_decline: str | None = None
     books.write(
         "INSERT INTO charges (ref, operation_id, charge_id, customer_ref, payment_method_ref, initiator, capture,"
         " currency, amount, authorized, captured, state, refusal_code, return_url, statement_descriptor, metadata,"
-        " challenge, challenge_url, challenge_expires_at, capture_before, settles_at, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " challenge, challenge_url, challenge_expires_at, capture_before, settles_at, created_at, store_card)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ref,
         operation_id,
         charge_id,
@@ -80,8 +95,18 @@ def charge(books: OpenBooks, asked: Fields, *, forced_decline: str | None = None
         _held_until(books) if state == "authorized" else None,
         books.settles_at if state == "pending" else None,
         books.moment,
+        None if token is None else store_card,
     )
     return _told(books, ref)
+
+
+def _stored_card(books: OpenBooks, ref: str, customer: sqlite3.Row) -> sqlite3.Row:
+    method = payment_method_row(books, ref)
+    if method["customer_ref"] != customer["ref"]:
+        raise Refused(400, "payment_method_mismatch", "This payment method belongs to another customer.")
+    if not is_attached(method):
+        raise Refused(400, "payment_method_detached", "This payment method was detached, or never attached.")
+    return method
 
 
 def _decide(
@@ -114,7 +139,7 @@ def _held_until(books: OpenBooks) -> str:
 
 def continue_charge(books: OpenBooks, asked: Fields) -> Answer:
     """The charge as it now is: whether the customer has confirmed is known here, whatever the client believes."""
-    return charge_answer(charge_row(books, asked.text("charge_ref")))
+    return charge_answer(books, charge_row(books, asked.text("charge_ref")))
 
 
 def capture(books: OpenBooks, asked: Fields) -> Answer:
@@ -135,12 +160,12 @@ def void(books: OpenBooks, asked: Fields) -> Answer:
     if row["state"] == "pending":
         raise Refused(400, "charge_not_voidable", "This charge is on its way to the other bank.")
     if row["state"] not in _WAITING:
-        return charge_answer(row)
+        return charge_answer(books, row)
     return _end(books, row, "voided")
 
 
 def fetch_charge(books: OpenBooks, asked: Fields) -> Answer:
-    return charge_answer(charge_row(books, asked.text("charge_ref")), status=200)
+    return charge_answer(books, charge_row(books, asked.text("charge_ref")), status=200)
 
 
 def find_charge(books: OpenBooks, asked: Fields) -> Answer:
@@ -154,7 +179,7 @@ def find_charge(books: OpenBooks, asked: Fields) -> Answer:
     )
     if row is None:
         return Answer(200, {"charge": None})
-    return charge_answer(charge_row(books, row["ref"]), status=200)
+    return charge_answer(books, charge_row(books, row["ref"]), status=200)
 
 
 def challenge_row(books: OpenBooks, challenge: str) -> sqlite3.Row | None:
@@ -257,13 +282,26 @@ def _end(
 def _told(books: OpenBooks, ref: str) -> Answer:
     """Tell of the change by an event as well as by the answer."""
     row = _row(books, ref)
-    books.emit(f"charge.{row['state']}", charge_object(row))
-    return charge_answer(row)
+    books.emit(f"charge.{row['state']}", charge_object(books, row))
+    if row["store_card"] is not None:
+        _settle_card(books, row)
+    if row["state"] == "succeeded":
+        dispute_as_card_says(books, row)
+    return charge_answer(books, row)
 
 
-def charge_answer(row: sqlite3.Row, *, status: int | None = None) -> Answer:
+def _settle_card(books: OpenBooks, row: sqlite3.Row) -> None:
+    """What becomes of the card that the charge brought, now that the charge has come to a further state."""
+    method = payment_method_row(books, row["payment_method_ref"])
+    if row["authorized"] == 0 and row["state"] in ("declined", "failed", "voided"):
+        release_token(books, method["ref"])
+    elif row["authorized"] > 0 and row["store_card"] and method["attached_at"] is method["detached_at"] is None:
+        attach(books, method["ref"])
+
+
+def charge_answer(books: OpenBooks, row: sqlite3.Row, *, status: int | None = None) -> Answer:
     """402 is for the call that was declined; one that only reads gets a declined charge with 200."""
-    body: dict[str, Any] = {"charge": charge_object(row)}
+    body: dict[str, Any] = {"charge": charge_object(books, row)}
     if row["state"] == "requires_action":
         body["next_action"] = {
             "redirect_url": row["challenge_url"],
@@ -272,8 +310,9 @@ def charge_answer(row: sqlite3.Row, *, status: int | None = None) -> Answer:
     return Answer(status or (402 if row["state"] == "declined" else 200), body, charge_ref=row["ref"])
 
 
-def charge_object(row: sqlite3.Row) -> dict[str, Any]:
-    """What everybody may see, in answers, events and logs: the challenge's URL is not in it."""
+def charge_object(books: OpenBooks, row: sqlite3.Row) -> dict[str, Any]:
+    """What everybody may see, in answers, events and logs: neither the challenge's URL nor a token is in it."""
+    brought = None if row["store_card"] is None else payment_method_row(books, row["payment_method_ref"])
     return {
         "object": "charge",
         "ref": row["ref"],
@@ -281,6 +320,7 @@ def charge_object(row: sqlite3.Row) -> dict[str, Any]:
         "charge_id": row["charge_id"],
         "customer_ref": row["customer_ref"],
         "payment_method_ref": row["payment_method_ref"],
+        "new_payment_method": brought and payment_method_object(books, brought),
         "initiator": row["initiator"],
         "currency": row["currency"],
         "amount": row["amount"],

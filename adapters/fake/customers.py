@@ -56,6 +56,9 @@ def forget_customer(books: OpenBooks, asked: Fields) -> Answer:
         "UPDATE payment_methods SET detached_at = coalesce(detached_at, ?) WHERE customer_ref = ?", books.moment, ref
     )
     books.write("UPDATE charges SET return_url = NULL, metadata = '{}' WHERE customer_ref = ?", ref)
+    books.write(
+        "UPDATE disputes SET evidence = NULL WHERE charge_ref IN (SELECT ref FROM charges WHERE customer_ref = ?)", ref
+    )
     return Answer(200, {"customer": {"ref": ref, "customer_id": customer["customer_id"]}})
 
 
@@ -68,8 +71,15 @@ def attach_payment_method(books: OpenBooks, asked: Fields) -> Answer:
         if (existing["token"], existing["customer_ref"]) != (token, customer["ref"]):
             raise Refused(400, "idempotency_key_reused", "This payment_method_id was used for another card.")
         return Answer(200, {"payment_method": payment_method_object(books, existing)})
-    card, expiry_month, expiry_year = _redeem(books, token, payment_method_id)
+    ref = redeem(books, token, customer, payment_method_id)
+    return Answer(200, {"payment_method": attach(books, ref)})
+
+
+def redeem(books: OpenBooks, token: str, customer: sqlite3.Row, payment_method_id: str | None = None) -> str:
+    """What the token stands for, as a card of this customer's that is not attached yet; its ref."""
+    card, expiry_month, expiry_year = _card_of(books, token)
     ref = new_ref("fpm")
+    books.write("UPDATE tokens SET used_by = ? WHERE token = ?", ref, token)
     books.write(
         "INSERT INTO payment_methods (ref, payment_method_id, customer_ref, token, card, brand, last4,"
         " expiry_month, expiry_year, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -84,12 +94,10 @@ def attach_payment_method(books: OpenBooks, asked: Fields) -> Answer:
         expiry_year,
         books.moment,
     )
-    attached = payment_method_object(books, payment_method_row(books, ref))
-    books.emit("payment_method.attached", attached)
-    return Answer(200, {"payment_method": attached})
+    return ref
 
 
-def _redeem(books: OpenBooks, token: str, payment_method_id: str) -> tuple[FakeCard, int, int]:
+def _card_of(books: OpenBooks, token: str) -> tuple[FakeCard, int, int]:
     named = CARDS_BY_TOKEN.get(token)
     if named is not None:
         return named, 12, books.now.year + _TOKEN_CARD_YEARS
@@ -97,9 +105,20 @@ def _redeem(books: OpenBooks, token: str, payment_method_id: str) -> tuple[FakeC
     if minted is None:
         raise Refused(400, "token_unknown", "There is no such token.")
     if minted["used_by"] is not None:
-        raise Refused(400, "token_used", "This token was used already; a token makes one payment method.")
-    books.write("UPDATE tokens SET used_by = ? WHERE token = ?", payment_method_id, token)
+        raise Refused(400, "token_used", "This token was used already; it is good for one card, or for one charge.")
     return CARDS_BY_NAME[minted["card"]], minted["expiry_month"], minted["expiry_year"]
+
+
+def release_token(books: OpenBooks, ref: str) -> None:
+    """The card was not charged after all, and may be tried again."""
+    books.write("UPDATE tokens SET used_by = NULL WHERE used_by = ?", ref)
+
+
+def attach(books: OpenBooks, ref: str) -> dict[str, Any]:
+    books.write("UPDATE payment_methods SET attached_at = ? WHERE ref = ?", books.moment, ref)
+    attached = payment_method_object(books, payment_method_row(books, ref))
+    books.emit("payment_method.attached", attached)
+    return attached
 
 
 def detach_payment_method(books: OpenBooks, asked: Fields) -> Answer:
@@ -110,7 +129,7 @@ def detach_payment_method(books: OpenBooks, asked: Fields) -> Answer:
         row["ref"],
     )
     detached = payment_method_object(books, payment_method_row(books, row["ref"]))
-    if row["detached_at"] is None:
+    if is_attached(row):
         books.emit("payment_method.detached", detached)
     return Answer(200, {"payment_method": detached})
 
@@ -145,8 +164,12 @@ def payment_method_object(books: OpenBooks, row: sqlite3.Row) -> dict[str, Any]:
         "expiry_month": row["expiry_month"],
         "expiry_year": row["expiry_year"],
         "fingerprint": _fingerprint(books, row),
-        "attached": row["detached_at"] is None,
+        "attached": is_attached(row),
     }
+
+
+def is_attached(row: sqlite3.Row) -> bool:
+    return row["attached_at"] is not None and row["detached_at"] is None
 
 
 def _fingerprint(books: OpenBooks, row: sqlite3.Row) -> str:
@@ -166,7 +189,7 @@ def _fingerprint(books: OpenBooks, row: sqlite3.Row) -> str:
 
 
 def mint_token(books: OpenBooks, *, card: FakeCard, expiry_month: int, expiry_year: int) -> str:
-    """A token that is good for one payment method. The number stays behind: the books know the card's name."""
+    """A token that is good for one card. The number stays behind: the books know the card's name."""
     token = f"tok_{token_urlsafe(18)}"
     books.write(
         "INSERT INTO tokens (token, card, expiry_month, expiry_year, created_at) VALUES (?, ?, ?, ?, ?)",

@@ -44,23 +44,11 @@ from domain.provider import (
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
-_MISSING = frozenset(
-    {
-        ProviderAction.CHARGE_NEW_CARD,
-        ProviderAction.DISPUTES,
-        ProviderAction.SUBMIT_EVIDENCE,
-        ProviderAction.ACCEPT_DISPUTE,
-    }
-)
-_CAPABILITIES = tuple(
-    Capability(action, Support.UNSUPPORTED if action in _MISSING else Support.NATIVE) for action in ProviderAction
-)
-
+_CAPABILITIES = tuple(Capability(action, Support.NATIVE) for action in ProviderAction)
 
 _KEY_LIFETIME = timedelta(hours=23)
 """The bank forgets no key; this is as much as may be relied on at the strictest of real providers."""
 
-_NO_DISPUTES = DisputeResult(outcome=Outcome.FAILED, refusal=Refusal("The fake bank knows of no disputes."))
 _GONE = ("payment_method_detached", "payment_method_missing")
 
 
@@ -192,6 +180,9 @@ class FakeProvider:
             "statement_descriptor": None,
             "metadata": dict(request.metadata),
         }
+        if request.token is not None:
+            # Only then: what is repeated after an upgrade has to be what was sent before it, byte for byte.
+            body |= {"token": request.token, "store_card": request.store_card}
         told = await self._ask("charge", body, reading.charge)
         if isinstance(told, ChargeResult) and told.operation_id != request.operation_id:
             return _charge_result(reading.UNREADABLE)
@@ -237,13 +228,20 @@ class FakeProvider:
     # --- disputes ---------------------------------------------------------------------------------------------------
 
     async def fetch_dispute(self, *, dispute_ref: str) -> DisputeResult:
-        return _NO_DISPUTES
+        told = await self._look_up("fetch_dispute", {"dispute_ref": dispute_ref}, reading.dispute)
+        return _dispute_result(told, dispute_ref)
 
     async def submit_evidence(self, request: EvidenceRequest) -> DisputeResult:
-        return _NO_DISPUTES
+        body = {
+            "operation_id": request.operation_id,
+            "dispute_ref": request.dispute_ref,
+            "evidence": {str(kind): text for kind, text in request.evidence.items()},
+        }
+        return _dispute_result(await self._ask("submit_evidence", body, reading.dispute), request.dispute_ref)
 
     async def accept_dispute(self, request: AcceptRequest) -> DisputeResult:
-        return _NO_DISPUTES
+        body = {"operation_id": request.operation_id, "dispute_ref": request.dispute_ref}
+        return _dispute_result(await self._ask("accept_dispute", body, reading.dispute), request.dispute_ref)
 
     # --- looking --------------------------------------------------------------------------------------------------
 
@@ -354,4 +352,12 @@ def _charge_result(told: ChargeResult | Verdict) -> ChargeResult:
 def _refund_result(told: RefundResult | Verdict) -> RefundResult:
     if isinstance(told, Verdict):
         return RefundResult(outcome=told.outcome, refusal=told.refusal)
+    return told
+
+
+def _dispute_result(told: DisputeResult | Verdict, dispute_ref: str) -> DisputeResult:
+    if isinstance(told, DisputeResult) and told.dispute_ref != dispute_ref:
+        told = reading.UNREADABLE
+    if isinstance(told, Verdict):
+        return DisputeResult(outcome=told.outcome, refusal=told.refusal)
     return told

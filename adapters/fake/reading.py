@@ -25,6 +25,9 @@ from domain.provider import (
     ChargeResult,
     ClientSession,
     CustomerResult,
+    DisputeReason,
+    DisputeResult,
+    DisputeState,
     ListedCharge,
     ListedRefund,
     Outcome,
@@ -121,12 +124,7 @@ _BRANDS = frozenset(CardBrand)
 
 def payment_method(body: dict[str, Any]) -> PaymentMethodResult:
     method = body["payment_method"]
-    card = Card(
-        brand=CardBrand(method["brand"]) if method["brand"] in _BRANDS else CardBrand.OTHER,
-        last4=_text(method["last4"]),
-        expiry_month=_whole(method["expiry_month"]),
-        expiry_year=_whole(method["expiry_year"]),
-    )
+    card = _card(method)
     if method["attached"] is not True:
         gone = Refusal("This payment method was detached.", provider_code="payment_method_detached")
         return PaymentMethodResult(
@@ -138,6 +136,15 @@ def payment_method(body: dict[str, Any]) -> PaymentMethodResult:
         payment_method_ref=_text(method["ref"]),
         card=card,
         card_fingerprint=None if fingerprint is None else _text(fingerprint),
+    )
+
+
+def _card(method: Mapping[str, Any]) -> Card:
+    return Card(
+        brand=CardBrand(method["brand"]) if method["brand"] in _BRANDS else CardBrand.OTHER,
+        last4=_text(method["last4"]),
+        expiry_month=_whole(method["expiry_month"]),
+        expiry_year=_whole(method["expiry_year"]),
     )
 
 
@@ -166,18 +173,36 @@ def _charge_picture(found: dict[str, Any]) -> ChargeResult:
     if refusal is not None and refusal.provider_code in EXPIRIES:
         outcome = Outcome.EXPIRED
     currency = _text(found["currency"])
+    authorized = money_of(found["authorized"], currency)
+    brought = found.get("new_payment_method")
     return ChargeResult(
         outcome=outcome,
         charge_ref=_text(found["ref"]),
         operation_id=_text(found["operation_id"]),
-        authorized=money_of(found["authorized"], currency),
+        authorized=authorized,
         captured=money_of(found["captured"], currency),
         refunded=money_of(found["refunded"], currency) if "refunded" in found else None,
         capture_before=_moment(found["capture_before"]) if outcome is Outcome.AUTHORIZED else None,
         refusal=refusal,
-        raw=found,
+        payment_method=brought and _brought(brought, outcome, refusal, was_charged=authorized.minor_units > 0),
+        raw={name: value for name, value in found.items() if name != "new_payment_method"},
     )
 
+
+def _brought(
+    method: Mapping[str, Any], outcome: Outcome, refusal: Refusal | None, *, was_charged: bool
+) -> PaymentMethodResult:
+    """The card that came with the charge; it stays charged when what was held is released."""
+    return PaymentMethodResult(
+        outcome=Outcome.SUCCEEDED if was_charged else _UNCHARGED.get(outcome, Outcome.FAILED),
+        payment_method_ref=_text(method["ref"]),
+        card=_card(method),
+        card_fingerprint=_text(method["fingerprint"]),
+        refusal=None if was_charged else refusal,
+    )
+
+
+_UNCHARGED = {each: each for each in (Outcome.PENDING, Outcome.REQUIRES_ACTION, Outcome.DECLINED)}
 
 _REFUND_OUTCOMES = {"pending": Outcome.PENDING, "succeeded": Outcome.SUCCEEDED, "failed": Outcome.FAILED}
 
@@ -194,12 +219,35 @@ def refund(body: dict[str, Any]) -> RefundResult:
     )
 
 
+_DISPUTE_STATES = {state.lower(): state for state in DisputeState}
+_DISPUTE_REASONS = frozenset(DisputeReason)
+
+
+def dispute(body: dict[str, Any]) -> DisputeResult:
+    found = body["dispute"]
+    scheme_code = found["scheme_code"]
+    return DisputeResult(
+        outcome=Outcome.SUCCEEDED,
+        dispute_ref=_text(found["ref"]),
+        charge_ref=_text(found["charge_ref"]),
+        state=_DISPUTE_STATES[found["state"]],
+        amount=money_of(found["amount"], _text(found["currency"])),
+        is_inquiry=_flag(found["is_inquiry"]),
+        reason=DisputeReason(found["reason"]) if found["reason"] in _DISPUTE_REASONS else DisputeReason.GENERAL,
+        scheme_code=None if scheme_code is None else _text(scheme_code),
+        respond_by=_moment(found["respond_by"]),
+        opened_at=_moment(found["created_at"]),
+        raw=found,
+    )
+
+
 def changes(body: dict[str, Any]) -> ChangesPage:
     found = body["changes"]
     return ChangesPage(
         outcome=Outcome.SUCCEEDED,
         charges=tuple(_listed_charge(each) for each in found if each["object"] == "charge"),
         refunds=tuple(_listed_refund(each) for each in found if each["object"] == "refund"),
+        disputes=tuple(_listed_dispute(each) for each in found if each["object"] == "dispute"),
         cursor=None if body["cursor"] is None else _text(body["cursor"]),
     )
 
@@ -232,6 +280,13 @@ def _listed_refund(found: dict[str, Any]) -> ListedRefund:
         charge_ref=_text(found["charge_ref"]),
         picture=picture,
     )
+
+
+def _listed_dispute(found: dict[str, Any]) -> DisputeResult:
+    picture = read(dispute, {"dispute": found})
+    if isinstance(picture, Verdict):
+        picture = DisputeResult(outcome=picture.outcome, dispute_ref=_text(found["ref"]), refusal=picture.refusal)
+    return picture
 
 
 def _redirect(action: Mapping[str, Any]) -> RedirectAction:
@@ -286,6 +341,12 @@ def _text(value: object) -> str:
 
 def _whole(value: object) -> int:
     if type(value) is not int:
+        raise Unreadable
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
         raise Unreadable
     return value
 

@@ -8,11 +8,13 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
+from adapters.fake.balances import left_of
 from adapters.fake.books import OpenBooks, new_ref, operation_of
 from adapters.fake.calls import Answer, Fields, Refused
 from adapters.fake.cards import CARDS_BY_NAME
 from adapters.fake.charges import charge_row
 from adapters.fake.customers import payment_method_row
+from adapters.fake.disputes import close_answered, is_disputed
 
 
 def refund(books: OpenBooks, asked: Fields) -> Answer:
@@ -23,7 +25,9 @@ def refund(books: OpenBooks, asked: Fields) -> Answer:
         raise Refused(400, "currency_mismatch", f"The charge is in {charge['currency']}.")
     if charge["captured"] == 0:
         raise Refused(400, "charge_not_captured", "No money of this charge was taken.")
-    if amount > charge["captured"] - charge["refunded"] - _under_way(books, charge):
+    if is_disputed(books, charge):
+        raise Refused(400, "charge_disputed", "The customer's bank has taken the money back already.")
+    if amount > left_of(books, charge):
         raise Refused(400, "amount_too_high", "More than what is left of the charge.")
 
     course = _course(books, charge)
@@ -59,14 +63,6 @@ def settle_due(books: OpenBooks) -> None:
         _reached(books, row["ref"])
 
 
-def _under_way(books: OpenBooks, charge: sqlite3.Row) -> int:
-    row = books.one(
-        "SELECT coalesce(sum(amount), 0) AS amount FROM refunds WHERE charge_ref = ? AND state = 'pending'",
-        charge["ref"],
-    )
-    return 0 if row is None else int(row["amount"])
-
-
 def _course(books: OpenBooks, charge: sqlite3.Row) -> tuple[str, ...]:
     return CARDS_BY_NAME[payment_method_row(books, charge["payment_method_ref"])["card"]].refund_course
 
@@ -78,6 +74,9 @@ def _reached(books: OpenBooks, ref: str) -> Answer:
         books.write("UPDATE charges SET refunded = refunded + ? WHERE ref = ?", row["amount"], row["charge_ref"])
     made = refund_object(row)
     books.emit(f"refund.{row['state']}", made)
+    charge = charge_row(books, row["charge_ref"])
+    if charge["refunded"] == charge["captured"]:
+        close_answered(books, charge)
     return Answer(200, {"refund": made})
 
 

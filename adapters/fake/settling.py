@@ -1,6 +1,6 @@
 """What happens at the bank by itself, when its time has come: whoever looks next finds it done, and told of."""
 
-from adapters.fake import charges, refunds
+from adapters.fake import charges, disputes, refunds
 from adapters.fake.books import OpenBooks
 
 
@@ -8,3 +8,4 @@ def settle_due(books: OpenBooks) -> None:
     charges.settle_pending(books)
     charges.expire_waiting(books)
     refunds.settle_due(books)
+    disputes.settle_due(books)

@@ -23,6 +23,7 @@ _SUBJECTS = {
     "charge": WebhookSubject.CHARGE,
     "refund": WebhookSubject.REFUND,
     "payment_method": WebhookSubject.PAYMENT_METHOD,
+    "dispute": WebhookSubject.DISPUTE,
 }
 
 

@@ -13,6 +13,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from adapters.fake import Bank, FakeProvider, WebhookSender
+from adapters.fake.cards import CARDS_BY_NAME
+from adapters.fake.charges import finish_challenge
+from adapters.fake.customers import mint_token
 from domain.money import Money
 from domain.provider import (
     AttachRequest,
@@ -26,6 +29,7 @@ from domain.provider import (
     LookUp,
     Outcome,
     PaymentMethodResult,
+    RedirectAction,
     RefundRequest,
     RefundResult,
     VoidRequest,
@@ -129,6 +133,39 @@ class Shop:
             metadata={"order": "ord_1"},
         )
 
+    async def mint(self, name: str = "visa") -> str:
+        """What a card form makes of this card's number: a token that is good once."""
+        card = CARDS_BY_NAME[name]
+        return await self.bank.run(lambda books: mint_token(books, card=card, expiry_month=11, expiry_year=2027))
+
+    def new_card_request(
+        self,
+        token: str,
+        *,
+        store_card: bool,
+        operation_id: str | None = None,
+        initiator: Initiator = Initiator.CUSTOMER,
+        capture: CaptureMode = CaptureMode.AUTOMATIC,
+    ) -> ChargeRequest:
+        number = next(self.numbers)
+        return ChargeRequest(
+            operation_id=operation_id or f"op_{number}",
+            charge_id=f"chg_{number}",
+            amount=Money(20_00, "USD"),
+            customer_ref=self.customer_ref,
+            payment_method_ref=None,
+            token=token,
+            store_card=store_card,
+            initiator=initiator,
+            return_url=None,
+            capture=capture,
+        )
+
+    def cards(self) -> tuple[str, ...]:
+        """The bank's names of what is stored for the customer."""
+        (customer,) = self.bank.truth().customers
+        return customer.payment_method_refs
+
     async def charge(
         self,
         token: str = "tok_visa",
@@ -139,6 +176,10 @@ class Shop:
     ) -> ChargeResult:
         request = await self.charge_request(token, amount, initiator=initiator, return_url=return_url)
         return await self.provider.charge(request)
+
+    async def now(self, charge: ChargeResult) -> ChargeResult:
+        assert charge.charge_ref is not None
+        return await self.provider.fetch_charge(charge_ref=charge.charge_ref)
 
     async def refund(self, charge: ChargeResult, amount: Money, *, operation_id: str | None = None) -> RefundResult:
         return await self.provider.refund(refund_request(charge, amount, operation_id or f"op_{next(self.numbers)}"))
@@ -202,6 +243,13 @@ def refund_request(charge: ChargeResult, amount: Money, operation_id: str) -> Re
         amount=amount,
         reason=None,
     )
+
+
+def answer_challenge(shop: Shop, charge: ChargeResult, *, confirmed: bool) -> None:
+    """What the customer does on the bank's page."""
+    assert isinstance(charge.next_action, RedirectAction)
+    with shop.bank.open() as books:
+        finish_challenge(books, charge.next_action.url.rpartition("/")[2], confirmed=confirmed)
 
 
 def look_up(operation_id: str) -> LookUp:

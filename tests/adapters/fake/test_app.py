@@ -35,6 +35,45 @@ async def test_a_script_can_be_set_while_the_bank_runs(quick_shop: Shop, client:
     assert (await quick_shop.charge()).outcome is Outcome.DECLINED
 
 
+async def test_a_dispute_can_be_opened_and_decided_by_whoever_has_the_key(
+    quick_shop: Shop, client: httpx.AsyncClient
+) -> None:
+    charge = await quick_shop.charge()
+    wanted = {"charge_ref": charge.charge_ref, "reason": "DUPLICATE", "amount": 5_00, "is_inquiry": False}
+
+    opened = await client.post("/control/disputes", json=wanted)
+
+    assert opened.status_code == 201
+    (truth,) = (await client.get("/control/truth")).json()["disputes"]
+    assert (truth["dispute_ref"], truth["withdrawn"]) == (opened.json()["dispute_ref"], 5_00)
+    again = await client.post("/control/disputes", json={"charge_ref": charge.charge_ref})
+    assert (again.status_code, again.json()["error"]["code"]) == (400, "charge_disputed")
+    decided = await client.post(f"/control/disputes/{truth['dispute_ref']}", json={"won": True})
+    assert (decided.status_code, decided.json()["won"]) == (200, True)
+    assert [dispute.state for dispute in quick_shop.bank.truth().disputes] == ["won"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("", b"[]", 400),
+        ("", b"\xff", 400),
+        ("", b"{}", 400),
+        ("", b'{"charge_ref": "fch_1", "amount": 0}', 400),
+        ("", b'{"charge_ref": "fch_1", "is_inquiry": "no"}', 400),
+        ("", b'{"charge_ref": "fch_1"}', 404),
+        ("/fdp_1", b"{}", 400),
+        ("/fdp_1", b'{"won": 1}', 400),
+        ("/fdp_1", b'{"won": true}', 404),
+        ("/fdp_1", b" " * 300_000, 413),
+    ],
+)
+async def test_a_dispute_that_is_none_is_refused(
+    client: httpx.AsyncClient, path: str, body: bytes, status: int
+) -> None:
+    assert (await client.post(f"/control/disputes{path}", content=body)).status_code == status
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -61,9 +100,11 @@ async def test_without_the_key_nothing_is_done_and_nothing_told(
         await client.get("/control/truth", headers=headers),
         await client.post("/control/script", json={"script": "charge#1=decline"}, headers=headers),
         await client.post("/v1/ensure_customer", json={"customer_id": "cus_1"}, headers=headers),
+        await client.post("/control/disputes", json={"charge_ref": "fch_1"}, headers=headers),
+        await client.post("/control/disputes/fdp_1", json={"won": True}, headers=headers),
     ]
 
-    assert [answer.status_code for answer in answers] == [401, 401, 401]
+    assert {answer.status_code for answer in answers} == {401}
     assert bank.truth().customers == ()
 
 

@@ -45,7 +45,9 @@ def test_each_documented_decline_is_what_the_card_does() -> None:
         codes = re.findall(r"`([A-Z_]+)`", behaviour)
         expected = [] if card.decline is None else [meaning_of(card.decline).value]
         first = ["REQUIRES_ACTION"] if card.challenge else ["PENDING"] if card.pending else []
-        assert codes == first + expected, card.name
+        afterwards = [] if card.disputed_as is None else [card.disputed_as.value]
+        assert codes == first + expected + afterwards, card.name
+        assert ("asks" in behaviour) == card.inquiry, card.name
 
 
 def test_every_fault_and_every_decline_of_a_script_is_documented() -> None:

@@ -2,8 +2,9 @@
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.adapters.fake.helpers import Shop, StandingClock, look_up
 OLD_BOOKS = Path(__file__).with_name("old_books")
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=[1, 2, 3])
 def version(request: pytest.FixtureRequest) -> int:
     number: int = request.param
     return number
@@ -123,3 +124,17 @@ async def test_what_was_not_delivered_still_is(old_bank: Bank, clock: StandingCl
     await sender.deliver_due(post)
 
     assert len(kinds) >= waiting
+
+
+async def test_old_cards_are_charged_and_new_ones_too(old_bank: Bank, clock: StandingClock) -> None:
+    shop = Shop(old_bank, FakeProvider.in_process(old_bank, clock=clock), clock, numbers=count(100))
+    await shop.open()
+    (old_card, *_) = old_stored = shop.cards()
+
+    by_old = await shop.provider.charge(replace(await shop.charge_request(), payment_method_ref=old_card))
+    by_new = await shop.provider.charge(shop.new_card_request("tok_createDispute", store_card=True))
+
+    assert [by_old.outcome, by_new.outcome] == [Outcome.SUCCEEDED] * 2
+    assert by_new.payment_method is not None
+    assert set(shop.cards()) > {*old_stored, by_new.payment_method.payment_method_ref}
+    assert [dispute.withdrawn for dispute in old_bank.truth().disputes] == [20_00]
