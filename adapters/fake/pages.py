@@ -196,6 +196,7 @@ def _challenge_page(row: sqlite3.Row, merchant: str) -> Response:
 def _over_page(row: sqlite3.Row) -> Response:
     sentences = {
         "succeeded": "The payment is confirmed.",
+        "authorized": "The payment is confirmed.",
         "declined": "The payment was declined.",
         "failed": "The time for the confirmation is over.",
         "voided": "The shop has ended this payment.",
@@ -214,7 +215,7 @@ def _return_url(row: sqlite3.Row) -> str:
     told = urlencode(
         {
             "charge": row["charge_id"],
-            "redirect_status": "succeeded" if row["state"] == "succeeded" else "failed",
+            "redirect_status": "succeeded" if row["state"] in ("succeeded", "authorized") else "failed",
         }
     )
     query = f"{parts.query}&{told}" if parts.query else told

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from adapters.fake import Bank, fake_routes
 from domain.declines import DeclineCode
 from domain.money import Money
-from domain.provider import ChargeResult, Outcome, RedirectAction
+from domain.provider import CaptureMode, ChargeResult, Outcome, RedirectAction
 from tests.adapters.fake.helpers import Shop
 
 RETURN_URL = "https://shop.test:8443/paid?cart=7&x=%2F#bottom"
@@ -61,6 +61,25 @@ async def test_a_confirmed_charge_succeeds_and_the_browser_goes_back_to_the_shop
     )
     assert truth.captured == 20_00
     assert (await quick_shop.resume(charge)).outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize("return_url", [RETURN_URL, None])
+async def test_a_confirmed_hold_is_told_of_as_a_payment_is(
+    quick_shop: Shop, browser: httpx.AsyncClient, return_url: str | None
+) -> None:
+    request = await quick_shop.charge_request(
+        "tok_threeDSecureRequired", return_url=return_url, capture=CaptureMode.MANUAL
+    )
+    charge = await quick_shop.provider.charge(request)
+
+    response = await answer(browser, charge, "confirm")
+
+    assert (await quick_shop.resume(charge)).outcome is Outcome.AUTHORIZED
+    if return_url is None:
+        assert "The payment is confirmed." in response.text
+    else:
+        assert told(response) == "succeeded"
+    assert "The payment is confirmed." in (await browser.get(page_of(charge))).text
 
 
 async def test_a_refused_charge_is_declined(quick_shop: Shop, browser: httpx.AsyncClient) -> None:
