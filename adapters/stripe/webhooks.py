@@ -104,8 +104,24 @@ def _event(event: Any) -> WebhookEvent:
         operation_id=operation_of(about),
         livemode=flag(event["livemode"]),
         occurred_at=moment(event["created"]),
-        payload=event,
+        payload={**{name: event.get(name) for name in _TOLD}, "data": {"object": _told(about)}},
     )
+
+
+def _told(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Ids, states, amounts and codes, for staff: no card, no person, no secret, nor what anybody else wrote."""
+    metadata = {name: value for name, value in (about.get("metadata") or {}).items() if name.startswith(_OURS)}
+    return {name: about[name] for name in _TOLD_OF_OBJECTS if name in about} | {"metadata": metadata}
+
+
+_OURS = "paydesk_"
+_TOLD = ("id", "object", "type", "api_version", "created", "livemode")
+_TOLD_OF_OBJECTS = (
+    *("id", "object", "created", "livemode", "status", "currency", "type", "reason"),
+    *("amount", "amount_capturable", "amount_received", "amount_captured", "amount_refunded"),
+    *("captured", "capture_method", "cancellation_reason", "disputed", "is_charge_refundable", "paid", "refunded"),
+    *("failure_code", "failure_reason", "network_reason_code"),
+)
 
 
 def _subject(event: Mapping[str, Any], about: Mapping[str, Any]) -> tuple[WebhookSubject, str | None]:
