@@ -33,7 +33,7 @@ _TABLE = (
     Decline("do_not_try_again", advice_code=NEVER, network_decline_code="R0"),
     Decline("duplicate_transaction", network_decline_code="94"),
     Decline("expired_card", "expired_card", CONFIRM, "54", "exp_month", "The card has expired."),
-    Decline("fraudulent", advice_code=NEVER, network_decline_code="59"),
+    Decline("fraudulent", network_decline_code="59"),
     Decline("generic_decline", advice_code=LATER, network_decline_code="01"),
     Decline("incorrect_cvc", "incorrect_cvc", CONFIRM, "N7", "cvc", "The card's security code is wrong."),
     Decline("incorrect_number", "incorrect_number", CONFIRM, "14", "number", "The card's number is wrong."),
