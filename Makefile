@@ -20,7 +20,7 @@ SITE := build/docs
 UNSET := env | grep -Eo '^(STRIPE|BRAINTREE|PAYDESK)_[A-Z0-9_]+' | grep -v '^PAYDESK_TEST_' | sed 's/^/-u /'
 PYTEST = env $$($(UNSET)) $(BIN)/python -m pytest --no-header
 
-.PHONY: help install serve test test-browser bench bench-charges bench-search chaos conformance schema-check lint fmt \
+.PHONY: help install serve test capabilities test-browser bench bench-charges bench-search chaos conformance schema-check lint fmt \
 	graphiql schema schema-changes docs lock clean
 
 help: ## say what there is
@@ -37,6 +37,9 @@ serve: $(VENV)/.runtime ## run the gateway with the fake provider and a demo sho
 # Four workers keep two cores busy: many tests wait for other processes, and for leases to end.
 test: lint ## check the code and run the tests
 	@$(PYTEST) -n 4 --dist worksteal
+
+capabilities: $(VENV)/.development ## hold every provider to its suite, and write docs/reference/capabilities.md from the result
+	@PAYDESK_TEST_REWRITE=1 $(PYTEST) --quiet -n 2 tests/contracts/test_provider*.py
 
 test-browser: $(VENV)/.browser $(VENV)/.docs $(WEB)/node_modules/.package-lock.json graphiql ## try GraphiQL and the documentation in a headless Chromium
 	@command -v chromium >/dev/null \

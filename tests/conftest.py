@@ -11,4 +11,4 @@ for _name in list(os.environ):
 # Tests start some hundred gateways, each of which would compile all of its modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-pytest_plugins = ["tests.databases", "tests.forks", "tests.schema.refusals"]
+pytest_plugins = ["tests.contracts.results", "tests.databases", "tests.forks", "tests.schema.refusals"]

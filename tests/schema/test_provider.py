@@ -1,7 +1,15 @@
 """What clients have to know of the deployment's provider."""
 
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
 from domain.provider import ProviderAction
-from tests.schema.gateway import ADMIN, VISA, Shop, new_key
+from persistence.sql import Dialect
+from tests.contracts.results import PAGE, told_by_the_page
+from tests.databases import NewDatabaseUrl
+from tests.schema.gateway import ADMIN, VISA, Shop, new_key, open_shop, settings_for
 
 QUERY = "{ paymentProvider { name livemode capabilities { action support note } } }"
 
@@ -19,6 +27,27 @@ async def test_the_provider_says_what_it_can_do(shop: Shop) -> None:
 async def test_an_app_may_pick_its_card_form_for_any_customer(shop: Shop) -> None:
     for somebody in (ADMIN, shop.person("ada"), shop.person("sam", role="support")):
         assert (await shop.execute(QUERY, as_=somebody))["paymentProvider"]["name"] == "fake"
+
+
+@pytest.mark.parametrize("name", told_by_the_page())
+async def test_every_provider_says_of_itself_what_the_page_says_of_it(
+    name: str, tmp_path: Path, new_database_url: NewDatabaseUrl
+) -> None:
+    of_the_provider = {
+        "provider": name,
+        "stripe_secret_key": SecretStr("sk_test_nobodys"),
+        "stripe_publishable_key": "pk_test_nobodys",
+        "stripe_webhook_secret": (SecretStr("whsec_nobodys"),),
+    }
+    settings = settings_for(tmp_path, new_database_url(Dialect.SQLITE)).model_copy(update=of_the_provider)
+
+    async with open_shop(settings) as shop:
+        provider = (await shop.execute(QUERY))["paymentProvider"]
+
+    assert provider["name"] == name
+    assert {each["action"]: each["support"] for each in provider["capabilities"]} == told_by_the_page()[name]
+    page = PAGE.read_text(encoding="utf-8")
+    assert [each["note"] for each in provider["capabilities"] if each["note"] not in page] == []
 
 
 HEALTH = "{ providerHealth { account state changedAt retryAfterSeconds calls { kind most underWay waiting } } }"

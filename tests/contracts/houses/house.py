@@ -1,0 +1,217 @@
+"""What the suite needs beside the port: a provider's house, seen from the sides that a gateway never sees.
+
+A house is one account of one provider, new for each test. It makes tokens as a card form does, plays the customer and
+the customer's bank, moves time, spoils the wire, and knows what was really taken. It is written from the provider's
+documentation and uses nothing of the adapter, so that a mistake there meets somebody who counts otherwise.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+from domain.declines import DeclineCode
+from domain.money import Money
+from domain.provider import Capability, NextAction, PaymentProvider
+
+
+class Power(StrEnum):
+    """What a house can do to a provider. An emulator can do all of it, a real sandbox only some."""
+
+    TIME = "TIME"
+    """Put the provider's time forward."""
+    CUSTOMER = "CUSTOMER"
+    """Answer the bank's question for the customer, without a browser."""
+    BANK = "BANK"
+    """Decline a charge of any card for any reason."""
+    WIRE = "WIRE"
+    """Lose requests and answers, and spoil them."""
+    CROWD = "CROWD"
+    """Make hundreds of payments at the account."""
+
+
+class CardKind(StrEnum):
+    """How a card behaves. One that a provider has no test card for is a `NoSuchCard`."""
+
+    PLAIN = "PLAIN"
+    OTHER = "OTHER"
+    """As PLAIN, with another number."""
+    DECLINED = "DECLINED"
+    """The bank says no, already when the card is stored or else to every charge."""
+    DECLINED_LATER = "DECLINED_LATER"
+    """It can be stored, and every charge is declined."""
+    CHALLENGED = "CHALLENGED"
+    """The bank wants the customer's confirmation for each charge."""
+    CHALLENGED_THEN_DECLINED = "CHALLENGED_THEN_DECLINED"
+    REFUND_PENDING = "REFUND_PENDING"
+    """A refund takes its time, and succeeds."""
+    REFUND_COMES_BACK = "REFUND_COMES_BACK"
+    """A refund succeeds, and fails after all when some time has passed."""
+    DISPUTED = "DISPUTED"
+    """A charge succeeds, and is disputed as fraudulent at once."""
+    DISPUTED_NOT_RECEIVED = "DISPUTED_NOT_RECEIVED"
+    INQUIRED = "INQUIRED"
+    """A charge succeeds, and the bank asks about it at once."""
+
+
+class NoSuchCard(Exception):
+    """The provider has no card that behaves so."""
+
+
+class Fault(StrEnum):
+    """What goes wrong with everything that is sent, until it stops."""
+
+    CLOSED = "CLOSED"
+    """The work is done; the connection closes without an answer."""
+    RESET = "RESET"
+    """The work is done; the connection is reset."""
+    SILENT = "SILENT"
+    """The work is done; no answer ever comes."""
+    ERROR_AFTER = "ERROR_AFTER"
+    """500, though the work is done."""
+    HTML = "HTML"
+    """The work is done; a proxy's page comes instead of the answer."""
+    TRUNCATED = "TRUNCATED"
+    """The work is done; half of the answer comes."""
+    EMPTY = "EMPTY"
+    """The work is done; the answer is `200 {}`."""
+    ERROR = "ERROR"
+    """500, and nothing is done."""
+    UNAVAILABLE = "UNAVAILABLE"
+    """503, and nothing is done."""
+    RATE_LIMIT = "RATE_LIMIT"
+    """429, and nothing is done."""
+
+
+WORK_IS_DONE = (
+    Fault.CLOSED,
+    Fault.RESET,
+    Fault.ERROR_AFTER,
+    Fault.HTML,
+    Fault.TRUNCATED,
+    Fault.EMPTY,
+)
+"""Without SILENT, which takes a second each time."""
+NOTHING_IS_DONE = (Fault.ERROR, Fault.UNAVAILABLE, Fault.RATE_LIMIT)
+
+
+@dataclass(frozen=True, slots=True)
+class TrueCharge:
+    """A payment as the provider's own books have it, in major units of its currency."""
+
+    charge_ref: str
+    currency: str
+    held: Decimal
+    captured: Decimal
+    refunded: Decimal
+    """What is on its way back counts; what came back from there does not."""
+    waits_for_the_customer: bool
+    """Somebody could still pay it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    charges: tuple[TrueCharge, ...]
+    """All that the account has, refused ones included."""
+
+    def of(self, charge_ref: str | None) -> TrueCharge:
+        (found,) = [charge for charge in self.charges if charge.charge_ref == charge_ref]
+        return found
+
+    @property
+    def taken(self) -> tuple[TrueCharge, ...]:
+        """Those that took or hold money."""
+        return tuple(charge for charge in self.charges if charge.captured or charge.held)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook as it reaches the gateway."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class House(Protocol):
+    """One account of one provider, new and empty."""
+
+    name: str
+    """The provider's."""
+    capabilities: tuple[Capability, ...]
+    """What the provider declares."""
+    declines: frozenset[DeclineCode]
+    """The reasons for which this provider's charges can be declined."""
+    powers: frozenset[Power]
+    unrepresentable: tuple[Money, ...]
+    """Amounts that are money, and that this provider has no words for."""
+    webhook_secrets: tuple[str, ...]
+    """All that the provider was told: the old one and the new one of a rotation."""
+    winning_words: str
+    losing_words: str
+    """Evidence, of the kind OTHER, by which the test bank is told how to decide."""
+
+    @property
+    def provider(self) -> PaymentProvider: ...
+
+    def stranded(self) -> PaymentProvider:
+        """The same provider, cut off: nobody listens where it sends its requests."""
+        ...
+
+    def impatient(self) -> PaymentProvider:
+        """The same provider, which waits for an answer as long as a test does."""
+        ...
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime: ...
+
+    async def advance(self, by: timedelta) -> None: ...
+
+    # --- customers and their banks ----------------------------------------------------------------------------------
+
+    async def token(self, kind: CardKind) -> str:
+        """What the provider's card form gives to the client for such a card; NoSuchCard."""
+        ...
+
+    async def confirm(self, action: NextAction) -> None:
+        """The customer confirms at their bank, or finds that nobody asks any more."""
+        ...
+
+    async def refuse(self, action: NextAction) -> None: ...
+
+    async def decline_next(self, code: DeclineCode) -> None:
+        """The bank declines the next charge for this reason, whatever the card."""
+        ...
+
+    # --- others on the account --------------------------------------------------------------------------------------
+
+    async def stranger_charges(self, amount: Money) -> str:
+        """Somebody else takes money with the account's keys; the charge's ref."""
+        ...
+
+    async def stranger_refunds(self, charge_ref: str, amount: Money) -> str: ...
+
+    # --- the wire ---------------------------------------------------------------------------------------------------
+
+    def broken(self, fault: Fault) -> AbstractAsyncContextManager[None]:
+        """Everything that is sent meanwhile goes wrong."""
+        ...
+
+    async def truth(self) -> Truth: ...
+
+    # --- webhooks ---------------------------------------------------------------------------------------------------
+
+    async def deliveries(self) -> Sequence[Delivery]:
+        """What happened since this was asked before, as it is delivered now: genuine, in order, each once."""
+        ...
+
+    def signed(self, body: bytes, *, at: datetime | None = None, secrets: Sequence[str] | None = None) -> Delivery:
+        """These bytes, signed as the provider does; now and with a right secret, if not said otherwise."""
+        ...
+
+    def rewritten(self, body: bytes, **changed: Any) -> bytes:
+        """An event of the provider's with other words in it: `ref`, `object`, `livemode`; not signed."""
+        ...

@@ -1,0 +1,70 @@
+"""That the page of what each provider can do says what the suite showed, and nothing better."""
+
+import pytest
+
+from domain.provider import ProviderAction
+from tests.contracts.results import PAGE, SHOWS, WHOLE, Results, declared, written
+
+
+def report(number: int, outcome: str, *, when: str = "call", shows: str = "stripe CHARGE") -> pytest.TestReport:
+    return pytest.TestReport(
+        nodeid=f"test_{number}",
+        location=("test_provider.py", number, "test"),
+        keywords={},
+        outcome=outcome,  # type: ignore[arg-type]
+        longrepr=None,
+        when=when,  # type: ignore[arg-type]
+        user_properties=[(SHOWS, shows), (WHOLE, 3)],
+    )
+
+
+def row(results: Results, action: ProviderAction) -> str:
+    (line,) = [line for line in written(PAGE.read_text("utf-8"), results).splitlines() if f"| `{action}` " in line]
+    return line
+
+
+def test_the_page_counts_what_passed() -> None:
+    results = Results()
+    for number in range(3):
+        results.add(report(number, "passed"))
+
+    assert row(results, ProviderAction.CHARGE).endswith("| NATIVE, 3 tests |")
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [report(2, "failed"), report(2, "failed", when="setup"), report(2, "skipped")],
+    ids=lambda each: each.when,
+)
+def test_one_failure_takes_back_that_it_works(spoiled: pytest.TestReport) -> None:
+    results = Results()
+    for each in (report(0, "passed"), report(1, "passed"), spoiled):
+        results.add(each)
+
+    assert row(results, ProviderAction.CHARGE).endswith("| **does not hold**: 1 of 3 tests fail |")
+
+
+def test_what_no_test_has_shown_does_not_hold() -> None:
+    assert "**does not hold**" in row(Results(), ProviderAction.VOID)
+
+
+def test_only_a_whole_run_says_anything() -> None:
+    results = Results()
+    results.add(report(0, "passed"))
+    results.add(report(1, "passed"))
+    results.add(report(1, "passed", shows="stripe VOID"))
+    assert not results.is_whole
+
+    results.add(report(2, "passed", when="teardown"))
+    assert not results.is_whole
+    results.add(report(2, "passed"))
+
+    assert results.is_whole
+
+
+def test_the_page_names_every_provider_and_every_note() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+
+    for name, capabilities in declared().items():
+        assert f"`{name}`" in page
+        assert [each.note for each in capabilities.values() if each.note not in page] == []
