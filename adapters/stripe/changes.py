@@ -9,7 +9,7 @@ The cursor is the name of the list, and the last object of its that was told.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -199,6 +199,8 @@ def _charge(intent: dict[str, Any], *, livemode: bool, now: datetime) -> ListedC
     picture = read_object(lambda body: payments.picture(body, now=now), intent)
     if isinstance(picture, Verdict):
         picture = ChargeResult(outcome=picture.outcome, charge_ref=ref, refusal=picture.refusal)
+    # The way to a customer's confirmation is told to those alone who ask for this very charge.
+    picture = replace(picture, next_action=None)
     told_mode = intent.get("livemode")
     return ListedCharge(
         charge_ref=ref,

@@ -15,7 +15,7 @@ from domain.provider import (
     RedirectAction,
     SdkAction,
 )
-from tests.adapters.stripe.desk import RETURN_URL, Desk
+from tests.adapters.stripe.desk import RETURN_URL, SECRET_KEY, Desk
 
 TEN, SIX = Money(10_00, "USD"), Money(6_00, "USD")
 NOTHING = Money.zero("USD")
@@ -122,6 +122,24 @@ async def test_a_customer_who_fails_at_the_bank_is_declined(desk: Desk) -> None:
     assert (failed.outcome, failed.is_open) == (Outcome.DECLINED, True)
     assert failed.refusal is not None
     assert failed.refusal.decline_code is DeclineCode.AUTHENTICATION_FAILED
+
+
+async def test_what_only_lacks_its_confirmation_is_confirmed_under_the_key_of_the_continuation(desk: Desk) -> None:
+    """The app has chosen another card with the client secret, and left the confirmation to us."""
+    waiting = await desk.charge(token="pm_card_authenticationRequired", return_url=RETURN_URL)
+    assert waiting.charge_ref is not None
+    await desk.http.post(
+        f"/v1/payment_intents/{waiting.charge_ref}",
+        data={"payment_method": "pm_card_visa"},
+        headers={"Authorization": f"Bearer {SECRET_KEY}"},
+    )
+    chosen = await desk.provider.fetch_charge(charge_ref=waiting.charge_ref)
+    ask = ContinueRequest(operation_id="op_continue", charge_ref=waiting.charge_ref, token=None)
+    paid, again = await desk.provider.continue_charge(ask), await desk.provider.continue_charge(ask)
+
+    assert chosen.outcome is Outcome.REQUIRES_ACTION
+    assert (paid.outcome, paid.captured, again) == (Outcome.SUCCEEDED, TEN, paid)
+    assert [each["idempotency_key"] for each in await desk.requests("payment_intents.confirm")] == ["op_continue"]
 
 
 async def test_an_abandoned_confirmation_can_be_called_off(desk: Desk) -> None:
