@@ -33,5 +33,6 @@ mean nothing here are refused with the code `emulator_unsupported`, so that nobo
     idempotency.py                 one answer for a key
     faults.py, faulty.py, wire.py  misbehaviour
     control.py, truth.py           everything that only a test may do (/_control)
+    jsontext.py                    how JSON is written
     app.py, serving.py             all of it over HTTP
 """

@@ -6,7 +6,6 @@ loop and no change of the account waits for anything, so a request is worked on 
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
@@ -15,6 +14,7 @@ from typing import Any
 
 from tests.emulators.stripe.cards import CardOnFile
 from tests.emulators.stripe.clock import MovableClock
+from tests.emulators.stripe.jsontext import copied
 from tests.emulators.stripe.refusals import Json, missing
 
 API_VERSION = "2026-10-28.endive"
@@ -182,10 +182,10 @@ class Account:
 
         `before` is the object as it was, for events that name the attributes which changed.
         """
-        data: dict[str, Any] = {"object": deepcopy(thing)}
+        data: dict[str, Any] = {"object": copied(thing)}
         if before is not None:
             data["previous_attributes"] = {
-                name: deepcopy(value) for name, value in before.items() if thing.get(name) != value
+                name: copied(value) for name, value in before.items() if thing.get(name) != value
             }
         event: Json = {
             "id": self.new_id("event"),

@@ -92,7 +92,10 @@ class _Counter:
         succeeded = outcome == ["succeeded"]
         try:
             intent = self._intent(request)
-            authentication.finish(account, intent, succeeded=succeeded)
+            if intent["status"] == "canceled":
+                succeeded = False  # the shop has called it off meanwhile
+            else:
+                authentication.finish(account, intent, succeeded=succeeded)
         except Refused as refused:
             return HTMLResponse(str(refused), status_code=refused.status)
         url = authentication.return_url(account, intent, succeeded=succeeded)

@@ -5,13 +5,12 @@ that has no balance transaction: so it is when an intent is canceled, when its h
 capture leaves.
 """
 
-from copy import deepcopy
-
 from tests.emulators.stripe.account import Account
 from tests.emulators.stripe.balance import booked, charge_fee, skip_pending
 from tests.emulators.stripe.calls import Call, given, shipping
 from tests.emulators.stripe.cards import AfterCharge, KnownCard
 from tests.emulators.stripe.declines import Decline
+from tests.emulators.stripe.jsontext import copied
 from tests.emulators.stripe.lists import matching, page, whole
 from tests.emulators.stripe.parameters import merged
 from tests.emulators.stripe.payment_methods import fingerprint
@@ -35,7 +34,7 @@ def retrieve(call: Call) -> Json:
 def update(call: Call) -> Json:
     account, asked = call.account, call.asked
     charge = account.get("charge", call.id)
-    before = deepcopy(charge)
+    before = copied(charge)
     charge |= given(asked, "description", "receipt_email", "transfer_group")
     if "shipping" in asked:
         charge["shipping"] = shipping(asked["shipping"] or None)
@@ -144,7 +143,7 @@ def _capture(account: Account, charge: Json, amount: int, *, books_later: bool =
             skip_pending(transaction)
 
     def book_and_tell() -> None:
-        before = deepcopy(charge)
+        before = copied(charge)
         book()
         account.tell("charge.updated", charge, before=before)
 
@@ -168,7 +167,7 @@ def _charge(account: Account, intent: Json, method: Json, *, status: str, authen
             "application_fee_amount": None,
             "authorization_code": None,
             "balance_transaction": None,
-            "billing_details": deepcopy(method["billing_details"]),
+            "billing_details": copied(method["billing_details"]),
             "calculated_statement_descriptor": _statement(intent),
             "captured": False,
             "created": account.now,
@@ -202,7 +201,7 @@ def _charge(account: Account, intent: Json, method: Json, *, status: str, authen
             "receipt_url": None,
             "refunded": False,
             "review": None,
-            "shipping": deepcopy(intent["shipping"]),
+            "shipping": copied(intent["shipping"]),
             "source": None,
             "source_transfer": None,
             "statement_descriptor": intent["statement_descriptor"],

@@ -1,9 +1,8 @@
 """Customers: https://docs.stripe.com/api/customers."""
 
-from copy import deepcopy
-
 from tests.emulators.stripe.account import Account
 from tests.emulators.stripe.calls import Call, address, given, shipping
+from tests.emulators.stripe.jsontext import copied
 from tests.emulators.stripe.lists import matching, page
 from tests.emulators.stripe.parameters import merged
 from tests.emulators.stripe.payment_methods import attach_to, detach_from
@@ -65,7 +64,7 @@ def update(call: Call) -> Json:
     account, asked = call.account, call.asked
     _check_email(asked)
     customer = account.customer(call.id, param="id", status=404)
-    before = deepcopy(customer)
+    before = copied(customer)
     _set_default(account, customer, asked)
     customer |= given(asked, *_PLAIN, "preferred_locales")
     if "address" in asked:

@@ -5,11 +5,10 @@ They come with a test card, or when a test opens one (/_control/disputes). Evide
 dispute of (https://docs.stripe.com/testing#disputes). With other evidence the bank thinks until a test decides.
 """
 
-from copy import deepcopy
-
 from tests.emulators.stripe.account import Account
 from tests.emulators.stripe.balance import DISPUTE_FEE, booked
 from tests.emulators.stripe.calls import Call
+from tests.emulators.stripe.jsontext import copied
 from tests.emulators.stripe.lists import matching, page
 from tests.emulators.stripe.parameters import merged
 from tests.emulators.stripe.refusals import Json, invalid
@@ -78,7 +77,7 @@ def update(call: Call) -> Json:
     """Keeps evidence, and sends it to the bank unless `submit` is false; once it is sent it cannot be changed."""
     account, asked = call.account, call.asked
     dispute = retrieve(call)
-    before = deepcopy(dispute)
+    before = copied(dispute)
     evidence = asked.get("evidence")
     if evidence is not None and dispute["status"] not in _ANSWERABLE:
         raise invalid("This dispute takes no evidence any more.", param="evidence")
@@ -171,7 +170,7 @@ def decide(account: Account, dispute: Json, *, won: bool) -> None:
         back = booked(
             account, "adjustment", dispute["amount"], source=dispute, fee=-DISPUTE_FEE, category="dispute_reversal"
         )
-        dispute["balance_transactions"].append(deepcopy(back))
+        dispute["balance_transactions"].append(copied(back))
         account.tell("charge.dispute.funds_reinstated", dispute)
     account.tell("charge.dispute.closed", dispute)
 
@@ -180,7 +179,7 @@ def escalate(account: Account, dispute: Json) -> None:
     """The bank is not content with what it was told: the inquiry is a dispute now, which wants evidence of its own."""
     if not dispute["status"].startswith("warning_") or dispute["status"] in _CLOSED:
         raise invalid("Only an inquiry that is open can become a dispute.")
-    before = deepcopy(dispute)
+    before = copied(dispute)
     reason = _NETWORK_REASONS.get(dispute["reason"], "10.4")
     dispute |= {"is_charge_refundable": False, "network_reason_code": reason, "status": "needs_response"}
     dispute["payment_method_details"]["card"] |= {"case_type": "chargeback", "network_reason_code": reason}
@@ -215,4 +214,4 @@ def _overdue(account: Account, dispute: Json) -> None:
 
 def _withdraw(account: Account, dispute: Json) -> None:
     taken = booked(account, "adjustment", -dispute["amount"], source=dispute, fee=DISPUTE_FEE, category="dispute")
-    dispute["balance_transactions"].append(deepcopy(taken))
+    dispute["balance_transactions"].append(copied(taken))

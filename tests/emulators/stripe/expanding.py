@@ -5,13 +5,13 @@ are one more: they are left out unless they are expanded (https://docs.stripe.co
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from types import NoneType
 from typing import Any, ForwardRef, get_args
 
 import stripe
 
 from tests.emulators.stripe.account import Account
+from tests.emulators.stripe.jsontext import copied
 from tests.emulators.stripe.refusals import Json, Refused, invalid
 
 _DEEPEST = 4
@@ -59,7 +59,7 @@ def expanded(
     account: Account, thing: Json, paths: Sequence[str], *, left_out: Mapping[tuple[str, str], LeftOut]
 ) -> Json:
     """A copy in which the attributes of these paths are objects; Refused when one cannot be expanded."""
-    whole = deepcopy(thing)
+    whole = copied(thing)
     for path in paths:
         parts = path.split(".")
         if len(parts) > _DEEPEST:
@@ -84,7 +84,7 @@ def _expand(
     value = thing.get(name)
     if isinstance(value, str):
         found = account.known(value)
-        value = thing[name] = value if found is None else deepcopy(found)
+        value = thing[name] = value if found is None else copied(found)
     if rest and isinstance(value, dict):
         _expand(account, value, rest, path, left_out)
 

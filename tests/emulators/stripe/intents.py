@@ -1,10 +1,10 @@
 """What PaymentIntents and SetupIntents have in common: how they are confirmed, and how far that has come."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 
 from tests.emulators.stripe.account import Account
 from tests.emulators.stripe.cards import Authentication, CardOnFile
+from tests.emulators.stripe.jsontext import copied
 from tests.emulators.stripe.payment_methods import check_unspent, named
 from tests.emulators.stripe.refusals import Json, Refused, invalid, missing
 
@@ -112,7 +112,7 @@ def failed_authentication(kind: str, method: Json) -> Refused:
     return invalid(
         "The customer did not authenticate; another payment method, or another try, is needed.",
         code=f"{kind}_authentication_failure",
-        payment_method=deepcopy(method),
+        payment_method=copied(method),
     )
 
 

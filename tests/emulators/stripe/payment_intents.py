@@ -1,7 +1,5 @@
 """PaymentIntents: https://docs.stripe.com/api/payment_intents and https://docs.stripe.com/payments/paymentintents/lifecycle."""
 
-from copy import deepcopy
-
 from tests.emulators.stripe.account import Account, Progress
 from tests.emulators.stripe.amounts import check_charge_amount, check_step
 from tests.emulators.stripe.calls import Call, given, shipping
@@ -22,6 +20,7 @@ from tests.emulators.stripe.intents import (
     only_with_confirm,
     wants_authentication,
 )
+from tests.emulators.stripe.jsontext import copied
 from tests.emulators.stripe.lists import matching, page
 from tests.emulators.stripe.parameters import merged
 from tests.emulators.stripe.payment_methods import check_unspent
@@ -144,7 +143,7 @@ def confirm(call: Call) -> Json:
         check_return_url(intent, asked)
     method = chosen_method(account, intent, asked)
     if method is None:
-        raise _without_method(payment_intent=deepcopy(intent))
+        raise _without_method(payment_intent=copied(intent))
     if "payment_method_options" in asked:
         intent["payment_method_options"] = card_options(asked, intent["payment_method_options"]["card"])
     intent |= given(asked, "capture_method", "receipt_email", "setup_future_usage")
@@ -168,7 +167,7 @@ def capture(call: Call) -> Json:
         raise invalid("An amount is at least 1.", param="amount_to_capture", code="parameter_invalid_integer")
     check_step(amount, intent["currency"], param="amount_to_capture")
     if amount > most:
-        raise invalid(f"At most {most} can be captured.", code="amount_too_large", payment_intent=deepcopy(intent))
+        raise invalid(f"At most {most} can be captured.", code="amount_too_large", payment_intent=copied(intent))
     _check_descriptors(asked)
     intent["metadata"] = merged(intent["metadata"], asked.get("metadata"))
     charge = account.get("charge", intent["latest_charge"])
@@ -262,9 +261,9 @@ def _fail(account: Account, intent: Json, method: Json, decline: Decline) -> Ref
     progress = account.progress[intent["id"]]
     charge = declined(account, intent, method, decline, authenticated=progress.authenticated)
     intent["latest_charge"] = charge["id"]
-    refused = card_error(decline, payment_method=deepcopy(method), charge=charge["id"])
+    refused = card_error(decline, payment_method=copied(method), charge=charge["id"])
     _wait_for_another(account, intent, refused)
-    return refused.about(payment_intent=deepcopy(intent))
+    return refused.about(payment_intent=copied(intent))
 
 
 def _wait_for_another(account: Account, intent: Json, refused: Refused) -> None:
@@ -319,7 +318,7 @@ def _close(account: Account, intent: Json, *, reason: str | None) -> None:
 def _wrong_state(intent: Json, what: str, states: tuple[str, ...]) -> Refused:
     return unexpected_state(
         f"A PaymentIntent in {intent['status']} cannot be {what}; it would have to be in {', '.join(states)}.",
-        payment_intent=deepcopy(intent),
+        payment_intent=copied(intent),
     )
 
 

@@ -3,12 +3,11 @@
 `pm_card_visa` and the like stand for a card and not for an object: each use makes a new payment method.
 """
 
-from copy import deepcopy
-
 from tests.emulators.stripe.account import Account
 from tests.emulators.stripe.calls import Call, address, given
 from tests.emulators.stripe.cards import CardOnFile, KnownCard, card_of_number, card_of_payment_method, card_of_token
 from tests.emulators.stripe.declines import DECLINES, Decline, card_error
+from tests.emulators.stripe.jsontext import copied
 from tests.emulators.stripe.lists import matching, page
 from tests.emulators.stripe.parameters import merged
 from tests.emulators.stripe.refusals import Json, invalid, missing
@@ -40,7 +39,7 @@ def retrieve(call: Call) -> Json:
 def update(call: Call) -> Json:
     account, asked = call.account, call.asked
     method = account.get("payment_method", call.id, param="payment_method")
-    before = deepcopy(method)
+    before = copied(method)
     if "billing_details" in asked:
         method["billing_details"] = _billing_details(asked["billing_details"])
     method |= given(asked, "allow_redisplay")
@@ -112,7 +111,7 @@ def attach_to(account: Account, id: str, customer: Json, *, status: int = 400) -
     check_unspent(account, method)
     decline = setup_decline(held.card)
     if decline is not None:
-        raise card_error(decline, payment_method=deepcopy(method))
+        raise card_error(decline, payment_method=copied(method))
     method["customer"] = customer["id"]
     account.tell("payment_method.attached", method)
     return method
@@ -120,7 +119,7 @@ def attach_to(account: Account, id: str, customer: Json, *, status: int = 400) -
 
 def detach_from(account: Account, method: Json) -> None:
     """It cannot be attached again, nor used."""
-    before = deepcopy(method)
+    before = copied(method)
     customer = account.find("customer", method["customer"])
     if customer is not None and customer["invoice_settings"]["default_payment_method"] == method["id"]:
         customer["invoice_settings"]["default_payment_method"] = None

@@ -4,14 +4,13 @@ A card's refund succeeds at once and may fail days later; then the money is in t
 refunded by that much less. One of the test cards has refunds that are pending first.
 """
 
-from copy import deepcopy
-
 from tests.emulators.stripe.account import Account
 from tests.emulators.stripe.amounts import check_step
 from tests.emulators.stripe.balance import booked
 from tests.emulators.stripe.calls import Call
 from tests.emulators.stripe.cards import AfterCharge
 from tests.emulators.stripe.charges import fate_of, refund_of
+from tests.emulators.stripe.jsontext import copied
 from tests.emulators.stripe.lists import matching, page
 from tests.emulators.stripe.parameters import merged
 from tests.emulators.stripe.refusals import Json, invalid
@@ -55,7 +54,7 @@ def retrieve(call: Call) -> Json:
 def update(call: Call) -> Json:
     account = call.account
     refund = retrieve(call)
-    before = deepcopy(refund)
+    before = copied(refund)
     refund["metadata"] = merged(refund["metadata"], call.asked.get("metadata"))
     _tell_changed(account, refund, before)
     return refund
@@ -87,7 +86,7 @@ def settle(account: Account, refund: Json) -> None:
     """What was pending has gone through."""
     if refund["status"] != "pending":
         return
-    before = deepcopy(refund)
+    before = copied(refund)
     del refund["pending_reason"]
     refund["status"] = "succeeded"
     _tell_changed(account, refund, before)
@@ -97,7 +96,7 @@ def fail(account: Account, refund: Json, reason: str) -> None:
     """The customer's bank has sent the money back."""
     if not counts(refund):
         return
-    before = deepcopy(refund)
+    before = copied(refund)
     refund.pop("pending_reason", None)
     refund |= {"status": "failed", "failure_reason": reason}
     back = booked(account, "refund_failure", refund["amount"], source=refund)

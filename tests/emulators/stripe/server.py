@@ -21,6 +21,7 @@ from tests.emulators.stripe.faults import Fault, Faults, Misdeed
 from tests.emulators.stripe.faulty import Lost, locked, server_error, spoiled, turn_away
 from tests.emulators.stripe.forms import FormUnreadable, Raw, read_form
 from tests.emulators.stripe.idempotency import FirstAnswer, IdempotencyKeys
+from tests.emulators.stripe.jsontext import written
 from tests.emulators.stripe.refusals import Json, Refused, invalid
 from tests.emulators.stripe.routes import Found, find_route
 from tests.emulators.stripe.webhooks import Outbox
@@ -151,7 +152,7 @@ class Emulator:
             done = route.work(Call(account, asked, ids, taken.received.path))
             if taken.fault is Fault.ERROR_AFTER:
                 raise server_error()
-            reply = Reply(200, _written(expanded(account, done, paths, left_out=_LEFT_OUT)))
+            reply = Reply(200, written(expanded(account, done, paths, left_out=_LEFT_OUT)))
         except Refused as refused:
             reply = _refusal(refused, taken.request_id)
         except Exception:
@@ -240,11 +241,7 @@ def _refusal(refused: Refused, request_id: str | None = None) -> Reply:
     error = refused.error()
     if request_id is not None:
         error["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
-    return Reply(refused.status, _written({"error": error}), headers=refused.headers)
-
-
-def _written(body: Json) -> bytes:
-    return json.dumps(body, indent=2, ensure_ascii=False).encode()
+    return Reply(refused.status, written({"error": error}), headers=refused.headers)
 
 
 def logged(emulator: Emulator) -> list[Json]:

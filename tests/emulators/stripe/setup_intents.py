@@ -1,7 +1,5 @@
 """SetupIntents, which keep a card for later without charging it: https://docs.stripe.com/api/setup_intents."""
 
-from copy import deepcopy
-
 from tests.emulators.stripe.account import Account, Progress
 from tests.emulators.stripe.calls import Call, given
 from tests.emulators.stripe.declines import DECLINES, card_error
@@ -18,6 +16,7 @@ from tests.emulators.stripe.intents import (
     only_with_confirm,
     wants_authentication,
 )
+from tests.emulators.stripe.jsontext import copied
 from tests.emulators.stripe.lists import matching, page
 from tests.emulators.stripe.parameters import merged
 from tests.emulators.stripe.payment_methods import check_unspent, setup_decline
@@ -169,9 +168,9 @@ def _set_up(account: Account, intent: Json, method: Json) -> Refused | None:
     forced, account.forced_decline = account.forced_decline, None
     decline = DECLINES[forced] if forced else setup_decline(account.cards[method["id"]].card)
     if decline is not None:
-        refused = card_error(decline, payment_method=deepcopy(method))
+        refused = card_error(decline, payment_method=copied(method))
         _fail(account, intent, method, refused)
-        return refused.about(setup_intent=deepcopy(intent))
+        return refused.about(setup_intent=copied(intent))
     attached_to_customer(account, intent, method)
     intent |= {"last_setup_error": None, "next_action": None, "status": "succeeded"}
     _attempt(account, intent, method, status="succeeded")
@@ -236,7 +235,7 @@ def _attempt(account: Account, intent: Json, method: Json, *, status: str, error
 def _wrong_state(intent: Json, what: str, states: tuple[str, ...]) -> Refused:
     return unexpected_state(
         f"A SetupIntent in {intent['status']} cannot be {what}; it would have to be in {', '.join(states)}.",
-        setup_intent=deepcopy(intent),
+        setup_intent=copied(intent),
     )
 
 

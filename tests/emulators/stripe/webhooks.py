@@ -24,6 +24,7 @@ import httpx
 from tests.emulators.stripe.account import Endpoint
 from tests.emulators.stripe.events import is_of
 from tests.emulators.stripe.faults import DeliveryFault, Faults, Misdeed
+from tests.emulators.stripe.jsontext import written
 from tests.emulators.stripe.refusals import Json
 
 _log = logging.getLogger(__name__)
@@ -182,7 +183,7 @@ class Outbox:
 
     async def _send(self, delivery: _Delivery, client: httpx.AsyncClient) -> bool:
         """Whether it was taken."""
-        body, signed_at, secrets = _written(delivery.event), int(time.time()), delivery.endpoint.secrets
+        body, signed_at, secrets = written(delivery.event), int(time.time()), delivery.endpoint.secrets
         match delivery.fault:
             case DeliveryFault.DROP:
                 return False
@@ -195,9 +196,9 @@ class Outbox:
             case DeliveryFault.UNREADABLE:
                 body = b"[]"
             case DeliveryFault.OTHER_MODE:
-                await self._post(delivery, client, _written(_live(delivery.event)), signed_at, secrets)
+                await self._post(delivery, client, written(_live(delivery.event)), signed_at, secrets)
             case DeliveryFault.STRANGER:
-                await self._post(delivery, client, _written(_strange(delivery.event)), signed_at, secrets)
+                await self._post(delivery, client, written(_strange(delivery.event)), signed_at, secrets)
             case DeliveryFault.TWICE:
                 both = [self._post(delivery, client, body, signed_at, secrets) for _ in range(2)]
                 return all(await asyncio.gather(*both))
@@ -240,11 +241,6 @@ def signature(body: bytes, secrets: Sequence[str], signed_at: int) -> str:
 
 def _hmac(body: bytes, secret: str, signed_at: int) -> str:
     return hmac.new(secret.encode(), b"%d." % signed_at + body, hashlib.sha256).hexdigest()
-
-
-def _written(event: Json) -> bytes:
-    """As Stripe writes it: over many lines, so that who parses it and writes it again has other bytes."""
-    return json.dumps(event, indent=2, ensure_ascii=False).encode()
 
 
 def _live(event: Json) -> Json:
