@@ -16,6 +16,8 @@ from typing import IO, Self
 
 import httpx
 
+from tests.docs.pages import ROOT
+
 _START_SECONDS = 120
 """A cold start takes two seconds. While other tests keep every core busy it has taken more than thirty."""
 _BLOCK_SECONDS = 120
@@ -65,6 +67,8 @@ def copy_of(shop: Path, folder: Path) -> None:
 def _machine(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".venv").symlink_to(sys.prefix)
+    # Stripe's emulator is started in the folder of the source.
+    (folder / "tests").symlink_to(ROOT / "tests")
 
 
 class Machine:

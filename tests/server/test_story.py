@@ -1,28 +1,44 @@
-"""The whole story, told over real HTTP: customers, products, orders, charges, refunds, a confirmation."""
+"""The whole story, told over real HTTP: customers, products, orders, charges, refunds, a confirmation.
 
+It is the same story with each bank: what differs stands in banks.py.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import pytest
 
 from tests.server.api import CHARGE, Api, Json, codes, new_key
+from tests.server.banks import Bank, FakeBankInside, StripeBank, stripe_aside
 from tests.server.processes import RETURN_URL, serving, settings
-from tests.server.truths import assert_both_sides_agree
+from tests.server.truths import assert_agrees
 
 ACTION_SECONDS = 4
 """How long a customer may take over 3D Secure here: long enough to do it, short enough to wait for its end."""
 
 
-async def test_a_shop_sells_is_paid_and_gives_back(database_url: str, tmp_path: Path) -> None:
-    chosen = settings(database_url, tmp_path, action_lifetime_seconds=str(ACTION_SECONDS))
+@pytest.fixture(params=[FakeBankInside.account, StripeBank.account])
+def bank(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bank]:
+    if request.param == FakeBankInside.account:
+        yield FakeBankInside("", tmp_path)
+        return
+    with stripe_aside(tmp_path) as stripe:
+        yield stripe
+
+
+async def test_a_shop_sells_is_paid_and_gives_back(database_url: str, bank: Bank, tmp_path: Path) -> None:
+    chosen = settings(database_url, tmp_path, action_lifetime_seconds=str(ACTION_SECONDS)) | bank.settings(bank.address)
     with serving(chosen, tmp_path) as gateway:
+        bank.listen(gateway.address)
         async with Api(gateway.address) as api:
             coffee, coffee_in_yen, grinder, lesson = await make_catalogue(api)
 
-            forgetful = await api.customer("Hedy", "tok_threeDSecureRequired")
+            forgetful = await api.customer("Hedy", bank.token("threeDSecureRequired"))
             abandoned = await begin_confirmation(api, await api.order(forgetful, {grinder: 2}))
 
-            customers = await make_customers(api)
+            customers = await make_customers(api, bank)
             carts = [{coffee: 2, grinder: 1}, {lesson: 4, grinder: 1}, {coffee: 4}, {grinder: 2}, {lesson: 8}]
             orders = [await api.order(customer, lines) for (customer, _), lines in zip(customers, carts, strict=True)]
             for order_id, (customer, _) in zip(orders, customers, strict=True):
@@ -34,13 +50,14 @@ async def test_a_shop_sells_is_paid_and_gives_back(database_url: str, tmp_path: 
                 assert await charges_of(api, customer) == [charge["id"]]
 
             await refund_in_parts(api, paid[0]["id"])
-            await finish_confirmation(api, await api.order(customers[0][0], {coffee: 1}))
+            await finish_confirmation(api, bank, await api.order(customers[0][0], {coffee: 1}))
             await sell_in_yen(api, customers[1][0], coffee_in_yen)
-            await pay_after_all(api, abandoned, forgetful)
+            await pay_after_all(api, bank, abandoned, forgetful)
 
-            truth = await assert_both_sides_agree(database_url, tmp_path)
+            truth = bank.truth()
+            await assert_agrees(database_url, truth)
             accounts = {customer.customer_id: customer.customer_ref for customer in truth.customers}
-            assert accounts == await provider_refs_of(api)
+            assert accounts == await provider_refs_of(api, bank)
             assert len(accounts) == len(customers) + 1
 
 
@@ -57,26 +74,24 @@ async def make_catalogue(api: Api) -> tuple[str, str, str, str]:
     return prices[0], prices[1], prices[2], prices[3]
 
 
-async def make_customers(api: Api) -> list[tuple[str, str]]:
+async def make_customers(api: Api, bank: Bank) -> list[tuple[str, str]]:
     """Five, each with the last four digits of a card of their own; one of them typed it into the bank's own form."""
-    typed = {"number": "5555 5555 5555 4444", "expMonth": 12, "expYear": 2040, "cvc": "123"}
-    minted = (await api.http.post("/fake/tokens", json=typed)).json()
     cards = {
-        "Ada": ("tok_visa", "4242"),
-        "Grace": (minted["token"], "4444"),
-        "Katherine": ("tok_amex", "0005"),
-        "Annie": ("tok_discover", "1117"),
-        "Mary": ("tok_visa_debit", "5556"),
+        "Ada": (bank.token("visa"), "4242"),
+        "Grace": (await bank.typed(str(api.http.base_url), "5555555555554444"), "4444"),
+        "Katherine": (bank.token("amex"), "0005"),
+        "Annie": (bank.token("discover"), "1117"),
+        "Mary": (bank.token("visa_debit"), "5556"),
     }
     return [(await api.customer(name, token), last4) for name, (token, last4) in cards.items()]
 
 
-async def provider_refs_of(api: Api) -> dict[str, str]:
+async def provider_refs_of(api: Api, bank: Bank) -> dict[str, str]:
     data = await api.query("{ customers { nodes { id providerAccounts { account providerRef } } } }")
     refs = {}
     for customer in data["customers"]["nodes"]:
         [account] = customer["providerAccounts"]
-        assert account["account"] == "fake"
+        assert account["account"] == bank.account
         refs[customer["id"]] = account["providerRef"]
     return refs
 
@@ -138,23 +153,22 @@ async def begin_confirmation(api: Api, order_id: str, card_id: str | None = None
     return charge
 
 
-async def finish_confirmation(api: Api, order_id: str) -> None:
+async def finish_confirmation(api: Api, bank: Bank, order_id: str) -> None:
     """On the bank's own page, as the customer's browser does, with a second card of the customer."""
     customer = (await api.order_of(order_id))["customer"]["id"]
-    card = await api.do(
-        "paymentMethodAttach", "paymentMethod", "id state", customerId=customer, token="tok_threeDSecureRequired"
-    )
+    token = bank.token("threeDSecureRequired")
+    card = await api.do("paymentMethodAttach", "paymentMethod", "id state", customerId=customer, token=token)
     charge = await begin_confirmation(api, order_id, card["id"])
     async with httpx.AsyncClient(trust_env=False) as browser:
         page = await browser.get(charge["nextAction"]["url"])
         assert page.status_code == 200
-        assert "5.00" in page.text
-        assert 'name="answer" value="confirm"' in page.text
-        back = await browser.post(charge["nextAction"]["url"], data={"answer": "confirm"})
+        assert all(asked in page.text for asked in bank.asks_on_its_page("5.00"))
+        back = await browser.post(charge["nextAction"]["url"], data=bank.pressed(confirm=True))
     assert back.status_code == 303
     place = urlsplit(back.headers["location"])
     assert f"{place.scheme}://{place.netloc}{place.path}" == "https://shop.example/thanks"
-    assert parse_qs(place.query) == {"order": ["1"], "charge": [charge["id"]], "redirect_status": ["succeeded"]}
+    said = {"order": ["1"], "redirect_status": ["succeeded"], **bank.sends_back_with(charge)}
+    assert said.items() <= parse_qs(place.query).items()
 
     payload = await api.mutate(
         "chargeContinue", f"charge {{ {CHARGE} }}", chargeId=charge["id"], idempotencyKey=new_key()
@@ -172,17 +186,17 @@ async def sell_in_yen(api: Api, customer: str, coffee_in_yen: str) -> None:
     assert charge["amount"] == {"minorUnits": 2_100, "currency": "JPY"}
 
 
-async def pay_after_all(api: Api, abandoned: Json, customer: str) -> None:
+async def pay_after_all(api: Api, bank: Bank, abandoned: Json, customer: str) -> None:
     """Nobody came back from the confirmation: it ends by itself, and the order can be paid with another card."""
     order_id = abandoned["order"]["id"]
     expired = await api.charge_when(abandoned["id"], "EXPIRED")
     assert expired["captured"] == {"minorUnits": 0}
     assert expired["order"] == {"id": order_id, "state": "PLACED", "paymentState": "UNPAID"}
     async with httpx.AsyncClient(trust_env=False) as browser:
-        too_late = await browser.post(abandoned["nextAction"]["url"], data={"answer": "confirm"})
+        too_late = await browser.post(abandoned["nextAction"]["url"], data=bank.pressed(confirm=True))
     assert parse_qs(urlsplit(too_late.headers["location"]).query)["redirect_status"] == ["failed"]
 
-    card = await api.do("paymentMethodAttach", "paymentMethod", "id", customerId=customer, token="tok_visa")
+    card = await api.do("paymentMethodAttach", "paymentMethod", "id", customerId=customer, token=bank.token("visa"))
     charge = (await api.pay(order_id, paymentMethodId=card["id"]))["charge"]
     assert charge["state"] == "SUCCEEDED"
     states = {charge["state"] for charge in (await api.order_of(order_id))["charges"]["nodes"]}

@@ -37,8 +37,14 @@ async def charge_states(database_url: str) -> list[str]:
 
 
 async def assert_both_sides_agree(database_url: str, folder: Path) -> Truth:
-    """Invariants I2 to I4: each charge and refund is the same there and here, and the ledger is what moved."""
+    """With the books of the fake bank."""
     truth = truth_of(folder)
+    await assert_agrees(database_url, truth)
+    return truth
+
+
+async def assert_agrees(database_url: str, truth: Truth) -> None:
+    """Invariants I2 to I4: each charge and refund is the same there and here, and the ledger is what moved."""
     there = {charge.charge_id: (charge.currency, charge.captured, charge.refunded) for charge in truth.charges}
     assert len(there) == len(truth.charges), "the bank was asked twice for one of our charges"
     database = await Database.open(database_url)
@@ -75,4 +81,3 @@ async def assert_both_sides_agree(database_url: str, folder: Path) -> Truth:
     assert {account: amount for account, amount in balances.items() if amount} == {
         account: amount for account, amount in expected.items() if amount
     }
-    return truth

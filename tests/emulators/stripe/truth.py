@@ -27,10 +27,7 @@ def truth_of(account: Account) -> Json:
             for refund in reversed(account.all("refund"))
             if refund["balance_transaction"] is not None
         ],
-        "disputes": [
-            {name: dispute[name] for name in _DISPUTE} | {"evidence": _given(dispute["evidence"])}
-            for dispute in reversed(account.all("dispute"))
-        ],
+        "disputes": [_dispute(dispute) for dispute in reversed(account.all("dispute"))],
         "totals": {
             currency: {"captured": captured[currency], "refunded": refunded[currency]} for currency in sorted(captured)
         },
@@ -75,5 +72,9 @@ def _payment(intent: Json, charges: Sequence[Json], refunded: int) -> Json:
     }
 
 
-def _given(evidence: Json) -> Json:
-    return {name: value for name, value in evidence.items() if value}
+def _dispute(dispute: Json) -> Json:
+    """`withdrawn` is what the shop is without because of it, besides the fee."""
+    return {name: dispute[name] for name in _DISPUTE} | {
+        "evidence": {name: value for name, value in dispute["evidence"].items() if value},
+        "withdrawn": -sum(moved["amount"] for moved in dispute["balance_transactions"]),
+    }
