@@ -15,7 +15,7 @@ from domain.events import EventKind
 from domain.jobs import JobKind
 from domain.ledger import LedgerAccount
 from domain.orders import OrderState
-from domain.payment_methods import PaymentMethodState
+from domain.payment_methods import PaymentMethodState, Storing
 from domain.refunds import WAITING_STATES, RefundState
 from domain.webhooks import DeliveryState
 from persistence.database import Database
@@ -201,8 +201,12 @@ def _looked_after(books: _Books) -> Iterator[str]:
         if refund["state"] in WAITING_STATES and refund["id"] not in own:
             yield f"I9: {refund['id']} is {refund['state']}, and nothing is under way"
     for method in books["payment_methods"]:
-        waits = method["state"] == PaymentMethodState.PENDING
-        if waits and method["id"] not in books.jobs(JobKind.RESOLVE_PAYMENT_METHOD):
+        if method["state"] not in (PaymentMethodState.PENDING, PaymentMethodState.REQUIRES_ACTION):
+            continue
+        looked_after = books.jobs(JobKind.RESOLVE_PAYMENT_METHOD)
+        if method["storing"] != Storing.BY_ITSELF:
+            looked_after = {each["payment_method_id"] for each in books["charges"] if each["state"] in LIVE_STATES}
+        if method["id"] not in looked_after:
             yield f"I9: nobody looks after {method['id']}"
     for order in books["orders"]:
         waits = order["expires_at"] is not None and order["state"] in (OrderState.OPEN, OrderState.PLACED)

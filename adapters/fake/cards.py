@@ -24,6 +24,8 @@ class FakeCard:
     `pending`, once it settles."""
     challenge: bool = False
     """3D Secure: with the customer there, the charge waits for the confirmation; without, it is declined."""
+    confirmed_first: bool = False
+    """Its owner has to confirm that it is stored."""
     pending: bool = False
     """A charge is pending at first, and settles after the bank's time for that."""
     settling_fails: bool = False
@@ -140,6 +142,12 @@ CARDS: tuple[FakeCard, ...] = (
         token="tok_authenticationRequiredChargeDeclinedInsufficientFunds",
         challenge=True,
         decline="insufficient_funds",
+    ),
+    FakeCard(
+        name="three_d_secure_when_stored",
+        number="4000000000010068",
+        token="tok_threeDSecureWhenStored",
+        confirmed_first=True,
     ),
     FakeCard(name="pending", number="4000000000010019", token="tok_chargePending", pending=True),
     FakeCard(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from secrets import token_urlsafe
 from typing import Any
 
+from adapters.fake import confirmations
 from adapters.fake.books import OpenBooks, new_ref
 from adapters.fake.calls import Answer, Fields, Refused
 from adapters.fake.cards import CARDS_BY_NAME, CARDS_BY_TOKEN, FakeCard
@@ -70,9 +71,49 @@ def attach_payment_method(books: OpenBooks, asked: Fields) -> Answer:
     if existing is not None:
         if (existing["token"], existing["customer_ref"]) != (token, customer["ref"]):
             raise Refused(400, "idempotency_key_reused", "This payment_method_id was used for another card.")
-        return Answer(200, {"payment_method": payment_method_object(books, existing)})
+        return _card_answer(books, existing["ref"])
+    return_url = asked.return_url()
     ref = redeem(books, token, customer, payment_method_id)
-    return Answer(200, {"payment_method": attach(books, ref)})
+    if CARDS_BY_NAME[payment_method_row(books, ref)["card"]].confirmed_first:
+        confirmations.begin(books, ref, return_url)
+    else:
+        attach(books, ref)
+    return _card_answer(books, ref)
+
+
+def confirmation_row(books: OpenBooks, challenge: str) -> sqlite3.Row | None:
+    """As it is at this moment: what its time has come for happens before anybody sees it."""
+    expire_confirmations(books)
+    return confirmations.of_page(books, challenge)
+
+
+def finish_confirmation(books: OpenBooks, challenge: str, *, confirmed: bool) -> sqlite3.Row | None:
+    """The owner's answer. Only the first one counts; the row as it then is, None when there is no such challenge."""
+    row = confirmation_row(books, challenge)
+    if row is not None and confirmations.end(books, row, "confirmed" if confirmed else "refused"):
+        _tell_of_confirmation(books, row, confirmed=confirmed)
+    return confirmations.of_page(books, challenge)
+
+
+def expire_confirmations(books: OpenBooks) -> None:
+    for row in confirmations.overdue(books):
+        if confirmations.end(books, row, "expired"):
+            _tell_of_confirmation(books, row, confirmed=False)
+
+
+def _tell_of_confirmation(books: OpenBooks, row: sqlite3.Row, *, confirmed: bool) -> None:
+    ref = row["payment_method_ref"]
+    if confirmed:
+        attach(books, ref)
+    else:
+        release_token(books, ref)
+        books.emit("payment_method.failed", payment_method_object(books, payment_method_row(books, ref)))
+
+
+def _card_answer(books: OpenBooks, ref: str) -> Answer:
+    expire_confirmations(books)
+    found = payment_method_object(books, payment_method_row(books, ref))
+    return Answer(200, {"payment_method": found} | confirmations.told(confirmations.of_card(books, ref)))
 
 
 def redeem(books: OpenBooks, token: str, customer: sqlite3.Row, payment_method_id: str | None = None) -> str:
@@ -128,6 +169,9 @@ def detach_payment_method(books: OpenBooks, asked: Fields) -> Answer:
         books.moment,
         row["ref"],
     )
+    waiting = confirmations.of_card(books, row["ref"])
+    if waiting is not None:
+        confirmations.end(books, waiting, "canceled")
     detached = payment_method_object(books, payment_method_row(books, row["ref"]))
     if is_attached(row):
         books.emit("payment_method.detached", detached)
@@ -136,7 +180,7 @@ def detach_payment_method(books: OpenBooks, asked: Fields) -> Answer:
 
 def fetch_payment_method(books: OpenBooks, asked: Fields) -> Answer:
     row = payment_method_row(books, asked.text("payment_method_ref"))
-    return Answer(200, {"payment_method": payment_method_object(books, row)})
+    return _card_answer(books, row["ref"])
 
 
 def customer_row(books: OpenBooks, ref: str) -> sqlite3.Row:

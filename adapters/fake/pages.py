@@ -7,6 +7,7 @@ listed test numbers only. A number is neither stored nor logged nor sent back.
 import base64
 import hashlib
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
@@ -23,8 +24,10 @@ from adapters.fake.books import OpenBooks
 from adapters.fake.calls import form_target
 from adapters.fake.cards import CARDS_BY_NUMBER, FakeCard
 from adapters.fake.reading import money_of
+from domain.money import Money
 
 _LONGEST_FORM = 4096
+_NO_SUCH = "<p>This address does not belong to any payment or card.</p>"
 
 
 def fake_routes(bank: Bank) -> list[Route]:
@@ -59,21 +62,21 @@ class _Pages:
         challenge = request.path_params["challenge"]
         if request.method == "POST":
             return await self._answer(request, challenge)
-        row = await self._bank.run(lambda books: charges.challenge_row(books, challenge))
-        if row is None:
-            return _page(404, "No such confirmation", "<p>This address does not belong to any payment.</p>")
-        return _challenge_page(row, self._bank.merchant_name)
+        question = await self._bank.run(lambda books: _question(books, challenge))
+        if question is None:
+            return _page(404, "No such confirmation", _NO_SUCH)
+        return _challenge_page(question, self._bank.merchant_name)
 
     async def _answer(self, request: Request, challenge: str) -> Response:
         confirmed = await _read_answer(request)
         if confirmed is None:
             return _page(400, "Not understood", "<p>The form was not sent by this page.</p>")
-        row = await self._bank.run(lambda books: charges.finish_challenge(books, challenge, confirmed=confirmed))
-        if row is None:
-            return _page(404, "No such confirmation", "<p>This address does not belong to any payment.</p>")
-        if row["return_url"] is None:
-            return _over_page(row)
-        return RedirectResponse(_return_url(row), status_code=303, headers=_PRIVATE)
+        question = await self._bank.run(lambda books: _answered(books, challenge, confirmed=confirmed))
+        if question is None:
+            return _page(404, "No such confirmation", _NO_SUCH)
+        if question.return_url is None:
+            return _over_page(question)
+        return RedirectResponse(_return_url(question), status_code=303, headers=_PRIVATE)
 
 
 # --- the tokenizer --------------------------------------------------------------------------------------------------
@@ -179,45 +182,105 @@ async def _read_answer(request: Request) -> bool | None:
     return _ANSWERS.get(form.get("answer", [""])[0])
 
 
-def _challenge_page(row: sqlite3.Row, merchant: str) -> Response:
-    if row["state"] != "requires_action":
-        return _over_page(row)
-    amount = money_of(row["amount"], row["currency"])
-    content = f"""<dl><dt>To</dt><dd>{escape(row["statement_descriptor"] or merchant)}</dd>
-<dt>Amount</dt><dd>{escape(str(amount))}</dd></dl>
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """What the bank asks the owner of a card about, on a page of its own: a payment, or a card that is to be stored."""
+
+    thing: str
+    is_open: bool
+    is_confirmed: bool
+    end: str
+    """What became of it, once it is not open."""
+    payee: str | None = None
+    amount: Money | None = None
+    return_url: str | None
+    told: Mapping[str, str]
+    """What the shop is told in the address that it gave."""
+
+
+def _question(books: OpenBooks, challenge: str) -> _Question | None:
+    charge = charges.challenge_row(books, challenge)
+    if charge is not None:
+        return _about_charge(charge)
+    confirmation = customers.confirmation_row(books, challenge)
+    return None if confirmation is None else _about_card(books, confirmation)
+
+
+def _answered(books: OpenBooks, challenge: str, *, confirmed: bool) -> _Question | None:
+    charge = charges.finish_challenge(books, challenge, confirmed=confirmed)
+    if charge is not None:
+        return _about_charge(charge)
+    confirmation = customers.finish_confirmation(books, challenge, confirmed=confirmed)
+    return None if confirmation is None else _about_card(books, confirmation)
+
+
+_ENDS_OF_CHARGE = {
+    "succeeded": "The payment is confirmed.",
+    "authorized": "The payment is confirmed.",
+    "declined": "The payment was declined.",
+    "failed": "The time for the confirmation is over.",
+    "voided": "The shop has ended this payment.",
+}
+_ENDS_OF_CARD = {
+    "confirmed": "The card is confirmed.",
+    "refused": "The card was not confirmed.",
+    "expired": "The time for the confirmation is over.",
+    "canceled": "The shop needs this card no longer.",
+}
+
+
+def _about_charge(row: sqlite3.Row) -> _Question:
+    state = row["state"]
+    return _Question(
+        thing="payment",
+        is_open=state == "requires_action",
+        is_confirmed=state in ("succeeded", "authorized"),
+        end=_ENDS_OF_CHARGE.get(state, ""),
+        payee=row["statement_descriptor"],
+        amount=money_of(row["amount"], row["currency"]),
+        return_url=row["return_url"],
+        told={"charge": row["charge_id"]},
+    )
+
+
+def _about_card(books: OpenBooks, row: sqlite3.Row) -> _Question:
+    method = customers.payment_method_row(books, row["payment_method_ref"])
+    return _Question(
+        thing="card",
+        is_open=row["state"] == "waiting",
+        is_confirmed=row["state"] == "confirmed",
+        end=_ENDS_OF_CARD.get(row["state"], ""),
+        return_url=row["return_url"],
+        told={"payment_method": method["payment_method_id"]},
+    )
+
+
+def _challenge_page(question: _Question, merchant: str) -> Response:
+    if not question.is_open:
+        return _over_page(question)
+    amount = "" if question.amount is None else f"\n<dt>Amount</dt><dd>{escape(str(question.amount))}</dd>"
+    content = f"""<dl><dt>To</dt><dd>{escape(question.payee or merchant)}</dd>{amount}</dl>
 <form method="post">
 <button class="confirm" name="answer" value="confirm">Confirm</button>
 <button class="refuse" name="answer" value="refuse">Refuse</button>
 </form>
 <p><small>This is the test bank of Paydesk. No money moves.</small></p>"""
-    return _page(200, "Confirm your payment", content, return_url=row["return_url"])
+    return _page(200, f"Confirm your {question.thing}", content, return_url=question.return_url)
 
 
-def _over_page(row: sqlite3.Row) -> Response:
-    sentences = {
-        "succeeded": "The payment is confirmed.",
-        "authorized": "The payment is confirmed.",
-        "declined": "The payment was declined.",
-        "failed": "The time for the confirmation is over.",
-        "voided": "The shop has ended this payment.",
-    }
-    content = f"<p>{sentences[row['state']]}</p>"
-    if row["return_url"] is None:
+def _over_page(question: _Question) -> Response:
+    content = f"<p>{question.end}</p>"
+    if question.return_url is None:
         content += "<p>You can close this window.</p>"
     else:
-        content += f'<p><a href="{escape(_return_url(row))}">Back to the shop</a></p>'
-    return _page(200, "Your payment", content)
+        content += f'<p><a href="{escape(_return_url(question))}">Back to the shop</a></p>'
+    return _page(200, f"Your {question.thing}", content)
 
 
-def _return_url(row: sqlite3.Row) -> str:
+def _return_url(question: _Question) -> str:
     """Where the gateway wants the customer, told how it went; the gateway itself asks the bank and believes no URL."""
-    parts = urlsplit(str(row["return_url"]))
-    told = urlencode(
-        {
-            "charge": row["charge_id"],
-            "redirect_status": "succeeded" if row["state"] in ("succeeded", "authorized") else "failed",
-        }
-    )
+    parts = urlsplit(str(question.return_url))
+    told = urlencode({**question.told, "redirect_status": "succeeded" if question.is_confirmed else "failed"})
     query = f"{parts.query}&{told}" if parts.query else told
     return urlunsplit(parts._replace(query=query))
 

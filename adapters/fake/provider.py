@@ -141,6 +141,7 @@ class FakeProvider:
             "payment_method_id": request.payment_method_id,
             "customer_ref": request.customer_ref,
             "token": request.token,
+            "return_url": request.return_url,
         }
         return _method_result(await self._ask("attach_payment_method", body, reading.payment_method))
 

@@ -125,6 +125,21 @@ _BRANDS = frozenset(CardBrand)
 def payment_method(body: dict[str, Any]) -> PaymentMethodResult:
     method = body["payment_method"]
     card = _card(method)
+    if "next_action" in body:
+        return PaymentMethodResult(
+            outcome=Outcome.REQUIRES_ACTION,
+            payment_method_ref=_text(method["ref"]),
+            card=card,
+            next_action=_redirect(body["next_action"]),
+        )
+    if (refusal := _refusal(body.get("refusal"), declined=True)) is not None:
+        is_late = refusal.provider_code in EXPIRIES
+        return PaymentMethodResult(
+            outcome=Outcome.EXPIRED if is_late else Outcome.DECLINED,
+            payment_method_ref=_text(method["ref"]),
+            card=card,
+            refusal=replace(refusal, decline_code=None) if is_late else refusal,
+        )
     if method["attached"] is not True:
         gone = Refusal("This payment method was detached.", provider_code="payment_method_detached")
         return PaymentMethodResult(

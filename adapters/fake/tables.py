@@ -103,6 +103,15 @@ CREATE TABLE IF NOT EXISTS tokens (
     created_at TEXT NOT NULL
 );
 {_PAYMENT_METHODS};
+CREATE TABLE IF NOT EXISTS confirmations (
+    challenge TEXT PRIMARY KEY,
+    payment_method_ref TEXT NOT NULL UNIQUE REFERENCES payment_methods (ref),
+    url TEXT NOT NULL,
+    return_url TEXT,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'confirmed', 'refused', 'expired', 'canceled')),
+    expires_at TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS confirmations_waiting ON confirmations (expires_at) WHERE state = 'waiting';
 {_CHARGES};
 CREATE INDEX IF NOT EXISTS charges_waiting ON charges (challenge_expires_at) WHERE state = 'requires_action';
 CREATE INDEX IF NOT EXISTS charges_held ON charges (capture_before) WHERE state = 'authorized';

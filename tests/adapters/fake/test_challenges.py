@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from adapters.fake import Bank, fake_routes
 from domain.declines import DeclineCode
 from domain.money import Money
-from domain.provider import CaptureMode, ChargeResult, Outcome, RedirectAction
+from domain.provider import AttachRequest, CaptureMode, ChargeResult, Outcome, RedirectAction
 from tests.adapters.fake.helpers import Shop
 
 RETURN_URL = "https://shop.test:8443/paid?cart=7&x=%2F#bottom"
@@ -174,3 +174,65 @@ async def test_names_are_shown_as_text(quick_shop: Shop, browser: httpx.AsyncCli
     await quick_shop.void(charge)
 
     assert "<script" not in (await browser.get(page_of(charge))).text
+
+
+# --- cards that are confirmed as they are stored ----------------------------------------------------------------------
+
+
+async def asked_for(shop: Shop, return_url: str | None = RETURN_URL) -> tuple[AttachRequest, str]:
+    """A card that waits, and its page."""
+    request = AttachRequest(
+        payment_method_id="pm_confirmed",
+        customer_ref=shop.customer_ref,
+        token="tok_threeDSecureWhenStored",
+        return_url=return_url,
+    )
+    asked = await shop.provider.attach_payment_method(request)
+    assert (asked.outcome, shop.cards()) == (Outcome.REQUIRES_ACTION, ())
+    assert isinstance(asked.next_action, RedirectAction)
+    assert await shop.provider.attach_payment_method(request) == asked
+    return request, asked.next_action.url
+
+
+@pytest.mark.parametrize(("given", "outcome"), [("confirm", Outcome.SUCCEEDED), ("refuse", Outcome.DECLINED)])
+async def test_a_card_is_stored_when_its_owner_confirms_it(
+    quick_shop: Shop, browser: httpx.AsyncClient, given: str, outcome: Outcome
+) -> None:
+    request, url = await asked_for(quick_shop)
+    page = await browser.get(url)
+    assert "Confirm your card" in page.text
+    assert "Amount" not in page.text
+
+    back = await browser.post(url, data={"answer": given})
+
+    result = "succeeded" if given == "confirm" else "failed"
+    assert back.headers["location"] == (
+        f"https://shop.test:8443/paid?cart=7&x=%2F&payment_method=pm_confirmed&redirect_status={result}#bottom"
+    )
+    told = await quick_shop.provider.attach_payment_method(request)
+    assert told.outcome is outcome
+    assert told.payment_method_ref is not None
+    fetched = await quick_shop.provider.fetch_payment_method(payment_method_ref=told.payment_method_ref)
+    assert (fetched, len(quick_shop.cards())) == (told, given == "confirm")
+
+
+@pytest.mark.parametrize("given_up", ["detached", "too late"])
+async def test_a_card_that_nobody_waits_for_any_more_is_not_stored(
+    quick_shop: Shop, browser: httpx.AsyncClient, given_up: str
+) -> None:
+    request, url = await asked_for(quick_shop, return_url=None)
+    waiting = await quick_shop.provider.attach_payment_method(request)
+    assert waiting.payment_method_ref is not None
+    if given_up == "detached":
+        detached = await quick_shop.provider.detach_payment_method(payment_method_ref=waiting.payment_method_ref)
+        assert detached.outcome is Outcome.SUCCEEDED
+    else:
+        quick_shop.clock.advance(hours=2)
+
+    page = await browser.post(url, data={"answer": "confirm"})
+
+    assert "You can close this window." in page.text
+    assert "confirmed" not in page.text
+    assert quick_shop.cards() == ()
+    told = await quick_shop.provider.attach_payment_method(request)
+    assert told.outcome is (Outcome.FAILED if given_up == "detached" else Outcome.EXPIRED)
