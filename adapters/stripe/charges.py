@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import stripe
 
@@ -171,13 +172,20 @@ def _parameters(request: ChargeRequest, amount: int) -> stripe.params.PaymentInt
     if not request.initiator.on_session:
         params["off_session"] = True
     elif request.return_url is not None:
-        params["return_url"] = request.return_url
+        params["return_url"] = _naming(request.charge_id, request.return_url)
     else:
         # The next action is then one for Stripe's SDK in the app.
         params["use_stripe_sdk"] = True
     if request.token is not None and request.store_card:
         params["setup_future_usage"] = "off_session"
     return params
+
+
+def _naming(charge_id: str, url: str) -> str:
+    """The shop's address with the charge that its customer comes back from; Stripe adds its own ids and how it went."""
+    parts = urlsplit(url)
+    told = urlencode({"charge": charge_id})
+    return urlunsplit(parts._replace(query=f"{parts.query}&{told}" if parts.query else told))
 
 
 def amount_or_refusal(money: Money) -> int | Verdict:

@@ -105,6 +105,25 @@ async def test_a_return_url_sends_the_browser_to_the_bank_and_the_charge_goes_on
     assert await desk.requests("payment_intents.confirm") == []
 
 
+@pytest.mark.parametrize(
+    ("url", "back"),
+    [
+        ("https://shop.example/thanks", "https://shop.example/thanks?charge="),
+        ("https://shop.example/thanks?cart=7&x=%2F", "https://shop.example/thanks?cart=7&x=%2F&charge="),
+        ("myshop://paid", "myshop://paid?charge="),
+    ],
+)
+async def test_a_customer_comes_back_with_the_charge_that_they_left_for(desk: Desk, url: str, back: str) -> None:
+    request = desk.charge_request(token="pm_card_authenticationRequired", return_url=url)
+    waiting = await desk.provider.charge(request)
+    assert isinstance(waiting.next_action, RedirectAction)
+
+    left = await desk.http.post(waiting.next_action.url, data={"outcome": "succeeded"})
+
+    assert left.headers["Location"].startswith(f"{back}{request.charge_id}&payment_intent={waiting.charge_ref}&")
+    assert left.headers["Location"].endswith("&redirect_status=succeeded")
+
+
 async def test_without_a_return_url_stripes_own_sdk_takes_over_with_the_client_secret(desk: Desk) -> None:
     waiting = await desk.charge(token="pm_card_authenticationRequired")
     assert isinstance(waiting.next_action, SdkAction)
