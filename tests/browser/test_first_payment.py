@@ -32,7 +32,8 @@ def web_page(
     _fill_shop(gateway, customer="ada")
     folder = tmp_path_factory.mktemp("examples") / "web"
     shutil.copytree(EXAMPLES / "web", folder, ignore=shutil.ignore_patterns("node_modules", "gql"))
-    shutil.copy(EXAMPLES / "first-payment.graphql", folder.parent)
+    for operations in EXAMPLES.glob("*.graphql"):
+        shutil.copy(operations, folder.parent)
     modules = EXAMPLES / "web/node_modules"
     assert modules.is_dir(), "the page's tools are not installed: `make test-browser` installs them"
     (folder / "node_modules").symlink_to(modules)

@@ -13,7 +13,6 @@ until the answer is there).
 """
 
 import json
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import pytest
 
 from persistence.sql import Dialect
 from tests.databases import NewDatabaseUrl
+from tests.docs.answers import fits, is_as_shown
 from tests.docs.pages import Block, blocks, name_of, pages
 from tests.docs.running import Machine, copy_of, make_demo_shop, token_of
 
@@ -102,7 +102,7 @@ def test_the_first_page_and_the_quickstart_are_among_the_examples() -> None:
     ],
 )
 def test_an_answer_is_compared_but_for_what_the_ellipsis_stands_for(shown: object, got: object, same: bool) -> None:
-    assert _same(shown, got, top=True) is same
+    assert is_as_shown(shown, got, top=True) is same
 
 
 def _speaks_of(text: str, examples: list[Example]) -> bool:
@@ -134,7 +134,7 @@ def _try_document(example: Example, machine: Machine, *, wait_seconds: float) ->
         got = machine.ask(block.text, subject=remarks.get("as", STAFF))
         if answer is None:
             return f"line {block.line}: {_pretty(got)}" if "errors" in got else None
-        if _same(json.loads(answer.text), got, top=True):
+        if is_as_shown(json.loads(answer.text), got, top=True):
             return None
         if time.monotonic() >= deadline:
             return f"line {answer.line}: {_pretty(got)}"
@@ -143,28 +143,12 @@ def _try_document(example: Example, machine: Machine, *, wait_seconds: float) ->
 
 def _same_output(answer: Block, output: str) -> bool:
     if answer.language == "text":
-        return _fits(answer.text.strip(), output.strip())
+        return fits(answer.text.strip(), output.strip())
     try:
         got = json.loads(output)
     except json.JSONDecodeError:
         return False
-    return _same(json.loads(answer.text), got, top=True)
-
-
-def _same(shown: object, got: object, *, top: bool = False) -> bool:
-    if isinstance(shown, str) and isinstance(got, str):
-        return _fits(shown, got)
-    if isinstance(shown, dict) and isinstance(got, dict):
-        if top and "extensions" not in shown:
-            got = {name: value for name, value in got.items() if name != "extensions"}
-        return list(shown) == list(got) and all(_same(shown[name], got[name]) for name in shown)
-    if isinstance(shown, list) and isinstance(got, list):
-        return len(shown) == len(got) and all(map(_same, shown, got))
-    return type(shown) is type(got) and shown == got
-
-
-def _fits(shown: str, got: str) -> bool:
-    return re.fullmatch(".*".join(map(re.escape, shown.split("…"))), got, re.DOTALL) is not None
+    return is_as_shown(json.loads(answer.text), got, top=True)
 
 
 def _pretty(answer: object) -> str:

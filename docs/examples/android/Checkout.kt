@@ -4,6 +4,7 @@ import android.content.Context
 import android.net.Uri
 import androidx.browser.customtabs.CustomTabsIntent
 import com.apollographql.apollo.ApolloClient
+import com.apollographql.apollo.api.Optional
 import com.example.shop.paydesk.AddCardMutation
 import com.example.shop.paydesk.GoOnMutation
 import com.example.shop.paydesk.MakeOrderMutation
@@ -16,13 +17,16 @@ class Refused(message: String) : Exception(message)
 
 /** `token` is what the identity provider gave to the customer who signed in. */
 class Checkout(gateway: String, token: String) {
-  private val client = ApolloClient.Builder()
+  val client = ApolloClient.Builder()
     .serverUrl(gateway)
     .addHttpHeader("Authorization", "Bearer $token")
     .build()
 
-  /** `cardToken` is what the provider's card form gave. The charge may wait for the customer: see [confirm]. */
-  suspend fun buy(priceId: String, cardToken: String): WhatBecameOfIt {
+  /**
+   * `cardToken` is what the provider's card form gave. The charge may wait for the customer: see [confirm]. Without
+   * `returnUrl` the bank asks in the app, by the provider's SDK.
+   */
+  suspend fun buy(priceId: String, cardToken: String, returnUrl: String? = "myshop://paid"): WhatBecameOfIt {
     val card = client.mutation(AddCardMutation(token = cardToken)).execute().dataOrThrow()
     throwIf(card.paymentMethodAttach?.userErrors?.firstOrNull()?.message)
 
@@ -32,7 +36,8 @@ class Checkout(gateway: String, token: String) {
     throwIf(made.orderCreate?.userErrors?.firstOrNull()?.message)
     val order = made.orderCreate?.order ?: throw Refused("There is no order.")
 
-    val payment = PayMutation(orderId = order.id, returnUrl = "myshop://paid", key = UUID.randomUUID().toString())
+    val wish = UUID.randomUUID().toString()
+    val payment = PayMutation(orderId = order.id, returnUrl = Optional.presentIfNotNull(returnUrl), key = wish)
     val paid = client.mutation(payment).execute().dataOrThrow()
     throwIf(paid.orderCharge?.userErrors?.firstOrNull()?.message)
     return paid.orderCharge?.charge?.whatBecameOfIt ?: throw Refused("There is no charge.")

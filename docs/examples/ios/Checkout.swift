@@ -8,7 +8,7 @@ struct Refused: LocalizedError {
 
 @MainActor
 final class Checkout: NSObject, ASWebAuthenticationPresentationContextProviding {
-  private let client: ApolloClient
+  let client: ApolloClient
   private let window: ASPresentationAnchor
 
   /// `token` is what the identity provider gave to the customer who signed in.
@@ -25,8 +25,11 @@ final class Checkout: NSObject, ASWebAuthenticationPresentationContextProviding 
     self.window = window
   }
 
-  /// `cardToken` is what the provider's card form gave. Returns what to show to the customer.
-  func buy(priceId: String, cardToken: String) async throws -> String {
+  /// `cardToken` is what the provider's card form gave. Returns what to show to the customer. With `askInApp` the bank
+  /// asks in the app, by the provider's SDK, and else on a page of its own.
+  func buy(
+    priceId: String, cardToken: String, askInApp: ((_ clientSecret: String) async -> Void)? = nil
+  ) async throws -> String {
     let card = try await client.perform(mutation: Paydesk.AddCardMutation(token: cardToken))
     try check(card.data?.paymentMethodAttach?.userErrors.first?.message, card.errors)
 
@@ -36,17 +39,20 @@ final class Checkout: NSObject, ASWebAuthenticationPresentationContextProviding 
     try check(made.data?.orderCreate?.userErrors.first?.message, made.errors)
     guard let order = made.data?.orderCreate?.order else { throw Refused(errorDescription: "There is no order.") }
 
+    let page: GraphQLNullable<String> = askInApp == nil ? "myshop://paid" : .none
     let paid = try await client.perform(
-      mutation: Paydesk.PayMutation(orderId: order.id, returnUrl: "myshop://paid", key: UUID().uuidString))
+      mutation: Paydesk.PayMutation(orderId: order.id, returnUrl: page, key: UUID().uuidString))
     try check(paid.data?.orderCharge?.userErrors.first?.message, paid.errors)
     guard let charge = paid.data?.orderCharge?.charge?.fragments.whatBecameOfIt else {
       throw Refused(errorDescription: "There is no charge.")
     }
-    guard let page = charge.nextAction?.asRedirectAction?.url, let url = URL(string: page) else {
+    if let bank = charge.nextAction?.asRedirectAction?.url, let url = URL(string: bank) {
+      try await confirm(at: url)
+    } else if let secret = charge.nextAction?.asSdkAction?.clientSecret, let askInApp {
+      await askInApp(secret)
+    } else {
       return inWords(charge)
     }
-
-    try await confirm(at: url)
     let after = try await client.perform(
       mutation: Paydesk.GoOnMutation(chargeId: charge.id, key: "back-\(charge.id)"))
     try check(after.data?.chargeContinue?.userErrors.first?.message, after.errors)

@@ -2,7 +2,7 @@ import type { CodegenConfig } from "@graphql-codegen/cli";
 
 const config: CodegenConfig = {
   schema: `${process.env.PAYDESK ?? "http://127.0.0.1:8000"}/graphql`,
-  documents: "../first-payment.graphql",
+  documents: "../*.graphql",
   generates: {
     "src/gql/": {
       preset: "client",

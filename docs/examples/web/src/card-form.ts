@@ -1,23 +1,34 @@
+import { fakeCardForm } from "./card-form-of-fake";
+import { stripeCardForm } from "./card-form-of-stripe";
 import { ask, done } from "./gateway";
-import { AddCardDocument, OpenCardFormDocument } from "./gql/graphql";
+import { AddCardDocument, OpenCardFormDocument, type OpenCardFormMutation } from "./gql/graphql";
 
-/**
- * Stands for the provider's card form: the number goes to the provider, a token of it comes back, and only the token
- * goes to Paydesk.
- */
-export async function addCard(number: string): Promise<void> {
+export type Session = NonNullable<NonNullable<OpenCardFormMutation["clientSessionCreate"]>["clientSession"]>;
+
+export interface CardForm {
+  /** Hands the card to the provider, never to Paydesk, and returns what the provider calls it. */
+  token(): Promise<string>;
+  /** Lets the bank ask in the page, where the provider has a way to. Else the customer is sent to the bank. */
+  confirm?(clientSecret: string): Promise<void>;
+}
+
+const FORMS: Record<string, (place: HTMLElement, session: Session) => Promise<CardForm>> = {
+  fake: fakeCardForm,
+  stripe: stripeCardForm,
+};
+
+/** The card form of whichever provider the gateway uses. It reads one card: open another for the next. */
+export async function openCardForm(place: HTMLElement): Promise<CardForm> {
   const { clientSessionCreate } = await ask(OpenCardFormDocument, {});
   const { provider, clientSession } = done(clientSessionCreate);
-  if (!clientSession?.tokenizerUrl) throw new Error(`Here belongs the card form of ${provider}.`);
+  const open = FORMS[provider!];
+  if (!open) throw new Error(`Here belongs the card form of ${provider}.`);
+  place.replaceChildren();
+  return open(place, clientSession!);
+}
 
-  const response = await fetch(clientSession.tokenizerUrl, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ number, expMonth: 12, expYear: new Date().getFullYear() + 3, cvc: "123" }),
-  });
-  const answer: { token?: string; error?: { message: string } } = await response.json();
-  if (!answer.token) throw new Error(answer.error?.message);
-
-  const { paymentMethodAttach } = await ask(AddCardDocument, { token: answer.token });
-  done(paymentMethodAttach);
+export async function addCard(token: string): Promise<void> {
+  const { paymentMethodAttach } = await ask(AddCardDocument, { token });
+  const { paymentMethod } = done(paymentMethodAttach);
+  if (paymentMethod?.state === "FAILED") throw new Error(paymentMethod.message ?? "The card was refused.");
 }

@@ -7,8 +7,9 @@ export async function order(priceId: string): Promise<string> {
   return done(orderCreate).order!.id;
 }
 
-export async function pay(orderId: string): Promise<WhatBecameOfItFragment> {
-  const returnUrl = location.origin + location.pathname;
+/** With a `returnUrl` the customer is sent to the bank; without, the provider's own script lets it ask in the page. */
+export async function pay(orderId: string, { inThePage }: { inThePage: boolean }): Promise<WhatBecameOfItFragment> {
+  const returnUrl = inThePage ? undefined : location.origin + location.pathname;
   const { orderCharge } = await ask(PayDocument, { orderId, returnUrl, key: crypto.randomUUID() });
   return done(orderCharge).charge!;
 }

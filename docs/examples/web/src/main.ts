@@ -1,10 +1,11 @@
-import { addCard } from "./card-form";
+import { addCard, openCardForm } from "./card-form";
 import { goOn, inWords, order, pay } from "./checkout";
 import { ask } from "./gateway";
 import { CatalogueDocument, type WhatBecameOfItFragment } from "./gql/graphql";
 import { watch } from "./watch";
 
 const form = document.querySelector("form")!;
+const place = document.querySelector<HTMLElement>("#card")!;
 const status = document.querySelector("[role=status]")!;
 const live = document.querySelector("#order")!;
 
@@ -26,19 +27,33 @@ async function fill(): Promise<void> {
   }
 }
 
-function trying(work: () => Promise<void>): void {
+async function buy(priceId: string): Promise<void> {
+  status.textContent = "One moment …";
+  const card = await cardForm;
+  const token = await card.token();
+  cardForm = openCardForm(place);
+  await addCard(token);
+
+  const charge = await pay(await order(priceId), { inThePage: card.confirm !== undefined });
+  if (card.confirm && charge.nextAction?.__typename === "SdkAction") {
+    await card.confirm(charge.nextAction.clientSecret);
+    show(await goOn(charge.id));
+  } else {
+    show(charge);
+  }
+}
+
+function trying(work: () => Promise<unknown>): void {
   work().catch((error: Error) => (status.textContent = error.message));
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  trying(async () => {
-    status.textContent = "One moment …";
-    await addCard(form.number.value);
-    show(await pay(await order(form.price.value)));
-  });
+  trying(() => buy(form.price.value));
 });
 
-const chargeId = new URLSearchParams(location.search).get("charge");
+let cardForm = openCardForm(place);
+trying(() => cardForm);
 trying(fill);
+const chargeId = new URLSearchParams(location.search).get("charge");
 if (chargeId) trying(async () => show(await goOn(chargeId)));
