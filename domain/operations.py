@@ -70,7 +70,8 @@ class SolvedBy(StrEnum):
     KEY = "KEY"
     """By looking, and by sending the same request again: the provider keeps its key, and acts once."""
     SEARCH = "SEARCH"
-    """By looking alone. The account keeps no keys, so a repetition could act twice: it is never sent again."""
+    """By looking alone, and never by sending it again: the account keeps no keys, so a repetition could act twice; or
+    the key is spent, so it would not act at all."""
 
 
 class VoidPurpose(StrEnum):
@@ -140,6 +141,10 @@ class Operation:
 
     def learnt(self, outcome: Outcome, raw: Mapping[str, Any] | None) -> "Operation":
         return replace(self, outcome=outcome, raw=raw or self.raw)
+
+    def without_key(self) -> "Operation":
+        """Its key is spent: from now on it is only looked for."""
+        return replace(self, solved_by=SolvedBy.SEARCH)
 
     def finished(self, *, now: datetime) -> "Operation":
         """Over; what the client's card form gave for this one request is of no more use, and goes."""

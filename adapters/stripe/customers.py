@@ -21,13 +21,16 @@ class Customers:
     async def ensure(self, errand: Errand, request: CustomerRequest) -> CustomerResult | Verdict:
         """Under our id as the key: asked again after a lost answer, it is the same customer.
 
-        One who has another name by then, or was deleted since, is made anew under another key. What may be left over
-        at Stripe is a customer without cards.
+        One who has another name by then, or was deleted since, or whose key is answered with an error for good, is
+        made anew under another key. What may be left over at Stripe is a customer without cards.
         """
         key = request.customer_id
         told = await self._create(errand, request, key)
         if isinstance(told, Verdict) and told.code == KEY_REUSED:
             key = f"{key}:{_digest(request)}"
+            told = await self._create(errand, request, key)
+        if isinstance(told, Verdict) and told.refusal.is_key_spent:
+            key = f"{key}:again"
             told = await self._create(errand, request, key)
         ref = read(_ref, told)
         if isinstance(told, Answer) and told.replayed and not isinstance(ref, Verdict):

@@ -91,6 +91,7 @@ def _lost(code: str, message: str) -> Verdict:
 def _of_the_status(error: stripe.StripeError, status: int, *, now: datetime) -> Verdict:
     found = _error_in(error)
     headers = error.headers or {}
+    replayed = is_replay(headers)
     if found is None:
         outcome = Outcome.NOT_SENT if status == 429 else Outcome.UNKNOWN
         message, code, is_outage = "Stripe's answer cannot be read.", f"http_{status}", status != 429
@@ -102,8 +103,10 @@ def _of_the_status(error: stripe.StripeError, status: int, *, now: datetime) -> 
         refusal = Refusal(
             _message(found, status),
             provider_code=_code(found, status),
-            is_outage=status >= 500,
+            is_outage=status >= 500 and not replayed,
             retry_after_seconds=retry_after.seconds_of(headers.get("retry-after"), now=now),
+            # https://docs.stripe.com/api/idempotent_requests: a 500 is kept for the key like any other answer.
+            is_key_spent=status >= 500 and replayed,
         )
     return Verdict(
         outcome=outcome,
@@ -111,7 +114,7 @@ def _of_the_status(error: stripe.StripeError, status: int, *, now: datetime) -> 
         error=found or {},
         status=status,
         request_id=error.request_id,
-        replayed=is_replay(headers),
+        replayed=replayed,
     )
 
 

@@ -172,7 +172,7 @@ class Settlement:
         if operation.is_finished:
             return charge
         now = self._clock.now()
-        learnt = operation.learnt(result.outcome, result.raw)
+        learnt = _learnt(operation, result)
         if operation.is_answered_by(result.outcome):
             await _finish(tx, learnt, now=now)
             if result.outcome is Outcome.NOT_SENT:
@@ -261,7 +261,7 @@ class Settlement:
         operation = _counted(operation, look_was_empty)
         after = before.after(result, now=now)
         if not operation.is_finished:
-            learnt = operation.learnt(result.outcome, result.raw)
+            learnt = _learnt(operation, result)
             if operation.is_answered_by(result.outcome):
                 await _finish(tx, learnt, now=now)
                 if result.outcome is Outcome.NOT_SENT:
@@ -506,6 +506,11 @@ def _is_lost(operation: Operation) -> bool:
 async def _finish(tx: Transaction, operation: Operation, *, now: datetime) -> None:
     await tx.operations.save(operation.finished(now=now))
     await tx.jobs.cancel(JobKind.RESOLVE_OPERATION, operation.id)
+
+
+def _learnt(operation: Operation, result: ChargeResult | RefundResult) -> Operation:
+    learnt = operation.learnt(result.outcome, result.raw)
+    return learnt.without_key() if result.refusal is not None and result.refusal.is_key_spent else learnt
 
 
 async def _postpone(tx: Transaction, operation: Operation, refusal: Refusal | None) -> timedelta:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from domain.money import Money
-from domain.provider import Outcome
+from domain.provider import CustomerRequest, Outcome
 from tests.adapters.stripe.desk import SECRET_KEY, Desk, provider_at
 
 TEN = Money(10_00, "USD")
@@ -68,6 +68,29 @@ async def test_a_stored_500_is_looked_behind(desk: Desk) -> None:
     assert again.outcome is Outcome.UNKNOWN
     assert found is not None
     assert found.outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize("fault", ["error", "error_after"])
+async def test_a_500_that_is_replayed_says_that_the_key_is_spent_and_nothing_of_today(desk: Desk, fault: str) -> None:
+    await desk.misbehave({"on": CREATE, "fault": fault, "last": 1})
+    request = desk.charge_request()
+
+    first, again = [await desk.provider.charge(request) for _ in range(2)]
+
+    assert first.refusal is not None
+    assert again.refusal is not None
+    assert (first.refusal.is_key_spent, first.refusal.is_outage) == (False, True)
+    assert (again.refusal.is_key_spent, again.refusal.is_outage) == (True, False)
+
+
+async def test_a_customer_whose_key_is_spent_is_made_under_another(desk: Desk) -> None:
+    await desk.misbehave({"on": "customers.create", "fault": "error", "last": 1})
+    request = CustomerRequest(customer_id="cus_unlucky", email=None, name="Ann")
+
+    first, second, third = [await desk.provider.ensure_customer(request) for _ in range(3)]
+
+    assert (first.outcome, second.outcome) == (Outcome.UNKNOWN, Outcome.SUCCEEDED)
+    assert third == second
 
 
 async def test_a_replay_is_told_as_it_is_by_now(desk: Desk) -> None:
