@@ -6,9 +6,9 @@ from typing import Any
 
 import stripe
 
-from adapters.stripe.errands import Answer, Errand
+from adapters.stripe.errands import Errand, read
+from adapters.stripe.searching import entries
 from adapters.stripe.verdicts import Verdict
-from adapters.stripe.wire import API_VERSION
 
 
 class Checking:
@@ -26,20 +26,16 @@ class Checking:
         }
 
     async def problem(self, errand: Errand) -> str | None:
-        told = dict(
-            zip(self._lists, await asyncio.gather(*(self._ask(errand, name) for name in self._lists)), strict=True)
-        )
-        verdicts = {name: each for name, each in told.items() if isinstance(each, Verdict)}
+        told = await asyncio.gather(*(self._ask(errand, name) for name in self._lists))
+        verdicts = {name: each for name, each in zip(self._lists, told, strict=True) if isinstance(each, Verdict)}
         forbidden = [name for name, verdict in verdicts.items() if verdict.status == 403]
-        for verdict in verdicts.values():
-            if verdict.status != 403:
+        for name, verdict in verdicts.items():
+            if name not in forbidden:
                 return verdict.refusal.message
         if forbidden:
-            return f"the key may not read {', '.join(forbidden)}: give it these permissions in Stripe's Dashboard."
-        versions = {each.version for each in told.values() if isinstance(each, Answer)} - {None, API_VERSION}
-        if versions:
-            return f"Stripe answers in API version {', '.join(map(str, versions))}, and not in {API_VERSION}."
+            return f"STRIPE_SECRET_KEY may not read {', '.join(forbidden)}: give it that permission in the Dashboard."
         return None
 
-    async def _ask(self, errand: Errand, name: str) -> Answer | Verdict:
-        return await errand.look(f"list of {name}", lambda options: self._lists[name]({"limit": 1}, options))
+    async def _ask(self, errand: Errand, name: str) -> list[dict[str, Any]] | Verdict:
+        told = await errand.look(f"list of {name}", lambda options: self._lists[name]({"limit": 1}, options))
+        return read(entries, told)

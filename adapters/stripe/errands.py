@@ -38,7 +38,6 @@ class Answer:
     body: dict[str, Any]
     replayed: bool
     """It is what the key's first request was answered: how things are by now, only looking tells."""
-    version: str | None = None
 
 
 class Errand:
@@ -88,8 +87,7 @@ class Errand:
         body = getattr(response, "data", None)
         if response is None or not isinstance(body, dict):
             return UNREADABLE
-        headers = response.headers
-        return Answer(body, is_replay(headers), headers.get("stripe-version"))
+        return Answer(body, is_replay(response.headers))
 
     def _tell(self, what: str, verdict: Verdict) -> None:
         if verdict.status in (401, 403):

@@ -46,6 +46,8 @@ class Fault(StrEnum):
     """429, nothing is done; with `seconds` there is a Retry-After."""
     UNAVAILABLE = "unavailable"
     """503, nothing is done; with `seconds` there is a Retry-After."""
+    FORBIDDEN = "forbidden"
+    """403, nothing is done: the key is a restricted one, without the permission for this call."""
     LOCK_TIMEOUT = "lock_timeout"
     """429, nothing is done: somebody else works on the object."""
     ERROR = "error"

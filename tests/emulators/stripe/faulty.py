@@ -28,6 +28,9 @@ def turn_away(misdeed: Misdeed | None, *, key: str | None) -> None:
             raise Refused(429, "Too many requests.", code="rate_limit", headers=retry_after)
         case Fault.UNAVAILABLE:
             raise Refused(503, "Stripe is not available.", type="api_error", headers=retry_after)
+        case Fault.FORBIDDEN:
+            # https://docs.stripe.com/keys#limit-access
+            raise Refused(403, "The provided key does not have the required permissions for this endpoint.")
         case Fault.LOCK_TIMEOUT:
             raise locked()
 

@@ -70,6 +70,8 @@ def server_config(emulator: Emulator, *, port: int = 0) -> uvicorn.Config:
         loop="asyncio",
         log_level="warning",
         lifespan="on",
+        # Idle connections stay open for longer than clients keep them, as at Stripe.
+        timeout_keep_alive=60,
         timeout_graceful_shutdown=1,
     )
 
