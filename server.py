@@ -63,6 +63,8 @@ from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
 from domain.services.decisions import DecisionService
 from domain.services.discrepancies import DiscrepancyService
+from domain.services.dispute_settlement import DisputeSettlement
+from domain.services.disputes import DisputeService
 from domain.services.feed import Feed
 from domain.services.jobs import JobService
 from domain.services.orders import OrderService
@@ -189,11 +191,13 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
         refunds = RefundService(
             store=store, teller=teller, settlement=settlement, detached=detached, clock=clock, deployment=deployment
         )
+        dispute_settlement = DisputeSettlement(store=store, teller=teller, settlement=settlement, clock=clock)
         webhooks = WebhookService(
             store=store,
             providers=providers,
             teller=teller,
             settlement=settlement,
+            disputes=dispute_settlement,
             payment_methods=payment_methods,
             clock=clock,
         )
@@ -205,12 +209,20 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
             payment_methods=payment_methods,
             clock=clock,
         )
-        resolver = Resolver(store=store, teller=teller, settlement=settlement, clock=clock, deployment=deployment)
+        resolver = Resolver(
+            store=store,
+            teller=teller,
+            settlement=settlement,
+            disputes=dispute_settlement,
+            clock=clock,
+            deployment=deployment,
+        )
         reconciliation = ReconciliationService(
             store=store,
             providers=providers,
             teller=teller,
             settlement=settlement,
+            disputes=dispute_settlement,
             clock=clock,
             deployment=deployment,
         )
@@ -245,6 +257,14 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
                     captures=captures,
                     voids=voids,
                     refunds=refunds,
+                    disputes=DisputeService(
+                        store=store,
+                        teller=teller,
+                        settlement=dispute_settlement,
+                        detached=detached,
+                        clock=clock,
+                        deployment=deployment,
+                    ),
                     redactions=redactions,
                     webhooks=webhooks,
                     jobs=JobService(store=store, clock=clock),

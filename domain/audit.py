@@ -23,6 +23,7 @@ from domain.charges import Charge, Review
 from domain.customers import Customer
 from domain.decisions import Decision
 from domain.discrepancies import Discrepancy
+from domain.disputes import Dispute
 from domain.ids import IdPrefix, new_id
 from domain.jobs import JobRecord
 from domain.money import Money
@@ -75,6 +76,7 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
             "captured",
             "refunded",
             "refund_reserved",
+            "disputed",
             "capture_mode",
             "capture_requested",
             "void_requested_at",
@@ -96,6 +98,21 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
             "amount",
             "reason",
             "failure_code",
+        }
+    ),
+    Dispute: frozenset(
+        {
+            "charge_id",
+            "order_id",
+            "customer_id",
+            "account",
+            "state",
+            "is_inquiry",
+            "amount",
+            "evidence_requested_at",
+            "evidence_sent_at",
+            "acceptance_requested_at",
+            "accepted_at",
         }
     ),
     WebhookDelivery: frozenset({"state", "ended_at", "replayed_at"}),
@@ -219,9 +236,8 @@ def changes_between(before: Any, after: Any) -> tuple[AuditChange, ...]:
 
 def _requested(operation: Operation) -> AuditChange:
     """What was asked of the provider; a charge that goes on changes in nothing else."""
-    return AuditChange(
-        subject_id=operation.refund_id or operation.charge_id, field="operation", before=None, after=operation.kind
-    )
+    about = operation.refund_id or operation.dispute_id or operation.charge_id
+    return AuditChange(subject_id=about, field="operation", before=None, after=operation.kind)
 
 
 def _of(principal: Principal, action: str, request_id: str | None) -> Acting:

@@ -25,6 +25,8 @@ class BookFault(StrEnum):
     """An account says of a charge what the charge does not."""
     REFUND = "REFUND"
     """The ledger says of a refund what the refund does not."""
+    DISPUTE = "DISPUTE"
+    """As REFUND, of a dispute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class BookDifference:
     fault: BookFault
     charge_id: str
     refund_id: str | None
+    dispute_id: str | None
     account: LedgerAccount | None
     """None for a movement, which is in two."""
     cause: str | None

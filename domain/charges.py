@@ -21,6 +21,7 @@ from domain.declines import DECLINES, Decline, DeclineCode
 from domain.errors import (
     AmountNotPositive,
     CaptureAmountTooHigh,
+    ChargeDisputed,
     ChargeNotCapturable,
     ChargeNotRefundable,
     ChargeNotVoidable,
@@ -101,6 +102,8 @@ class ReviewReason(StrEnum):
     """A refund had succeeded, and its money came back: the customer believes that they have it."""
     REFUND_UNRESOLVED = "REFUND_UNRESOLVED"
     """As UNRESOLVED, of one of its refunds."""
+    DISPUTE_UNRESOLVED = "DISPUTE_UNRESOLVED"
+    """As UNRESOLVED, of evidence or an acceptance that was sent for one of its disputes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,9 @@ class Charge:
     """What refunds have given back."""
     refund_reserved: Money
     """What refunds under way will give back, if they succeed."""
+    disputed: Money
+    """What disputes have taken: while they are open, and for good when they are lost. With what was refunded it may be
+    more than was captured, for banks take money that went back already."""
     return_url: str | None = None
     next_action: NextAction | None = None
     action_expires_at: datetime | None = None
@@ -187,8 +193,14 @@ class Charge:
         return self.state is ChargeState.PENDING and self.charge_ref is not None
 
     @property
-    def refundable(self) -> Money:
+    def unrefunded(self) -> Money:
+        """What was taken, and neither went back nor is on its way; a dispute may have it all the same."""
         return self.captured - self.refunded - self.refund_reserved
+
+    @property
+    def refundable(self) -> Money:
+        """What a refund may give back now: what a dispute has taken, the customer has, or may get yet."""
+        return max(self.unrefunded - self.disputed, Money.zero(self.amount.currency))
 
     @property
     def capturable(self) -> Money:
@@ -212,8 +224,10 @@ class Charge:
     def check_refundable(self, amount: Money) -> None:
         if not self.captured.is_positive:
             raise ChargeNotRefundable(self.state)
-        if not self.refundable.is_positive:
+        if not self.unrefunded.is_positive:
             raise NothingLeftToRefund
+        if not self.refundable.is_positive:
+            raise ChargeDisputed
         if not amount.is_positive:
             raise AmountNotPositive(path=("amount",))
         if amount > self.refundable:
@@ -364,6 +378,10 @@ class Charge:
         """What a refund had given back has come back, and can be refunded again."""
         charge = replace(self, refunded=self.refunded - amount, updated_at=now)
         return charge.with_review(ReviewReason.REFUND_RETURNED, now=now)
+
+    def dispute_moved(self, by: Money, *, now: datetime) -> "Charge":
+        """A dispute has taken this much more; below zero, it has given it back."""
+        return self if by.is_zero else replace(self, disputed=self.disputed + by, updated_at=now)
 
     def void_started(self, *, now: datetime) -> "Charge":
         return replace(self, void_requested_at=now, updated_at=now)

@@ -12,10 +12,11 @@ from enum import StrEnum
 from typing import Any
 
 from domain.charges import Charge, ChargeState
+from domain.disputes import Dispute
 from domain.errors import DiscrepancyClosed
 from domain.ids import IdPrefix, new_id, prefix_of
 from domain.money import Money
-from domain.provider import ChargeResult, ListedCharge, ListedRefund, Outcome, RefundResult
+from domain.provider import ChargeResult, DisputeResult, ListedCharge, ListedRefund, Outcome, RefundResult
 from domain.refunds import Refund, RefundState
 
 
@@ -40,6 +41,8 @@ class DiscrepancyKind(StrEnum):
     MISSING_REFUND = "MISSING_REFUND"
     REFUND_AMOUNT_DIFFERS = "REFUND_AMOUNT_DIFFERS"
     REFUND_STATE_DIFFERS = "REFUND_STATE_DIFFERS"
+    DISPUTE_DIFFERS = "DISPUTE_DIFFERS"
+    """A dispute about a charge of ours that could not be read, or not be booked as the provider has it."""
     CURRENCY_DIFFERS = "CURRENCY_DIFFERS"
     MODE_DIFFERS = "MODE_DIFFERS"
     """One side is live, the other a test."""
@@ -359,6 +362,27 @@ def of_refund(refund: Refund, kind: DiscrepancyKind, *, ref: str | None, picture
         here_state=refund.state,
         there_outcome=picture.outcome if picture else None,
         livemode=refund.livemode,
+    )
+
+
+def of_dispute(
+    account: str, listed: DisputeResult, charge: Charge | None = None, dispute: Dispute | None = None
+) -> Finding | None:
+    """A dispute that could not be read or booked; None where the provider does not even name it."""
+    if listed.dispute_ref is None:
+        return None
+    return Finding(
+        account=account,
+        kind=DiscrepancyKind.DISPUTE_DIFFERS,
+        subject=listed.dispute_ref,
+        provider_ref=listed.dispute_ref,
+        order_id=charge.order_id if charge else None,
+        charge_id=charge.id if charge else None,
+        here=dispute.amount if dispute else None,
+        there=listed.amount,
+        here_state=dispute.state if dispute else None,
+        there_outcome=Outcome.UNKNOWN,
+        livemode=listed.livemode,
     )
 
 

@@ -47,6 +47,9 @@ class ErrorCode(StrEnum):
     CAPTURE_AMOUNT_TOO_HIGH = "CAPTURE_AMOUNT_TOO_HIGH"
     CHARGE_NOT_REFUNDABLE = "CHARGE_NOT_REFUNDABLE"
     REFUND_AMOUNT_TOO_HIGH = "REFUND_AMOUNT_TOO_HIGH"
+    CHARGE_DISPUTED = "CHARGE_DISPUTED"
+    DISPUTE_NOT_OPEN = "DISPUTE_NOT_OPEN"
+    DISPUTE_IN_PROGRESS = "DISPUTE_IN_PROGRESS"
     REVIEW_NOT_OPEN = "REVIEW_NOT_OPEN"
     NOT_TO_BE_SETTLED = "NOT_TO_BE_SETTLED"
     PAYMENT_METHOD_MISSING = "PAYMENT_METHOD_MISSING"
@@ -327,6 +330,40 @@ class RefundAmountTooHigh(Conflict):
 
     def __init__(self, refundable: str) -> None:
         super().__init__(f"At most {refundable} of this charge can be refunded.", path=("amount",))
+
+
+class ChargeDisputed(ChargeNotRefundable):
+    code = ErrorCode.CHARGE_DISPUTED
+
+    def __init__(self) -> None:
+        Conflict.__init__(
+            self, "What is left of the charge was taken by a dispute: its bank decides who gets it.", path=("chargeId",)
+        )
+
+
+class DisputeNotOpen(Conflict):
+    code = ErrorCode.DISPUTE_NOT_OPEN
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"The dispute is {state.lower().replace('_', ' ')}: it takes no response.", path=("disputeId",)
+        )
+
+
+class InquiryNotAcceptable(DisputeNotOpen):
+    """There is nothing to give in to: no money was taken."""
+
+    def __init__(self) -> None:
+        Conflict.__init__(
+            self, "An inquiry has taken no money: refund the charge, or send evidence.", path=("disputeId",)
+        )
+
+
+class DisputeInProgress(Conflict):
+    code = ErrorCode.DISPUTE_IN_PROGRESS
+
+    def __init__(self) -> None:
+        super().__init__("A response to this dispute is under way.", path=("disputeId",))
 
 
 class ReviewNotOpen(Conflict):

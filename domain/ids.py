@@ -33,6 +33,7 @@ class IdPrefix(StrEnum):
     AUDIT_ENTRY = "aud"
     DECISION = "dec"
     DISCREPANCY = "dsc"
+    DISPUTE = "dsp"
 
 
 class RisingClock:

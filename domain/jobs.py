@@ -70,7 +70,7 @@ class JobRecord:
     kind: JobKind
     subject_id: str
     about_id: str
-    """The record that it works on: for an operation, its charge or refund."""
+    """The record that it works on: for an operation, its charge, refund or dispute."""
     state: JobState
     is_claimed: bool
     """A worker has it, and its lease has not ended."""

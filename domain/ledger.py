@@ -20,6 +20,8 @@ class LedgerAccount(StrEnum):
     """What the provider owes us."""
     PAYMENTS = "PAYMENTS"
     REFUNDS = "REFUNDS"
+    DISPUTES = "DISPUTES"
+    """What banks have taken for disputes that are open or lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,7 @@ class LedgerEntry:
     """Debit above zero, credit below."""
     charge_id: str
     refund_id: str | None
+    dispute_id: str | None = None
     livemode: bool
     created_at: datetime
 
@@ -94,6 +97,26 @@ def returned_entries(
     )
 
 
+def dispute_entries(
+    dispute_id: str, *, number: int, by: Money, charge_id: str, livemode: bool, now: datetime
+) -> tuple[LedgerEntry, ...]:
+    """What a dispute has taken; below zero, given back. `number` counts its movements, for it may take more than once:
+    one that was lost is won on appeal, one that was won is lost after all."""
+    debit, credit = LedgerAccount.DISPUTES, LedgerAccount.PROVIDER_CLEARING
+    if not by.is_positive:
+        debit, credit, by = credit, debit, -by
+    return _movement(
+        debit,
+        credit,
+        by,
+        cause=f"{dispute_id}/moved/{number}",
+        charge_id=charge_id,
+        dispute_id=dispute_id,
+        livemode=livemode,
+        now=now,
+    )
+
+
 def _movement(
     debit: LedgerAccount,
     credit: LedgerAccount,
@@ -101,7 +124,8 @@ def _movement(
     *,
     cause: str,
     charge_id: str,
-    refund_id: str | None,
+    refund_id: str | None = None,
+    dispute_id: str | None = None,
     livemode: bool,
     now: datetime,
 ) -> tuple[LedgerEntry, ...]:
@@ -115,6 +139,7 @@ def _movement(
             amount=signed,
             charge_id=charge_id,
             refund_id=refund_id,
+            dispute_id=dispute_id,
             livemode=livemode,
             created_at=now,
         )

@@ -12,17 +12,22 @@ from typing import Any
 
 from domain.money import Money
 from domain.provider import (
+    AcceptRequest,
     CaptureMode,
     CaptureRequest,
     ChargeRequest,
     ContinueRequest,
+    EvidenceKind,
+    EvidenceRequest,
     Initiator,
     Outcome,
     RefundRequest,
     VoidRequest,
 )
 
-MoneyRequest = ChargeRequest | ContinueRequest | CaptureRequest | VoidRequest | RefundRequest
+ChargeRequests = ChargeRequest | ContinueRequest | CaptureRequest | VoidRequest
+DisputeRequests = EvidenceRequest | AcceptRequest
+MoneyRequest = ChargeRequests | RefundRequest | DisputeRequests
 
 
 class OperationKind(StrEnum):
@@ -31,11 +36,15 @@ class OperationKind(StrEnum):
     CAPTURE = "CAPTURE"
     VOID = "VOID"
     REFUND = "REFUND"
+    SUBMIT_EVIDENCE = "SUBMIT_EVIDENCE"
+    ACCEPT_DISPUTE = "ACCEPT_DISPUTE"
 
 
 _ENDS_OF_A_HOLD = frozenset(
     {Outcome.VOIDED, Outcome.EXPIRED, Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.FAILED, Outcome.NOT_SENT}
 )
+
+_NO_ANSWERS = frozenset({Outcome.AUTHORIZED, Outcome.PENDING, Outcome.REQUIRES_ACTION, Outcome.UNKNOWN})
 
 _ANSWERS: dict[OperationKind, frozenset[Outcome]] = {
     OperationKind.CHARGE: frozenset(Outcome) - {Outcome.PENDING, Outcome.UNKNOWN},
@@ -43,8 +52,9 @@ _ANSWERS: dict[OperationKind, frozenset[Outcome]] = {
     # A charge that is still open shows that the request has not acted yet, not that it never will.
     OperationKind.CAPTURE: _ENDS_OF_A_HOLD,
     OperationKind.VOID: _ENDS_OF_A_HOLD,
-    OperationKind.REFUND: frozenset(Outcome)
-    - {Outcome.AUTHORIZED, Outcome.PENDING, Outcome.REQUIRES_ACTION, Outcome.UNKNOWN},
+    OperationKind.REFUND: frozenset(Outcome) - _NO_ANSWERS,
+    OperationKind.SUBMIT_EVIDENCE: frozenset(Outcome) - _NO_ANSWERS,
+    OperationKind.ACCEPT_DISPUTE: frozenset(Outcome) - _NO_ANSWERS,
 }
 """The outcomes after which a request of this kind is over and need not be looked after."""
 
@@ -60,6 +70,8 @@ _ABOUT_THE_REQUEST_ONLY: dict[OperationKind, frozenset[Outcome]] = {
         {Outcome.NOT_SENT, Outcome.FAILED, Outcome.DECLINED, Outcome.UNKNOWN, Outcome.PENDING}
     ),
     OperationKind.REFUND: frozenset(),
+    OperationKind.SUBMIT_EVIDENCE: frozenset(Outcome),
+    OperationKind.ACCEPT_DISPUTE: frozenset(Outcome),
 }
 """Outcomes that tell how the request fared and nothing of the charge: it stays as it was."""
 
@@ -87,6 +99,7 @@ class Operation:
     kind: OperationKind
     charge_id: str
     refund_id: str | None = None
+    dispute_id: str | None = None
     account: str
     request: Mapping[str, Any]
     """The exact request, as `stored` made it: a replay has to be identical."""
@@ -115,6 +128,11 @@ class Operation:
         return self.finished_at is not None
 
     @property
+    def is_of_the_charge(self) -> bool:
+        """And of none of its refunds and disputes, which have requests of their own."""
+        return self.refund_id is None and self.dispute_id is None
+
+    @property
     def may_be_repeated(self) -> bool:
         return self.solved_by is SolvedBy.KEY and self.recovered_at is None
 
@@ -128,7 +146,7 @@ class Operation:
         return outcome not in _ABOUT_THE_REQUEST_ONLY[self.kind]
 
     def is_refused_by(self, outcome: Outcome) -> bool:
-        """A continuation, capture or void that is refused says that the charge is not as we think."""
+        """A continuation, capture, void or response that is refused says that things are not as we think."""
         if self.kind in (OperationKind.CHARGE, OperationKind.REFUND):
             return False
         return outcome is Outcome.FAILED or (outcome is Outcome.DECLINED and not self.tells_of_the_charge(outcome))
@@ -147,16 +165,20 @@ class Operation:
         return replace(self, solved_by=SolvedBy.SEARCH)
 
     def finished(self, *, now: datetime) -> "Operation":
-        """Over; what the client's card form gave for this one request is of no more use, and goes."""
+        """Over; what the client's card form gave for this one request is of no more use, nor is evidence, and goes."""
         if self.finished_at:
             return self
         request = {**self.request, "token": None} if self.request.get("token") else self.request
+        request = {**request, "evidence": {}} if request.get("evidence") else request
         return replace(self, request=request, finished_at=now)
 
 
 def stored(request: MoneyRequest) -> dict[str, Any]:
     """The request as JSON; `restored` makes the very same request of it."""
-    return asdict(request)
+    fields = asdict(request)
+    if isinstance(request, EvidenceRequest):
+        fields["evidence"] = {kind.value: text for kind, text in request.evidence.items()}
+    return fields
 
 
 def restored(operation: Operation) -> MoneyRequest:
@@ -165,6 +187,8 @@ def restored(operation: Operation) -> MoneyRequest:
         fields["amount"] = Money(**fields["amount"])
     if "initiator" in fields:
         fields["initiator"] = Initiator(fields["initiator"])
+    if "evidence" in fields:
+        fields["evidence"] = {EvidenceKind(kind): text for kind, text in fields["evidence"].items()}
     if "capture" in fields:
         fields["capture"] = CaptureMode(fields["capture"])
     return _REQUESTS[operation.kind](**fields)
@@ -176,4 +200,6 @@ _REQUESTS: dict[OperationKind, type[MoneyRequest]] = {
     OperationKind.CAPTURE: CaptureRequest,
     OperationKind.VOID: VoidRequest,
     OperationKind.REFUND: RefundRequest,
+    OperationKind.SUBMIT_EVIDENCE: EvidenceRequest,
+    OperationKind.ACCEPT_DISPUTE: AcceptRequest,
 }

@@ -51,13 +51,18 @@ class PaymentState(StrEnum):
     DISPUTED = "DISPUTED"
 
 
-def payment_state(*, total: int, authorized: int, captured: int, refunded: int, placed: bool) -> PaymentState:
+def payment_state(
+    *, total: int, authorized: int, captured: int, refunded: int, disputed: int = 0, placed: bool
+) -> PaymentState:
     """What an order's charges say, in minor units of its currency, summed over all of them.
 
-    `authorized` is what charges hold without having taken it. Nothing to pay counts as paid once the order is placed:
-    an open order without lines is not. `persistence.queries` has the same rule in SQL, for
-    filters; a test holds the two together.
+    `authorized` is what charges hold without having taken it, `disputed` what banks have taken from us: while a dispute
+    is open, and for good when it is lost. That comes before all else, for the money is not there. Nothing to pay counts
+    as paid once the order is placed: an open order without lines is not. `persistence.queries` has the same rule in
+    SQL, for filters; a test holds the two together.
     """
+    if disputed:
+        return PaymentState.DISPUTED
     kept = captured - refunded
     if captured and kept <= 0:
         return PaymentState.REFUNDED

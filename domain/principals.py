@@ -37,7 +37,7 @@ class Permission(StrEnum):
     CATALOGUE_READ = "CATALOGUE_READ"
     CATALOGUE_WRITE = "CATALOGUE_WRITE"
     RECORDS_READ = "RECORDS_READ"
-    """Customers, orders, charges, refunds, payment methods and their timelines."""
+    """Customers, orders, charges, refunds, disputes, payment methods and their timelines."""
     CUSTOMERS_WRITE = "CUSTOMERS_WRITE"
     IDENTITIES_WRITE = "IDENTITIES_WRITE"
     """Saying whose tokens open a customer's account (`externalId`). Whoever may set it can become anybody."""
@@ -51,6 +51,8 @@ class Permission(StrEnum):
     CAPTURES_WRITE = "CAPTURES_WRITE"
     """Taking what a charge holds, or releasing it."""
     REFUNDS_WRITE = "REFUNDS_WRITE"
+    DISPUTES_WRITE = "DISPUTES_WRITE"
+    """Answering disputes: sending evidence, or giving in. Neither can be undone."""
     CUSTOMERS_REDACT = "CUSTOMERS_REDACT"
     """Erasing what is known of a customer as a person. It cannot be undone."""
     KEYS_READ = "KEYS_READ"
@@ -97,6 +99,7 @@ ROLE_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
             Permission.CHARGES_WRITE,
             Permission.CAPTURES_WRITE,
             Permission.REFUNDS_WRITE,
+            Permission.DISPUTES_WRITE,
             Permission.UPKEEP_READ,
             Permission.UPKEEP_WRITE,
         }
@@ -109,6 +112,8 @@ ROLE_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
             Permission.ORDERS_WRITE,
             Permission.PAYMENT_METHODS_WRITE,
             Permission.REFUNDS_WRITE,
+            # Giving in costs no more than a refund does.
+            Permission.DISPUTES_WRITE,
         }
     ),
 }

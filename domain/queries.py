@@ -17,6 +17,7 @@ from domain.charges import Charge, ChargeState
 from domain.customers import Customer, ProviderAccount
 from domain.decisions import Decision, DecisionKind
 from domain.discrepancies import Discrepancy, DiscrepancyKind, DiscrepancyState
+from domain.disputes import Dispute
 from domain.events import Event, EventKind
 from domain.jobs import JobKind, JobRecord, JobState
 from domain.money import Money
@@ -25,6 +26,7 @@ from domain.pages import PageRequest, Slice
 from domain.payment_methods import PaymentMethod, PaymentMethodState
 from domain.principals import Permission, Principal
 from domain.products import Price, PriceType, Product
+from domain.provider import DisputeState
 from domain.refunds import Refund, RefundState
 from domain.search import Search
 from domain.webhooks import DeliveryState, DeliveryView
@@ -146,6 +148,17 @@ class RefundFilter:
     charge_id: str | None = None
     created_from: datetime | None = None
     created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeFilter:
+    states: Sequence[DisputeState] = ()
+    account: str | None = None
+    is_inquiry: bool | None = None
+    respond_from: datetime | None = None
+    respond_before: datetime | None = None
+    opened_from: datetime | None = None
+    opened_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,6 +327,8 @@ class Queries(Protocol):
     @property
     def refunds(self) -> Reads[Refund, RefundFilter]: ...
     @property
+    def disputes(self) -> Reads[Dispute, DisputeFilter]: ...
+    @property
     def decisions(self) -> Reads[Decision, DecisionFilter]: ...
     @property
     def events(self) -> Reads[Event, EventFilter]: ...
@@ -329,7 +344,7 @@ class Queries(Protocol):
     def discrepancies(self) -> Reads[Discrepancy, DiscrepancyFilter]: ...
 
     async def check_books(self, span: BookSpan) -> BookReport:
-        """Compare the ledger with charges and refunds, all as they are at one moment. Raises BooksTooLong."""
+        """Compare the ledger with charges, refunds and disputes, all as they are at one moment. Raises BooksTooLong."""
         ...
 
     async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]: ...

@@ -77,6 +77,7 @@ class DeliveryView:
     subject_ref: str | None
     charge_id: str | None
     refund_id: str | None
+    dispute_id: str | None
     payment_method_id: str | None
     livemode: bool
     payload: Mapping[str, Any]

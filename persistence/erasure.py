@@ -136,6 +136,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "captured": _MONEY,
         "refunded": _MONEY,
         "refund_reserved": _MONEY,
+        "disputed": _MONEY,
         "return_url": Erased(),
         "next_action": Erased(),
         "action_expires_at": _TIME,
@@ -173,11 +174,39 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "created_at": _TIME,
         "updated_at": _TIME,
     },
+    "disputes": {
+        "id": _ID,
+        "charge_id": _ID,
+        "order_id": _ID,
+        "customer_id": _ID,
+        "account": _WORD,
+        "dispute_ref": _REF,
+        "state": _STATE,
+        "is_inquiry": _STATE,
+        "reason": Kept("why a bank took money, in a word of ours"),
+        "scheme_code": Kept("why a bank took money, in a code of the card scheme"),
+        "amount": _MONEY,
+        "currency": _MONEY,
+        "respond_by": _TIME,
+        "evidence": EMPTY_DOCUMENT,
+        "evidence_requested_at": _TIME,
+        "evidence_sent_at": _TIME,
+        "acceptance_requested_at": _TIME,
+        "accepted_at": _TIME,
+        "movements": _NUMBER,
+        "next_check_at": _TIME,
+        "opened_at": _TIME,
+        "seen_at": _TIME,
+        "livemode": _WORD,
+        "created_at": _TIME,
+        "updated_at": _TIME,
+    },
     "operations": {
         "id": _ID,
         "kind": _WORD,
         "charge_id": _ID,
         "refund_id": _ID,
+        "dispute_id": _ID,
         "account": _WORD,
         "request": EMPTY_DOCUMENT,
         "on_session": _WORD,
@@ -254,6 +283,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "currency": _MONEY,
         "charge_id": _ID,
         "refund_id": _ID,
+        "dispute_id": _ID,
         "livemode": _WORD,
         "created_at": _TIME,
     },
@@ -341,6 +371,7 @@ _ROWS: Final[Mapping[str, str]] = {
     "charges": _OF_THE_CUSTOMER,
     "operations": f"{_FINISHED} AND charge_id IN ({_CHARGES})",
     "refunds": _OF_THE_CUSTOMER,
+    "disputes": _OF_THE_CUSTOMER,
     "decisions": f"charge_id IN ({_CHARGES})",
     # The address and the card, for the rest are ids: nobody who was erased pays any more.
     "declines": f"cause IN ({_CHARGES}) OR cause IN (SELECT id FROM payment_methods WHERE customer_id = $1)",
@@ -350,6 +381,7 @@ _ROWS: Final[Mapping[str, str]] = {
         for table, ref in (
             ("charges", "charge_ref"),
             ("refunds", "refund_ref"),
+            ("disputes", "dispute_ref"),
             ("payment_methods", "payment_method_ref"),
             ("provider_accounts", "customer_ref"),
         )
@@ -362,6 +394,7 @@ _ROWS_OF_CHARGE: Final[Mapping[str, str]] = {
     "charges": "id = $1",
     "operations": f"{_FINISHED} AND charge_id = $1",
     "refunds": "charge_id = $1",
+    "disputes": "charge_id = $1",
     "decisions": "charge_id = $1",
     "declines": "cause = $1",
     "discrepancies": "charge_id = $1 OR order_id IN (SELECT order_id FROM charges WHERE id = $1)",
@@ -407,6 +440,7 @@ KEYS_EMPTIED: Final = (
     " OR object_id IN (SELECT id FROM payment_methods WHERE customer_id = $1)"
     " OR object_id IN (SELECT id FROM orders WHERE customer_id = $1)"
     " OR object_id IN (SELECT id FROM refunds WHERE customer_id = $1 AND note IS NOT NULL)"
+    f" OR object_id IN (SELECT id FROM operations WHERE dispute_id IS NOT NULL AND charge_id IN ({_CHARGES}))"
     f" OR object_id IN (SELECT id FROM decisions WHERE charge_id IN ({_CHARGES}))"
 )
 
@@ -432,6 +466,7 @@ CONCERNS_REDACTED: Final = (
         for table, ref in (
             ("charges", "charge_ref"),
             ("refunds", "refund_ref"),
+            ("disputes", "dispute_ref"),
             ("payment_methods", "payment_method_ref"),
             ("provider_accounts", "customer_ref"),
         )

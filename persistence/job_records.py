@@ -22,8 +22,8 @@ _STATE: Final = (
 )
 _ABOUT: Final = (
     f"CASE WHEN jobs.kind = '{JobKind.RESOLVE_OPERATION}' THEN COALESCE((SELECT COALESCE(operations.refund_id,"
-    " operations.charge_id) FROM operations WHERE operations.id = jobs.subject_id), jobs.subject_id)"
-    " ELSE jobs.subject_id END"
+    " operations.dispute_id, operations.charge_id) FROM operations WHERE operations.id = jobs.subject_id),"
+    " jobs.subject_id) ELSE jobs.subject_id END"
 )
 
 

@@ -12,11 +12,21 @@ from domain.charges import Charge, ChargeState, FailureCode, Review, ReviewReaso
 from domain.customers import Customer, ProviderAccount
 from domain.decisions import Decision, DecisionKind, MoneyFound
 from domain.declines import DeclineCode
+from domain.disputes import Dispute
 from domain.events import Event, EventKind
 from domain.orders import Order, OrderLine, OrderState
 from domain.payment_methods import PaymentMethod, PaymentMethodState, Storing
 from domain.products import Interval, IntervalUnit, Price, Product, ProductImage
-from domain.provider import CaptureMode, Card, CardBrand, ExecutedAs, Initiator
+from domain.provider import (
+    CaptureMode,
+    Card,
+    CardBrand,
+    DisputeReason,
+    DisputeState,
+    EvidenceKind,
+    ExecutedAs,
+    Initiator,
+)
 from domain.refunds import Refund, RefundReason, RefundState
 from persistence.columns import (
     Columns,
@@ -295,6 +305,7 @@ def charge_from_row(row: Row) -> Charge:
         captured=money(row, "captured"),
         refunded=money(row, "refunded"),
         refund_reserved=money(row, "refund_reserved"),
+        disputed=money(row, "disputed"),
         return_url=row["return_url"],
         next_action=optional(next_action_from, row["next_action"]),
         action_expires_at=optional_instant(row["action_expires_at"]),
@@ -342,6 +353,7 @@ def charge_to_row(charge: Charge) -> Columns:
         "captured": same_currency(charge.captured, charge.amount.currency),
         "refunded": same_currency(charge.refunded, charge.amount.currency),
         "refund_reserved": same_currency(charge.refund_reserved, charge.amount.currency),
+        "disputed": same_currency(charge.disputed, charge.amount.currency),
         "return_url": charge.return_url,
         "next_action": optional(next_action_document, charge.next_action),
         "action_expires_at": charge.action_expires_at,
@@ -406,6 +418,68 @@ def refund_to_row(refund: Refund) -> Columns:
         "livemode": refund.livemode,
         "created_at": refund.created_at,
         "updated_at": refund.updated_at,
+    }
+
+
+# --- disputes ---------------------------------------------------------------------------------------------------------
+
+
+def dispute_from_row(row: Row) -> Dispute:
+    return Dispute(
+        id=row["id"],
+        charge_id=row["charge_id"],
+        order_id=row["order_id"],
+        customer_id=row["customer_id"],
+        account=row["account"],
+        dispute_ref=row["dispute_ref"],
+        state=DisputeState(row["state"]),
+        is_inquiry=boolean(row["is_inquiry"]),
+        reason=DisputeReason(row["reason"]),
+        scheme_code=row["scheme_code"],
+        amount=money(row, "amount"),
+        respond_by=optional_instant(row["respond_by"]),
+        evidence={EvidenceKind(kind): text for kind, text in document(row["evidence"]).items()},
+        evidence_requested_at=optional_instant(row["evidence_requested_at"]),
+        evidence_sent_at=optional_instant(row["evidence_sent_at"]),
+        acceptance_requested_at=optional_instant(row["acceptance_requested_at"]),
+        accepted_at=optional_instant(row["accepted_at"]),
+        movements=row["movements"],
+        next_check_at=optional_instant(row["next_check_at"]),
+        opened_at=instant(row["opened_at"]),
+        seen_at=instant(row["seen_at"]),
+        livemode=boolean(row["livemode"]),
+        created_at=instant(row["created_at"]),
+        updated_at=instant(row["updated_at"]),
+    )
+
+
+def dispute_to_row(dispute: Dispute) -> Columns:
+    return {
+        "id": dispute.id,
+        "charge_id": dispute.charge_id,
+        "order_id": dispute.order_id,
+        "customer_id": dispute.customer_id,
+        "account": dispute.account,
+        "dispute_ref": dispute.dispute_ref,
+        "state": dispute.state,
+        "is_inquiry": dispute.is_inquiry,
+        "reason": dispute.reason,
+        "scheme_code": storable(dispute.scheme_code),
+        "amount": dispute.amount.minor_units,
+        "currency": dispute.amount.currency,
+        "respond_by": dispute.respond_by,
+        "evidence": {kind.value: text for kind, text in dispute.evidence.items()},
+        "evidence_requested_at": dispute.evidence_requested_at,
+        "evidence_sent_at": dispute.evidence_sent_at,
+        "acceptance_requested_at": dispute.acceptance_requested_at,
+        "accepted_at": dispute.accepted_at,
+        "movements": dispute.movements,
+        "next_check_at": dispute.next_check_at,
+        "opened_at": dispute.opened_at,
+        "seen_at": dispute.seen_at,
+        "livemode": dispute.livemode,
+        "created_at": dispute.created_at,
+        "updated_at": dispute.updated_at,
     }
 
 

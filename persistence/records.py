@@ -25,6 +25,7 @@ def operation_from_row(row: Row) -> Operation:
         kind=OperationKind(row["kind"]),
         charge_id=row["charge_id"],
         refund_id=row["refund_id"],
+        dispute_id=row["dispute_id"],
         account=row["account"],
         request=document(row["request"]),
         on_session=boolean(row["on_session"]),
@@ -48,6 +49,7 @@ def operation_to_row(operation: Operation) -> Columns:
         "kind": operation.kind,
         "charge_id": operation.charge_id,
         "refund_id": operation.refund_id,
+        "dispute_id": operation.dispute_id,
         "account": operation.account,
         "request": dict(operation.request),
         "on_session": operation.on_session,
@@ -74,6 +76,7 @@ def ledger_entry_to_row(entry: LedgerEntry) -> Columns:
         "currency": entry.amount.currency,
         "charge_id": entry.charge_id,
         "refund_id": entry.refund_id,
+        "dispute_id": entry.dispute_id,
         "livemode": entry.livemode,
         "created_at": entry.created_at,
     }

@@ -19,6 +19,7 @@ from persistence.nouns.customers import Customers, ProviderAccounts
 from persistence.nouns.decisions import Decisions
 from persistence.nouns.declines import Declines
 from persistence.nouns.discrepancies import Discrepancies
+from persistence.nouns.disputes import Disputes
 from persistence.nouns.erasure import Erasure
 from persistence.nouns.events import Events
 from persistence.nouns.facts import Facts
@@ -57,6 +58,7 @@ class TortoiseTransaction:
         self.charges = Charges(session)
         self.operations = Operations(session)
         self.refunds = Refunds(session)
+        self.disputes = Disputes(session)
         self.decisions = Decisions(session)
         self.ledger = Ledger(session)
         self.events = Events(session)

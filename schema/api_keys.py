@@ -25,7 +25,7 @@ described_enum(
     values={
         Permission.CATALOGUE_READ: "Reading products and prices.",
         Permission.CATALOGUE_WRITE: "Adding, changing and archiving products and prices.",
-        Permission.RECORDS_READ: "Reading customers, orders, charges, refunds, payment methods and timelines.",
+        Permission.RECORDS_READ: "Reading customers, orders, charges, refunds, disputes, cards and timelines.",
         Permission.CUSTOMERS_WRITE: "Adding and changing customers.",
         Permission.IDENTITIES_WRITE: "Saying whose tokens open an account: whoever may can become anybody.",
         Permission.ORDERS_WRITE: "Making and changing orders, placing and cancelling them; all but paying.",
@@ -35,6 +35,7 @@ described_enum(
         Permission.CHARGES_OFF_SESSION: "Charging a stored card while the customer is away.",
         Permission.CAPTURES_WRITE: "Taking what a charge holds, or releasing it.",
         Permission.REFUNDS_WRITE: "Giving money back.",
+        Permission.DISPUTES_WRITE: "Answering disputes: sending evidence, or giving in.",
         Permission.CUSTOMERS_REDACT: "Erasing the personal data of customers, for ever.",
         Permission.KEYS_READ: "Listing server keys, never their secrets.",
         Permission.KEYS_WRITE: "Making, rotating and revoking server keys.",

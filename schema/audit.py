@@ -40,8 +40,8 @@ described_enum(
     description="What a member of the staff may do; the claim `paydesk_role` of their token.",
     values={
         StaffRole.ADMIN: "May do everything.",
-        StaffRole.FINANCE: "The catalogue, orders, charges and refunds, and the upkeep of the books.",
-        StaffRole.SUPPORT: "Customers, their orders and cards, and refunds.",
+        StaffRole.FINANCE: "The catalogue, orders, charges, refunds and disputes, and the upkeep of the books.",
+        StaffRole.SUPPORT: "Customers, their orders and cards, refunds and disputes.",
     },
 )
 

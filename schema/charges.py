@@ -11,7 +11,7 @@ from domain.declines import DeclineAdvice, DeclineCode, told_to_customer
 from domain.errors import PaydeskError
 from domain.principals import Permission
 from domain.provider import CaptureMode, Initiator
-from domain.queries import ChargeFilter, ChargeSort, DecisionFilter, RefundFilter, Sort
+from domain.queries import ChargeFilter, ChargeSort, DecisionFilter, DisputeFilter, RefundFilter, Sort
 from domain.services.captures import CaptureCharge
 from domain.services.charges import Charged, ChargeOrder, ContinueCharge, NewCard
 from domain.services.voids import VoidCharge
@@ -19,6 +19,7 @@ from schema.actions import NextAction
 from schema.context import Info
 from schema.decisions import Decision, DecisionsFilter
 from schema.described import described_enum
+from schema.disputes import Dispute, DisputesFilter
 from schema.errors import UserError, user_error
 from schema.inputs import CLIENT_ADDRESS, KEY_REQUIRED, network_of_customer, required_request_of
 from schema.listing import BY_ID, CHARGES, SortArgument, TimeSpan, listed, paged, span, words
@@ -93,7 +94,9 @@ class Charge(HasTimeline):
     captured: Money = strawberry.field(description="What was taken so far; zero before.")
     released: Money = strawberry.field(description="What was held and will not be taken.")
     refunded: Money = strawberry.field(description="What went back so far; refunds under way do not count.")
-    refundable: Money = strawberry.field(description="What can still be refunded; refunds under way count as gone.")
+    refundable: Money = strawberry.field(
+        description="What can still be refunded; refunds under way, and what a dispute has taken, count as gone."
+    )
     initiator: Initiator = strawberry.field(description="Who started it.")
     account: str = strawberry.field(description="The provider account it was made at; refunds go back there.")
     next_action: NextAction | None = strawberry.field(
@@ -155,6 +158,23 @@ class Charge(HasTimeline):
     ) -> Connection[Decision]:
         where = filter.to_domain() if filter else DecisionFilter()
         return paged(lambda request: info.context.loaders.decisions_of_charge.load(root.id, request, where))
+
+    @strawberry.field(
+        description="What banks have taken of it, for disputes that are open or lost. For servers and staff, null for "
+        "customers."
+    )
+    def disputed(root: strawberry.Parent[domain.Charge], info: Info) -> Money | None:
+        return cast("Money | None", root.disputed) if info.context.viewer.sees_all else None
+
+    @listed(BY_ID, description="What banks say against it. For servers and staff, empty for customers.")
+    def disputes(
+        root: strawberry.Parent[domain.Charge],
+        info: Info,
+        filter: DisputesFilter = strawberry.UNSET,
+        sort: SortArgument = Sort.NEWEST,
+    ) -> Connection[Dispute]:
+        where = filter.to_domain() if filter else DisputeFilter()
+        return paged(lambda request: info.context.loaders.disputes_of_charge.load(root.id, request, where))
 
     @strawberry.field(
         description="The issuer's own code; null where the provider does not tell it. For servers and staff, null "

@@ -16,6 +16,7 @@ from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
 from domain.services.decisions import DecisionService
 from domain.services.discrepancies import DiscrepancyService
+from domain.services.disputes import DisputeService
 from domain.services.feed import Feed
 from domain.services.jobs import JobService
 from domain.services.orders import OrderService
@@ -44,6 +45,7 @@ class Services:
     captures: CaptureService
     voids: VoidService
     refunds: RefundService
+    disputes: DisputeService
     redactions: RedactionService
     webhooks: WebhookService
     jobs: JobService

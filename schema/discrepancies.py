@@ -50,6 +50,7 @@ described_enum(
         DiscrepancyKind.MISSING_REFUND: "The provider knows nothing of a refund that succeeded here.",
         DiscrepancyKind.REFUND_AMOUNT_DIFFERS: "Another amount went back there than here.",
         DiscrepancyKind.REFUND_STATE_DIFFERS: "Money went back on one side alone.",
+        DiscrepancyKind.DISPUTE_DIFFERS: "A dispute about a charge of ours can be neither read nor booked.",
         DiscrepancyKind.CURRENCY_DIFFERS: "The provider has it in another currency.",
         DiscrepancyKind.MODE_DIFFERS: "One side is live, the other a test.",
         DiscrepancyKind.UNREADABLE: "What the provider has of it can be neither read nor booked.",

@@ -72,8 +72,8 @@ class Job(Node):
         return strawberry.ID(root.subject_id)
 
     @strawberry.field(
-        description="The record that it works on, for a request its charge or refund; null if it works on none, or you "
-        "may not read it."
+        description="The record that it works on, for a request its charge, refund or dispute; null if it works on "
+        "none, or you may not read it."
     )
     async def subject(root: strawberry.Parent[JobRecord], info: Info) -> Node | None:
         loader = info.context.loaders.of(root.about_id)

@@ -16,9 +16,11 @@ from schema.pagination import given
 
 if TYPE_CHECKING:
     from schema.charges import Charge
+    from schema.disputes import Dispute
     from schema.refunds import Refund
 
 LazyCharge = Annotated["Charge", strawberry.lazy("schema.charges")]
+LazyDispute = Annotated["Dispute", strawberry.lazy("schema.disputes")]
 LazyRefund = Annotated["Refund", strawberry.lazy("schema.refunds")]
 
 described_enum(
@@ -28,6 +30,7 @@ described_enum(
         LedgerAccount.PROVIDER_CLEARING: "What the provider owes you.",
         LedgerAccount.PAYMENTS: "What customers paid; below zero, as income is.",
         LedgerAccount.REFUNDS: "What went back to customers.",
+        LedgerAccount.DISPUTES: "What banks have taken for disputes that are open or lost.",
     },
 )
 described_enum(
@@ -39,6 +42,7 @@ described_enum(
         BookFault.MISPLACED: "An entry is in another currency or mode than its charge.",
         BookFault.CHARGE: "An account says of a charge what the charge does not.",
         BookFault.REFUND: "The ledger says of a refund what the refund does not.",
+        BookFault.DISPUTE: "The ledger says of a dispute what the dispute does not.",
     },
 )
 
@@ -50,13 +54,13 @@ class LedgerBalance:
     amount: Money = strawberry.field(description="Debit above zero, credit below.")
 
 
-@strawberry.type(description="Something that the ledger says otherwise than the charges and refunds.")
+@strawberry.type(description="Something that the ledger says otherwise than the charges, refunds and disputes.")
 class LedgerDifference:
     fault: BookFault = strawberry.field(description="What is wrong.")
     account: LedgerAccount | None = strawberry.field(description="In which account; null for a whole movement.")
     cause: str | None = strawberry.field(description="What the entries are booked under; null where it is not theirs.")
     expected: Money | None = strawberry.field(
-        description="What it should be, by the charge or refund; null for what is misplaced."
+        description="What it should be, by the charge, refund or dispute; null for what is misplaced."
     )
     found: Money | None = strawberry.field(description="What the ledger has; null for what is misplaced.")
 
@@ -72,6 +76,11 @@ class LedgerDifference:
     async def refund(root: strawberry.Parent[BookDifference], info: Info) -> LazyRefund | None:
         refunds = info.context.loaders.refunds
         return cast("LazyRefund | None", await refunds.load(root.refund_id) if root.refund_id else None)
+
+    @strawberry.field(description="The dispute; null if it is about none, or you may not read records.")
+    async def dispute(root: strawberry.Parent[BookDifference], info: Info) -> LazyDispute | None:
+        disputes = info.context.loaders.disputes
+        return cast("LazyDispute | None", await disputes.load(root.dispute_id) if root.dispute_id else None)
 
 
 @strawberry.type(
@@ -103,8 +112,8 @@ class LedgerCheck:
 @strawberry.type
 class LedgerQuery:
     @strawberry.field(
-        description="Check the ledger against the charges and refunds. Reads all of them, or those of the charges made "
-        "in a span. For admins, finance, and servers with the scope `UPKEEP_READ`."
+        description="Check the ledger against the charges, refunds and disputes. Reads all of them, or those of the "
+        "charges made in a span. For admins, finance, and servers with the scope `UPKEEP_READ`."
     )
     async def ledger_check(
         self,

@@ -119,6 +119,7 @@ class Loaders:
         self.payment_methods = ById(queries.payment_methods, viewer)
         self.charges = ById(queries.charges, viewer)
         self.refunds = ById(queries.refunds, viewer)
+        self.disputes = ById(queries.disputes, viewer)
         self.decisions = ById(queries.decisions, viewer)
         self.events = ById(queries.events, viewer)
         # Nobody's own: whoever may see one may see all, and is asked for that before.
@@ -134,6 +135,7 @@ class Loaders:
         self.prices_of_product = PagesOf(queries.prices, Relation.PRODUCT, viewer, budget)
         self.charges_of_order = PagesOf(queries.charges, Relation.ORDER, viewer, budget)
         self.refunds_of_charge = PagesOf(queries.refunds, Relation.CHARGE, viewer, budget)
+        self.disputes_of_charge = PagesOf(queries.disputes, Relation.CHARGE, viewer, budget)
         self.decisions_of_charge = PagesOf(queries.decisions, Relation.CHARGE, viewer, budget)
         self.events_of = PagesOf(queries.events, Relation.SUBJECT, viewer, budget)
 
@@ -155,6 +157,7 @@ class Loaders:
             IdPrefix.PAYMENT_METHOD: self.payment_methods,
             IdPrefix.CHARGE: self.charges,
             IdPrefix.REFUND: self.refunds,
+            IdPrefix.DISPUTE: self.disputes,
             IdPrefix.EVENT: self.events,
             IdPrefix.API_KEY: self.api_keys,
             IdPrefix.AUDIT_ENTRY: self.audit,

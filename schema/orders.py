@@ -41,7 +41,7 @@ described_enum(
 )
 described_enum(
     PaymentState,
-    description="What an order's charges and refunds add up to. Nothing sets it: it follows.",
+    description="What an order's charges, refunds and disputes add up to. Nothing sets it: it follows.",
     values={
         PaymentState.UNPAID: "Nothing was taken.",
         PaymentState.AUTHORIZED: "An amount is held, nothing was taken.",
@@ -50,7 +50,7 @@ described_enum(
         PaymentState.OVERPAID: "More than the total was taken.",
         PaymentState.PARTIALLY_REFUNDED: "A part of what was taken went back.",
         PaymentState.REFUNDED: "All that was taken went back.",
-        PaymentState.DISPUTED: "The cardholder disputes a payment.",
+        PaymentState.DISPUTED: "A bank has taken money back, for a dispute that is open or lost.",
     },
 )
 
@@ -84,7 +84,7 @@ class OrderLine:
 class Order(HasTimeline):
     id: strawberry.ID = strawberry.field(description="Global id, `ord_…`.")
     state: OrderState = strawberry.field(description="Where it is on its way.")
-    payment_state: PaymentState = strawberry.field(description="What its charges and refunds add up to.")
+    payment_state: PaymentState = strawberry.field(description="What its charges, refunds and disputes add up to.")
     total: Money = strawberry.field(description="The sum of the lines; computed, never sent.")
     authorized: Money = strawberry.field(description="What is held on cards and not taken.")
     captured: Money = strawberry.field(description="What its charges have taken.")

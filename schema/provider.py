@@ -60,7 +60,7 @@ described_enum(
     CallKind,
     description="Calls to a provider that get places of their own, so that none of them starves the others.",
     values={
-        CallKind.MONEY: "Charges, captures, voids and refunds.",
+        CallKind.MONEY: "Charges, captures, voids, refunds and responses to disputes.",
         CallKind.CARDS: "Customers and cards.",
         CallKind.LOOK_UPS: "Looking at what became of something.",
     },

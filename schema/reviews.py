@@ -19,6 +19,7 @@ described_enum(
         ReviewReason.UNRESOLVED: "What became of it could not be found out; see `chargeSettle`.",
         ReviewReason.REFUND_RETURNED: "A refund had succeeded, and its money came back: the customer has not got it.",
         ReviewReason.REFUND_UNRESOLVED: "What became of one of its refunds could not be found out; see `refundSettle`.",
+        ReviewReason.DISPUTE_UNRESOLVED: "What became of a response to one of its disputes could not be found out.",
     },
 )
 

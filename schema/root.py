@@ -12,6 +12,7 @@ from schema.charges import ChargeMutation, ChargeQuery
 from schema.customers import CustomerMutation, CustomerQuery
 from schema.decisions import DecisionMutation
 from schema.discrepancies import DiscrepancyMutation, DiscrepancyQuery
+from schema.disputes import DisputeMutation, DisputeQuery
 from schema.jobs import JobMutation, JobQuery
 from schema.ledger import LedgerQuery
 from schema.nodes import NodeMutation, NodeQuery
@@ -37,6 +38,7 @@ class Query(
     OrderQuery,
     ChargeQuery,
     RefundQuery,
+    DisputeQuery,
     ProviderQuery,
     ApiKeyQuery,
     AuditQuery,
@@ -59,6 +61,7 @@ class Mutation(
     OrderMutation,
     ChargeMutation,
     RefundMutation,
+    DisputeMutation,
     DecisionMutation,
     ApiKeyMutation,
     DiscrepancyMutation,
@@ -70,7 +73,7 @@ class Mutation(
 
 
 DESCRIPTION = """\
-Paydesk: customers, orders, charges and refunds that mean the same on every payment provider.
+Paydesk: customers, orders, charges, refunds and disputes that mean the same on every payment provider.
 
 - Amounts are whole numbers of a currency's smallest unit; `Money.formatted` writes them out for people.
 - A mutation takes one `input` and answers with `userErrors`, empty when it was done. A declined payment is no user \

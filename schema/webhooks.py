@@ -21,10 +21,12 @@ from schema.pagination import Connection, given
 
 if TYPE_CHECKING:
     from schema.charges import Charge
+    from schema.disputes import Dispute
     from schema.payment_methods import PaymentMethod
     from schema.refunds import Refund
 
 LazyCharge = Annotated["Charge", strawberry.lazy("schema.charges")]
+LazyDispute = Annotated["Dispute", strawberry.lazy("schema.disputes")]
 LazyRefund = Annotated["Refund", strawberry.lazy("schema.refunds")]
 LazyPaymentMethod = Annotated["PaymentMethod", strawberry.lazy("schema.payment_methods")]
 
@@ -95,6 +97,14 @@ class WebhookDelivery(Node):
         return cast("LazyRefund | None", await refunds.load(root.refund_id) if root.refund_id else None)
 
     @strawberry.field(
+        description="The dispute that it is about; null if it is about another object, none of ours, or you may not "
+        "read records."
+    )
+    async def dispute(root: strawberry.Parent[DeliveryView], info: Info) -> LazyDispute | None:
+        disputes = info.context.loaders.disputes
+        return cast("LazyDispute | None", await disputes.load(root.dispute_id) if root.dispute_id else None)
+
+    @strawberry.field(
         description="The payment method that it is about; null if it is about another object, none of ours, or you may "
         "not read records."
     )
@@ -114,7 +124,7 @@ class WebhookDeliveryFilterInput:
         default=strawberry.UNSET, description="Only of these kinds, in the provider's words."
     )
     subject_id: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="Only about this charge, refund or payment method."
+        default=strawberry.UNSET, description="Only about this charge, refund, dispute or payment method."
     )
     provider_ref: str | None = strawberry.field(
         default=strawberry.UNSET, description="Only about the object that the provider calls so."

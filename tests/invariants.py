@@ -16,6 +16,7 @@ from domain.jobs import JobKind
 from domain.ledger import LedgerAccount
 from domain.orders import OrderState
 from domain.payment_methods import PaymentMethodState, Storing
+from domain.provider import DisputeState
 from domain.refunds import WAITING_STATES, RefundState
 from domain.webhooks import DeliveryState
 from persistence.database import Database
@@ -27,6 +28,7 @@ _TABLES = (
     "charges",
     "operations",
     "refunds",
+    "disputes",
     "ledger_entries",
     "events",
     "event_subjects",
@@ -58,7 +60,7 @@ async def check_invariants(database: Database, truth: Truth, *, settled: bool = 
     """Raises AssertionError with every promise that is broken."""
     books = await _read(database)
     problems = [*_money(books, truth), *_refunds(books, truth), *_ledger(books), *_orders(books), *_looked_after(books)]
-    problems += [*_told_once(books), *_told_of_returns(books), *_keys(books)]
+    problems += [*_disputes(books), *_told_once(books), *_told_of_returns(books), *_keys(books)]
     if settled:
         problems += [*_settled(books, truth)]
     assert not problems, "\n".join(problems)
@@ -154,10 +156,31 @@ def _ledger(books: _Books) -> Iterator[str]:
         expected = {
             LedgerAccount.PAYMENTS: -charge["captured"],
             LedgerAccount.REFUNDS: charge["refunded"],
-            LedgerAccount.PROVIDER_CLEARING: charge["captured"] - charge["refunded"],
+            LedgerAccount.DISPUTES: charge["disputed"],
+            LedgerAccount.PROVIDER_CLEARING: charge["captured"] - charge["refunded"] - charge["disputed"],
         }
         if any(accounts[account] != amount for account, amount in expected.items()):
             yield f"I3: the ledger has {dict(accounts)} of {charge['id']}, which says {expected}"
+
+
+def _disputes(books: _Books) -> Iterator[str]:
+    """I3: a charge is short of what its disputes have taken, and each of them is booked as it is."""
+    booked: Counter[str] = Counter()
+    taken: Counter[str] = Counter()
+    for entry in books["ledger_entries"]:
+        booked[entry["dispute_id"]] += entry["amount"] if entry["account"] == LedgerAccount.DISPUTES else 0
+    answered = {operation["dispute_id"] for operation in books["operations"] if operation["finished_at"] is None}
+    for row in books["disputes"]:
+        withdrawn = 0 if row["is_inquiry"] or row["state"] == DisputeState.WON else row["amount"]
+        taken[row["charge_id"]] += withdrawn
+        if booked[row["id"]] != withdrawn:
+            yield f"I3: {row['id']} has taken {withdrawn}, the ledger says {booked[row['id']]}"
+        waits = row["evidence_requested_at"] or row["acceptance_requested_at"]
+        if (waits is not None) != (row["id"] in answered):
+            yield f"I9: {row['id']} is being answered, or is not, and its requests say otherwise"
+    for charge in books["charges"]:
+        if charge["disputed"] != taken[charge["id"]]:
+            yield f"I3: {charge['id']} says {charge['disputed']} disputed, its disputes say {taken[charge['id']]}"
 
 
 def _orders(books: _Books) -> Iterator[str]:
@@ -180,7 +203,7 @@ def _looked_after(books: _Books) -> Iterator[str]:
     for operation in unfinished:
         if operation["id"] not in resolved:
             yield f"I9: nobody looks after {operation['kind']} {operation['id']}"
-    busy = {operation["charge_id"] for operation in unfinished if operation["refund_id"] is None}
+    busy = {operation["charge_id"] for operation in unfinished if _is_of_the_charge(operation)}
     for charge in books["charges"]:
         state, expires = ChargeState(charge["state"]), charge["id"] in books.jobs(JobKind.EXPIRE_CHARGE)
         watched = charge["id"] in busy or charge["id"] in books.jobs(JobKind.WATCH_CHARGE)
@@ -216,6 +239,10 @@ def _looked_after(books: _Books) -> Iterator[str]:
         stored = delivery["state"] == DeliveryState.STORED
         if stored and delivery["id"] not in {job["subject_id"] for job in books["jobs"]}:
             yield f"I9: {delivery['id']} is stored, and nobody applies it"
+
+
+def _is_of_the_charge(operation: Row) -> bool:
+    return operation["refund_id"] is None and operation["dispute_id"] is None
 
 
 def _told_once(books: _Books) -> Iterator[str]:

@@ -23,6 +23,7 @@ AUDITED_NOUNS: Final = frozenset(
         "orders",
         "charges",
         "refunds",
+        "disputes",
         "operations",
         "discrepancies",
         "api_keys",

@@ -356,6 +356,7 @@ def _new_charge(
         captured=nothing,
         refunded=nothing,
         refund_reserved=nothing,
+        disputed=nothing,
         return_url=command.return_url,
         livemode=order.livemode,
         created_at=now,

@@ -1,5 +1,5 @@
-"""Locks, in the one order in which they are taken: customer → order → payment method → charge → operation → refund →
-ledger.
+"""Locks, in the one order in which they are taken: customer → order → payment method → charge → operation → refund
+or dispute → ledger.
 
 A client's key is claimed before all of them, or by whoever holds the order, whose rivals wait for the order then.
 """

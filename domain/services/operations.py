@@ -5,7 +5,15 @@ from datetime import datetime
 from domain.charges import Charge
 from domain.jobs import JobKind
 from domain.operations import MoneyRequest, Operation, OperationKind, SolvedBy, VoidPurpose, stored
-from domain.provider import CaptureRequest, ChargeRequest, ContinueRequest, RefundRequest, VoidRequest
+from domain.provider import (
+    AcceptRequest,
+    CaptureRequest,
+    ChargeRequest,
+    ContinueRequest,
+    EvidenceRequest,
+    RefundRequest,
+    VoidRequest,
+)
 from domain.store import Transaction
 
 _KINDS: dict[type[MoneyRequest], OperationKind] = {
@@ -14,6 +22,8 @@ _KINDS: dict[type[MoneyRequest], OperationKind] = {
     CaptureRequest: OperationKind.CAPTURE,
     VoidRequest: OperationKind.VOID,
     RefundRequest: OperationKind.REFUND,
+    EvidenceRequest: OperationKind.SUBMIT_EVIDENCE,
+    AcceptRequest: OperationKind.ACCEPT_DISPUTE,
 }
 
 
@@ -26,6 +36,7 @@ async def write_down(
     lease_seconds: float,
     now: datetime,
     void_purpose: VoidPurpose | None = None,
+    dispute_id: str | None = None,
 ) -> Operation:
     kind = _KINDS[type(request)]
     operation = Operation(
@@ -33,6 +44,7 @@ async def write_down(
         kind=kind,
         charge_id=charge.id,
         refund_id=request.refund_id if isinstance(request, RefundRequest) else None,
+        dispute_id=dispute_id,
         account=charge.account,
         request=stored(request),
         on_session=kind is OperationKind.CHARGE and charge.initiator.on_session,

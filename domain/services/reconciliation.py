@@ -29,20 +29,32 @@ from domain.discrepancies import (
     is_behind,
     may_have_given_back,
     of_charge,
+    of_dispute,
     of_refund,
     refund_difference,
     unknown_charge,
     unknown_refund,
     unreadable,
 )
+from domain.disputes import Dispute, is_picture
 from domain.errors import PaydeskError
 from domain.jobs import JobKind
 from domain.operations import Operation
 from domain.principals import system
-from domain.provider import ChargeResult, ListedCharge, ListedRefund, LookUp, Outcome, ProviderAction, RefundResult
+from domain.provider import (
+    ChargeResult,
+    DisputeResult,
+    ListedCharge,
+    ListedRefund,
+    LookUp,
+    Outcome,
+    ProviderAction,
+    RefundResult,
+)
 from domain.reconciliation import INTERVAL_SECONDS, OVERLAP, Phase, Reconciliation, Standing
 from domain.refunds import Refund
 from domain.services.discrepancies import close_if_gone, write_down
+from domain.services.dispute_settlement import DisputeSettlement
 from domain.services.locking import lock_charge, there
 from domain.services.settlement import Settlement
 from domain.services.teller import NothingHeard, Teller
@@ -83,6 +95,7 @@ class ReconciliationService:
         providers: Providers,
         teller: Teller,
         settlement: Settlement,
+        disputes: DisputeSettlement,
         clock: Clock,
         deployment: Deployment,
     ) -> None:
@@ -90,6 +103,7 @@ class ReconciliationService:
         self._providers = providers
         self._teller = teller
         self._settlement = settlement
+        self._disputes = disputes
         self._clock = clock
         self._deployment = deployment
 
@@ -201,7 +215,7 @@ class ReconciliationService:
             raise NothingHeard(f"the changes at {run.account}")
         seen: list[str] = []
         missed = 0
-        entries: list[ListedCharge | ListedRefund] = [*page.charges, *page.refunds]
+        entries: list[ListedCharge | ListedRefund | DisputeResult] = [*page.charges, *page.refunds, *page.disputes]
         for number, entry in enumerate(entries[run.done :], run.done):
             if self._clock.now() > until:
                 return await self._save(
@@ -218,16 +232,19 @@ class ReconciliationService:
             return await self._save(run, run.next_phase(missed=missed, now=now), seen=seen)
         return await self._save(run, run.moved(cursor=page.cursor, missed=missed, now=now), seen=seen)
 
-    async def _compare(self, account: str, entry: ListedCharge | ListedRefund) -> str | None:
+    async def _compare(self, account: str, entry: ListedCharge | ListedRefund | DisputeResult) -> str | None:
         """The id of our record, where there is one."""
         try:
             if isinstance(entry, ListedCharge):
                 return await self._compare_charge(account, entry)
-            return await self._compare_refund(account, entry)
+            if isinstance(entry, ListedRefund):
+                return await self._compare_refund(account, entry)
+            await self._compare_dispute(account, entry)
+            return None
         except _OF_THE_ENTRY:
-            finding = unreadable(account, entry)
+            finding = of_dispute(account, entry) if isinstance(entry, DisputeResult) else unreadable(account, entry)
             # One entry that nobody thought of must not keep all others from being compared.
-            _log.exception("%s at %s cannot be compared", finding.subject, account)
+            _log.exception("%s at %s cannot be compared", finding.subject if finding else "a dispute", account)
             await self._found(finding)
             return None
 
@@ -352,6 +369,35 @@ class ReconciliationService:
             _log.exception("%s could not be settled with what the provider shows", refund.id)
             await self._found(of_refund(refund, DiscrepancyKind.REFUND_STATE_DIFFERS, ref=ref, picture=picture))
 
+    # --- disputes ---------------------------------------------------------------------------------------------------
+
+    async def _compare_dispute(self, account: str, listed: DisputeResult) -> None:
+        """Of a dispute about a charge that is none of ours, that charge's own discrepancy tells."""
+        ref = listed.dispute_ref
+        async with self._store.reading() as tx:
+            charge = await tx.charges.find_by_ref(account, listed.charge_ref) if listed.charge_ref else None
+            dispute = await tx.disputes.find_by_ref(account, ref) if ref else None
+            operation = await tx.operations.unfinished_of_dispute(dispute.id) if dispute else None
+        if charge is None or ref is None or self._is_in_flight(operation):
+            return
+        if dispute is not None and operation is None and _is_told(dispute, listed):
+            return
+        finding = of_dispute(account, listed, charge, dispute)
+        try:
+            await self._disputes.look(account, ref, actor=_ACTOR)
+        except NothingHeard as nothing:
+            raise NoAnswer(there(finding, ref)) from nothing
+        except _OF_THE_DATABASE:
+            raise
+        except Exception:
+            _log.exception("%s could not be settled with what the provider shows", ref)
+            await self._found(finding)
+            return
+        async with self._store.reading() as tx:
+            booked = await tx.disputes.find_by_ref(account, ref)
+        if booked is None:
+            await self._found(finding)  # of the other mode, or in a currency that cannot be booked
+
     # --- what we have, and the list had not -------------------------------------------------------------------------
 
     async def _look_for_charges(self, run: Reconciliation, until: datetime) -> Reconciliation:
@@ -435,6 +481,14 @@ class ReconciliationService:
             async with self._store.reading() as tx:
                 refund = there(await tx.refunds.get(found.refund_id), found.refund_id)
             await self._look_for_refund(refund)
+        elif found.kind is DiscrepancyKind.DISPUTE_DIFFERS and found.provider_ref and found.charge_id:
+            async with self._store.reading() as tx:
+                charge = there(await tx.charges.get(found.charge_id), found.charge_id)
+            # Without a state it differs from whatever is known here, and is looked at.
+            listed = DisputeResult(
+                outcome=Outcome.SUCCEEDED, dispute_ref=found.provider_ref, charge_ref=charge.charge_ref
+            )
+            await self._compare_dispute(found.account, listed)
         elif found.provider_ref and found.is_about_refund:
             back = await self._teller.fetch_refund(found.account, found.provider_ref)
             if back.outcome is Outcome.UNKNOWN:
@@ -522,7 +576,7 @@ async def _our_charge(tx: Transaction, account: str, listed: ListedCharge) -> tu
     made_by = listed.picture.operation_id
     operation = await tx.operations.get(made_by) if made_by else None
     # Only of the same account: an id in somebody else's object must not reach ours.
-    if operation is not None and operation.account == account and operation.refund_id is None:
+    if operation is not None and operation.account == account and operation.is_of_the_charge:
         charge = there(await tx.charges.get(operation.charge_id), operation.charge_id)
         return charge, charge.charge_ref in (None, listed.charge_ref)
     named = await tx.charges.get(listed.charge_id) if listed.charge_id else None
@@ -543,6 +597,14 @@ async def _our_refund(tx: Transaction, account: str, listed: ListedRefund) -> tu
     if named is not None and named.account == account and named.refund_ref is not None:
         return named, False
     return None, False
+
+
+def _is_told(dispute: Dispute, listed: DisputeResult) -> bool:
+    """Whether the list says what is known here; of which moment it is, nobody knows."""
+    if not is_picture(listed):
+        return False
+    after = dispute.after(listed, asked_at=dispute.seen_at, now=dispute.updated_at)
+    return (after.state, after.is_inquiry, after.amount) == (dispute.state, dispute.is_inquiry, dispute.amount)
 
 
 def _not_comparable(record: Charge | Refund | Discrepancy) -> Finding | None:

@@ -13,6 +13,7 @@ _INSTEAD: dict[IdPrefix, tuple[str, str]] = {
     IdPrefix.PAYMENT_METHOD: ("A payment method", "detach it with paymentMethodDetach."),
     IdPrefix.CHARGE: ("A charge", "give its money back with chargeRefund."),
     IdPrefix.REFUND: ("A refund", "it is part of the books."),
+    IdPrefix.DISPUTE: ("A dispute", "it is part of the books."),
     IdPrefix.DECISION: ("A decision", "it is part of the books."),
     IdPrefix.EVENT: ("An event", "it is part of the books."),
 }
@@ -47,6 +48,8 @@ async def _is_visible(queries: Queries, prefix: IdPrefix, object_id: str, viewer
             return object_id in await queries.charges.by_ids(ids, viewer=viewer)
         case IdPrefix.REFUND:
             return object_id in await queries.refunds.by_ids(ids, viewer=viewer)
+        case IdPrefix.DISPUTE:
+            return object_id in await queries.disputes.by_ids(ids, viewer=viewer)
         case IdPrefix.DECISION:
             return object_id in await queries.decisions.by_ids(ids, viewer=viewer)
         case IdPrefix.EVENT:

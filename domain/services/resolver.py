@@ -15,12 +15,15 @@ from domain.charges import Charge
 from domain.clock import Clock
 from domain.customers import ProviderAccount
 from domain.deployment import Deployment
+from domain.disputes import Dispute, answer_in, is_picture
 from domain.jobs import JobKind
 from domain.operations import Operation, OperationKind, SolvedBy
-from domain.provider import ChargeResult, LookUp, Outcome, RefundResult
+from domain.provider import ChargeResult, DisputeResult, LookUp, Outcome, RefundResult
 from domain.refunds import Refund
+from domain.services.answers import LOOK_AFTER_SECONDS
+from domain.services.dispute_settlement import DisputeSettlement
 from domain.services.locking import there
-from domain.services.settlement import LOOK_AFTER_SECONDS, Settlement
+from domain.services.settlement import Settlement
 from domain.services.teller import Teller
 from domain.store import Store
 
@@ -39,16 +42,24 @@ _UNTOUCHED: dict[OperationKind, frozenset[Outcome]] = {
 
 _ACTOR = "system:resolver"
 
-Answer = TypeVar("Answer", ChargeResult, RefundResult)
+Answer = TypeVar("Answer", ChargeResult, RefundResult, DisputeResult)
 
 
 class Resolver:
     def __init__(
-        self, *, store: Store, teller: Teller, settlement: Settlement, clock: Clock, deployment: Deployment
+        self,
+        *,
+        store: Store,
+        teller: Teller,
+        settlement: Settlement,
+        disputes: DisputeSettlement,
+        clock: Clock,
+        deployment: Deployment,
     ) -> None:
         self._store = store
         self._teller = teller
         self._settlement = settlement
+        self._disputes = disputes
         self._clock = clock
         self._deployment = deployment
 
@@ -59,11 +70,14 @@ class Resolver:
             charge = await tx.charges.get(operation.charge_id) if operation else None
             account = await tx.accounts.find(charge.customer_id, charge.account) if charge else None
             refund = await tx.refunds.get(operation.refund_id) if operation and operation.refund_id else None
+            dispute = await tx.disputes.get(operation.dispute_id) if operation and operation.dispute_id else None
         if operation is None or charge is None or operation.is_finished:
             return
         look_up = look_up_of(operation, charge, account)
         if refund is not None:
             await self._resolve_refund(operation, refund, look_up)
+        elif dispute is not None:
+            await self._resolve_response(operation, dispute)
         else:
             await self._resolve_charge(operation, charge, look_up)
 
@@ -137,6 +151,40 @@ class Resolver:
             return await self._teller.fetch_refund(operation.account, refund.refund_ref)
         return await self._teller.find_refund(operation.account, look_up)
 
+    # --- responses to disputes --------------------------------------------------------------------------------------
+
+    async def _resolve_response(self, operation: Operation, dispute: Dispute) -> None:
+        asked_at = self._clock.now()
+        found = await self._teller.fetch_dispute(dispute.account, dispute.dispute_ref)
+        is_untouched = is_picture(found) and answer_in(found, operation.kind) is Outcome.UNKNOWN
+        is_repeated = is_untouched and await self._may_send_now(operation)
+        if is_repeated:
+            taken = await self._take_over(operation)
+            if taken is None:
+                await self._come_back(operation)
+                return
+            # Answered as it was at first, it shows the dispute as it was then.
+            asked_at = operation.first_sent_at
+            found = _as_replay(await self._teller.send_response(taken))
+        elif is_untouched and self._proves_absence(operation):
+            await self._not_applied(operation)
+            return
+        async with self._store.transaction() as tx:
+            await self._disputes.settle_response(
+                tx,
+                dispute.id,
+                found,
+                operation_id=operation.id,
+                asked_at=asked_at,
+                is_picture=not is_repeated,
+                look_was_empty=is_untouched,
+                actor=_ACTOR,
+            )
+        if is_repeated and found.outcome is not Outcome.UNKNOWN:
+            await self._disputes.look(dispute.account, dispute.dispute_ref, actor=_ACTOR)
+
+    # --- sending again ----------------------------------------------------------------------------------------------
+
     async def _take_over(self, operation: Operation) -> Operation | None:
         """The operation, written down as ours before it is sent again; None when it may not be, or is not needed.
 
@@ -206,13 +254,17 @@ class Resolver:
 
     async def _not_applied(self, operation: Operation) -> None:
         async with self._store.transaction() as tx:
-            if operation.refund_id is None:
-                await self._settlement.charge_not_applied(
-                    tx, operation.charge_id, operation_id=operation.id, actor=_ACTOR
-                )
-            else:
+            if operation.refund_id is not None:
                 await self._settlement.refund_not_applied(
                     tx, operation.refund_id, operation_id=operation.id, actor=_ACTOR
+                )
+            elif operation.dispute_id is not None:
+                await self._disputes.response_not_applied(
+                    tx, operation.dispute_id, operation_id=operation.id, actor=_ACTOR
+                )
+            else:
+                await self._settlement.charge_not_applied(
+                    tx, operation.charge_id, operation_id=operation.id, actor=_ACTOR
                 )
 
 

@@ -6,8 +6,7 @@ follows from a change is written in the same commit: the ledger, the order, the 
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import TypeVar
+from datetime import datetime
 
 from domain.charges import Charge, ChargeState, ReviewReason
 from domain.clock import Clock
@@ -22,16 +21,18 @@ from domain.principals import system
 from domain.provider import ChargeResult, Outcome, PaymentMethodResult, RefundResult, Refusal
 from domain.refunds import Refund, RefundState
 from domain.services import declines, new_cards
+from domain.services.answers import (
+    LOOK_AFTER_SECONDS,
+    counted,
+    finish,
+    is_lost,
+    learnt_from,
+    postpone,
+    told_event,
+    weighed,
+)
 from domain.services.locking import lock_charge, there
 from domain.store import Transaction
-
-Answer = TypeVar("Answer", ChargeResult, RefundResult)
-
-LOOK_AFTER_SECONDS = (5, 15, 60, 300, 900, 3600)
-"""When an unknown outcome is looked into: most lost answers are known within seconds; after that, hourly for ever."""
-
-REVIEW_AFTER_TRIES = 30
-"""A day of looking. The charge stays UNKNOWN: only a person may decide what nobody could find out."""
 
 _CHARGE_EVENTS: dict[ChargeState, EventKind] = {
     ChargeState.REQUIRES_ACTION: EventKind.CHARGE_REQUIRES_ACTION,
@@ -81,8 +82,8 @@ class Settlement:
             # A person has to ask the provider, and needs its name of the charge for that.
             result = ChargeResult(outcome=Outcome.UNKNOWN, charge_ref=result.charge_ref, raw=result.raw)
         if operation is not None:
-            result = _weighed(operation, result)
-            operation = _counted(operation, look_was_empty)
+            result = weighed(operation, result)
+            operation = counted(operation, look_was_empty)
         now = self._clock.now()
         is_picture = is_picture or operation_id is None
         told_nothing = operation is not None and not operation.tells_of_the_charge(result.outcome)
@@ -122,6 +123,13 @@ class Settlement:
         now = self._clock.now()
         await _save_reviews(tx, charge, charge.review_closed(reason, now=now), actor=actor, now=now)
 
+    async def end_review(self, tx: Transaction, charge: Charge, reason: ReviewReason, *, actor: str) -> Charge:
+        """What a locked charge was reviewed for is known by now; one without such a review stays as it is."""
+        now = self._clock.now()
+        ended = charge.without_review(reason, now=now)
+        await _save_reviews(tx, charge, ended, actor=actor, now=now)
+        return ended
+
     async def _watch(self, tx: Transaction, charge: Charge) -> None:
         """An undecided charge that no request waits for is looked at: the webhook that will tell may get lost."""
         if charge.is_undecided and not await tx.operations.unfinished_of_charge(charge.id):
@@ -138,7 +146,7 @@ class Settlement:
         now = self._clock.now()
         if operation is None or operation.is_finished:
             return before
-        await _finish(tx, operation.learnt(Outcome.FAILED, None), now=now)
+        await finish(tx, operation.learnt(Outcome.FAILED, None), now=now)
         after = before.checked_again_at(None)
         if operation.kind is OperationKind.CHARGE and before.is_live:
             # Any other request that never acted leaves the charge as it is: alive, and waiting.
@@ -172,9 +180,9 @@ class Settlement:
         if operation.is_finished:
             return charge
         now = self._clock.now()
-        learnt = _learnt(operation, result)
+        learnt = learnt_from(operation, result)
         if operation.is_answered_by(result.outcome):
-            await _finish(tx, learnt, now=now)
+            await finish(tx, learnt, now=now)
             if result.outcome is Outcome.NOT_SENT:
                 # Nothing happened, so the client's key is free for another try.
                 await tx.keys.release(charge.id if operation.kind is OperationKind.CHARGE else operation.id)
@@ -184,9 +192,9 @@ class Settlement:
             return _request_ended(operation, charge, now=now).checked_again_at(None)
         if not owned:
             return charge  # a webhook that settles nothing: whoever holds the lease goes on
-        wait = await _postpone(tx, learnt, result.refusal)
+        wait = await postpone(tx, learnt, result.refusal)
         charge = charge.checked_again_at(now + wait)
-        lost = _is_lost(learnt) and not charge.is_being_decided
+        lost = is_lost(learnt) and not charge.is_being_decided
         return charge.with_review(ReviewReason.UNRESOLVED, now=now) if lost else charge
 
     async def _book(
@@ -257,18 +265,18 @@ class Settlement:
         if before.is_in_another_currency(result):
             charge = await self.open_review(tx, charge, ReviewReason.AMOUNT_MISMATCH, actor=actor)
             result = RefundResult(outcome=Outcome.UNKNOWN, refund_ref=result.refund_ref, raw=result.raw)
-        result = before.weighed(_weighed(operation, result))
-        operation = _counted(operation, look_was_empty)
+        result = before.weighed(weighed(operation, result))
+        operation = counted(operation, look_was_empty)
         after = before.after(result, now=now)
         if not operation.is_finished:
-            learnt = _learnt(operation, result)
+            learnt = learnt_from(operation, result)
             if operation.is_answered_by(result.outcome):
-                await _finish(tx, learnt, now=now)
+                await finish(tx, learnt, now=now)
                 if result.outcome is Outcome.NOT_SENT:
                     await tx.keys.release(before.id)
             elif not is_picture:
-                after = after.checked_again_at(now + await _postpone(tx, learnt, result.refusal))
-                if _is_lost(learnt) and not after.is_being_decided:
+                after = after.checked_again_at(now + await postpone(tx, learnt, result.refusal))
+                if is_lost(learnt) and not after.is_being_decided:
                     charge = await self.open_review(tx, charge, ReviewReason.REFUND_UNRESOLVED, actor=actor)
         after = await _book_refund(tx, charge, before, after, told=result.amount, actor=actor, now=now)
         await forget_who(tx, charge)
@@ -279,7 +287,7 @@ class Settlement:
         now = self._clock.now()
         if operation.is_finished:
             return before
-        await _finish(tx, operation.learnt(Outcome.FAILED, None), now=now)
+        await finish(tx, operation.learnt(Outcome.FAILED, None), now=now)
         after = before.not_applied(now=now) if before.is_waiting else before
         after = await _book_refund(tx, charge, before, after, actor=actor, now=now)
         await forget_who(tx, charge)
@@ -376,14 +384,14 @@ def _charge_events(
             "declineCode": after.decline_code,
             "failureCode": after.failure_code,
         }
-        events.append(_event(_CHARGE_EVENTS[after.state], subjects, data, actor, after.livemode, now))
+        events.append(told_event(_CHARGE_EVENTS[after.state], subjects, data, actor, after.livemode, now))
     if before.capture_requested and not after.capture_requested:
         data = {
             "amount": before.capture_requested.minor_units,
             "currency": after.amount.currency,
             "providerCode": refusal.provider_code if refusal else None,
         }
-        events.append(_event(EventKind.CHARGE_CAPTURE_FAILED, subjects, data, actor, after.livemode, now))
+        events.append(told_event(EventKind.CHARGE_CAPTURE_FAILED, subjects, data, actor, after.livemode, now))
     return [*events, *_review_events(before, after, actor=actor, now=now)]
 
 
@@ -399,7 +407,7 @@ def _review_events(before: Charge, after: Charge, *, actor: str, now: datetime) 
     opened = (review for review in after.reviews if not before.is_reviewed_for(review.reason))
     closed = (review for review in before.reviews if not after.is_reviewed_for(review.reason))
     return [
-        _event(kind, subjects, {"reason": review.reason}, actor, after.livemode, now)
+        told_event(kind, subjects, {"reason": review.reason}, actor, after.livemode, now)
         for kind, reviews in ((EventKind.CHARGE_REVIEW_OPENED, opened), (EventKind.CHARGE_REVIEW_CLOSED, closed))
         for review in reviews
     ]
@@ -429,7 +437,7 @@ async def _book_refund(
     if after == before:
         return before
     # Never more than the charge still has, whatever the provider says: the review tells the rest.
-    after = replace(after, amount=min(after.amount, charge.refundable + before.amount)) if before.is_waiting else after
+    after = replace(after, amount=min(after.amount, charge.unrefunded + before.amount)) if before.is_waiting else after
     await tx.refunds.save(after)
     given_back = after.state is RefundState.SUCCEEDED and before.state is not RefundState.SUCCEEDED
     returned = after.is_returned and before.state is RefundState.SUCCEEDED
@@ -470,7 +478,7 @@ async def _book_refund(
             "currency": after.amount.currency,
             "failureCode": after.failure_code,
         }
-        await tx.events.add(_event(_REFUND_EVENTS[after.state], subjects, data, actor, after.livemode, now))
+        await tx.events.add(told_event(_REFUND_EVENTS[after.state], subjects, data, actor, after.livemode, now))
     return after
 
 
@@ -482,54 +490,3 @@ async def forget_who(tx: Transaction, charge: Charge) -> None:
     customer = there(await tx.customers.get(charge.customer_id), charge.customer_id)
     if customer.redacted_at is not None:
         await tx.erasure.erase_charge(charge.id)
-
-
-def _weighed(operation: Operation, result: Answer) -> Answer:
-    """What an answer is worth by the time it comes.
-
-    That a sending failed proves nothing once somebody else may have sent it too: a process that slept past its lease is
-    as good as one that heard no answer.
-    """
-    if result.outcome is Outcome.NOT_SENT and (operation.sends > 1 or operation.is_finished):
-        return replace(result, outcome=Outcome.UNKNOWN)
-    return result
-
-
-def _counted(operation: Operation, look_was_empty: bool | None) -> Operation:
-    return operation if look_was_empty is None else operation.looked_after(empty=look_was_empty)
-
-
-def _is_lost(operation: Operation) -> bool:
-    return operation.outcome is Outcome.UNKNOWN and operation.tries >= REVIEW_AFTER_TRIES
-
-
-async def _finish(tx: Transaction, operation: Operation, *, now: datetime) -> None:
-    await tx.operations.save(operation.finished(now=now))
-    await tx.jobs.cancel(JobKind.RESOLVE_OPERATION, operation.id)
-
-
-def _learnt(operation: Operation, result: ChargeResult | RefundResult) -> Operation:
-    learnt = operation.learnt(result.outcome, result.raw)
-    return learnt.without_key() if result.refusal is not None and result.refusal.is_key_spent else learnt
-
-
-async def _postpone(tx: Transaction, operation: Operation, refusal: Refusal | None) -> timedelta:
-    """By our schedule; later where the provider asked to be left alone for longer."""
-    scheduled = float(LOOK_AFTER_SECONDS[min(operation.tries, len(LOOK_AFTER_SECONDS) - 1)])
-    asked_for = refusal.retry_after_seconds if refusal else None
-    seconds = max(scheduled, asked_for or 0.0)
-    await tx.operations.save(operation)
-    await tx.jobs.schedule(JobKind.RESOLVE_OPERATION, operation.id, after_seconds=seconds)
-    return timedelta(seconds=seconds)
-
-
-def _event(
-    kind: EventKind,
-    subjects: tuple[str, ...],
-    data: dict[str, object],
-    actor: str,
-    livemode: bool,
-    now: datetime,
-) -> Event:
-    told = {name: value for name, value in data.items() if value is not None}
-    return new_event(kind, *subjects, actor=actor, livemode=livemode, now=now, data=told)

@@ -16,6 +16,7 @@ from domain.deployment import Deployment, Providers
 from domain.inside import check_outside
 from domain.operations import Operation, SolvedBy, restored
 from domain.provider import (
+    AcceptRequest,
     AttachRequest,
     CaptureRequest,
     ChangesPage,
@@ -25,6 +26,8 @@ from domain.provider import (
     ContinueRequest,
     CustomerRequest,
     CustomerResult,
+    DisputeResult,
+    EvidenceRequest,
     LookUp,
     Outcome,
     PaymentMethodResult,
@@ -40,7 +43,7 @@ from domain.services.gates import AccountHealth, CallKind, Gate, TurnedAway
 _log = logging.getLogger("paydesk.teller")
 
 Answer = TypeVar("Answer")
-Result = TypeVar("Result", CustomerResult, PaymentMethodResult, ChargeResult, RefundResult)
+Result = TypeVar("Result", CustomerResult, PaymentMethodResult, ChargeResult, RefundResult, DisputeResult)
 
 _GRACE_SECONDS = 3.0
 """An adapter ends its own requests; this much later it is taken for hanging, and the outcome for unknown. With the wait
@@ -125,6 +128,16 @@ class Teller:
             about=operation.id,
         )
 
+    async def send_response(self, operation: Operation) -> DisputeResult:
+        """Send evidence or an acceptance exactly as it was written down."""
+        return await self._request(
+            operation.account,
+            CallKind.MONEY,
+            lambda provider: _respond(provider, operation),
+            result=DisputeResult,
+            about=operation.id,
+        )
+
     async def fetch_charge(self, account: str, charge_ref: str) -> ChargeResult:
         return await self._look_up(
             account,
@@ -139,6 +152,14 @@ class Teller:
             lambda provider: provider.fetch_refund(refund_ref=refund_ref),
             unknown=_REFUND_UNKNOWN,
             about=refund_ref,
+        )
+
+    async def fetch_dispute(self, account: str, dispute_ref: str) -> DisputeResult:
+        return await self._look_up(
+            account,
+            lambda provider: provider.fetch_dispute(dispute_ref=dispute_ref),
+            unknown=_DISPUTE_UNKNOWN,
+            about=dispute_ref,
         )
 
     async def find_charge(self, account: str, look_up: LookUp) -> ChargeResult | None:
@@ -289,6 +310,7 @@ class Teller:
 _SILENT = Refusal(message="the provider gave no usable answer", is_outage=True)
 _CHANGES_UNKNOWN = ChangesPage(outcome=Outcome.UNKNOWN, refusal=_SILENT)
 _CHARGE_UNKNOWN = ChargeResult(outcome=Outcome.UNKNOWN, refusal=_SILENT)
+_DISPUTE_UNKNOWN = DisputeResult(outcome=Outcome.UNKNOWN, refusal=_SILENT)
 _METHOD_UNKNOWN = PaymentMethodResult(outcome=Outcome.UNKNOWN, refusal=_SILENT)
 _REFUND_UNKNOWN = RefundResult(outcome=Outcome.UNKNOWN, refusal=_SILENT)
 
@@ -309,5 +331,16 @@ async def _send(provider: PaymentProvider, operation: Operation) -> ChargeResult
             return await provider.capture(request)
         case VoidRequest():
             return await provider.void(request)
-        case RefundRequest():
-            raise TypeError(f"{operation.id} is a refund")
+        case RefundRequest() | EvidenceRequest() | AcceptRequest():
+            raise TypeError(f"{operation.id} is no request about the charge itself")
+
+
+async def _respond(provider: PaymentProvider, operation: Operation) -> DisputeResult:
+    request = restored(operation)
+    match request:
+        case EvidenceRequest():
+            return await provider.submit_evidence(request)
+        case AcceptRequest():
+            return await provider.accept_dispute(request)
+        case _:
+            raise TypeError(f"{operation.id} is no response to a dispute")

@@ -10,9 +10,9 @@ from domain.errors import NotFound, WebhookNotReplayable
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.jobs import Again, JobKind
-from domain.operations import OperationKind
 from domain.principals import Permission, Principal
 from domain.provider import Outcome, WebhookSubject
+from domain.services.dispute_settlement import DisputeSettlement
 from domain.services.keyed import claim
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.settlement import Settlement
@@ -45,6 +45,7 @@ class WebhookService:
         providers: Providers,
         teller: Teller,
         settlement: Settlement,
+        disputes: DisputeSettlement,
         payment_methods: PaymentMethodService,
         clock: Clock,
     ) -> None:
@@ -52,6 +53,7 @@ class WebhookService:
         self._providers = providers
         self._teller = teller
         self._settlement = settlement
+        self._disputes = disputes
         self._payment_methods = payment_methods
         self._clock = clock
 
@@ -160,7 +162,7 @@ class WebhookService:
             case WebhookSubject.PAYMENT_METHOD:
                 return await self._payment_methods.settle_from_webhook(delivery.account, ref, actor=actor)
             case WebhookSubject.DISPUTE:
-                return False
+                return await self._disputes.look(delivery.account, ref, actor=actor)
             case WebhookSubject.OTHER:
                 raise AssertionError("was ignored before")
 
@@ -171,7 +173,7 @@ class WebhookService:
             if charge_id is None and delivery.operation_id:
                 operation = await tx.operations.get(delivery.operation_id)
                 # Only of the same account: an id in somebody else's payload must not reach ours.
-                if operation and operation.account == delivery.account and operation.kind is not OperationKind.REFUND:
+                if operation and operation.account == delivery.account and operation.is_of_the_charge:
                     charge_id = operation.charge_id
         if charge_id is None:
             return False

@@ -14,6 +14,7 @@ from persistence.models.audit import AuditEntry, AuditSubject
 from persistence.models.catalogue import Price, Product, ProductSearch
 from persistence.models.charges import Charge, Decision, Decline
 from persistence.models.customers import Customer, PaymentMethod, ProviderAccount
+from persistence.models.disputes import Dispute
 from persistence.models.events import Event, EventSubject, FeedEntry
 from persistence.models.facts import Fact
 from persistence.models.ledger import LedgerEntry
@@ -32,6 +33,7 @@ __all__ = [
     "Decision",
     "Decline",
     "Discrepancy",
+    "Dispute",
     "Event",
     "EventSubject",
     "Fact",

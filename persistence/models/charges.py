@@ -43,6 +43,8 @@ class Charge(Model):
     captured = BigIntField()
     refunded = BigIntField()
     refund_reserved = BigIntField()
+    # Charges from before disputes were followed.
+    disputed = BigIntField(db_default=0)
     return_url = TextField(null=True)
     next_action = json(null=True)
     action_expires_at = DatetimeField(null=True)
@@ -84,6 +86,8 @@ class Charge(Model):
                 "charges_amounts_not_negative",
                 "amount >= 0 AND captured >= 0 AND refunded >= 0 AND refund_reserved >= 0",
             ),
+            # No upper bound either: banks take money that went back already.
+            check("charges_disputed_not_negative", "disputed >= 0"),
             check("charges_capture_mode_known", one_of("capture_mode", CaptureMode)),
             check("charges_capture_requested_positive", "capture_requested > 0 AND capture_requested <= authorized"),
             check("charges_captured_within_authorized", "captured <= authorized"),

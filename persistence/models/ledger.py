@@ -24,12 +24,17 @@ class LedgerEntry(Model):
     currency = currency()
     charge = belongs_to("Charge")
     refund = belongs_to("Refund", null=True)
+    dispute = belongs_to("Dispute", null=True)
     livemode = BooleanField()
     created_at = DatetimeField()
 
     class Meta:
         table = "ledger_entries"
-        indexes = (index("ledger_entries", "charge_id", "id"), index("ledger_entries", "refund_id", "id"))
+        indexes = (
+            index("ledger_entries", "charge_id", "id"),
+            index("ledger_entries", "refund_id", "id"),
+            index("ledger_entries", "dispute_id", "id"),
+        )
         constraints = (
             unique("ledger_entries_cause", "cause", "account"),
             check("ledger_entries_account_known", one_of("account", LedgerAccount)),

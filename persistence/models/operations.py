@@ -25,6 +25,7 @@ class Operation(Model):
     kind = word()
     charge = belongs_to("Charge")
     refund = belongs_to("Refund", null=True)
+    dispute = belongs_to("Dispute", null=True)
     account = account()
     request = ExactJSONField()
     on_session = BooleanField()
@@ -44,17 +45,32 @@ class Operation(Model):
 
     class Meta:
         table = "operations"
-        indexes = (index("operations", "charge_id", "id"), index("operations", "refund_id", "id"))
+        indexes = (
+            index("operations", "charge_id", "id"),
+            index("operations", "refund_id", "id"),
+            index("operations", "dispute_id", "id"),
+        )
         constraints = (
             unique(
-                "operations_one_unfinished_a_charge", "charge_id", where="finished_at IS NULL AND refund_id IS NULL"
+                "operations_one_unfinished_a_charge",
+                "charge_id",
+                where="finished_at IS NULL AND refund_id IS NULL AND dispute_id IS NULL",
             ),
             unique(
                 "operations_one_unfinished_a_refund", "refund_id", where="finished_at IS NULL AND refund_id IS NOT NULL"
             ),
+            unique(
+                "operations_one_unfinished_a_dispute",
+                "dispute_id",
+                where="finished_at IS NULL AND dispute_id IS NOT NULL",
+            ),
             check("operations_kind_known", one_of("kind", OperationKind)),
             check("operations_solved_by_known", one_of("solved_by", SolvedBy)),
             check("operations_refunds_name_theirs", "(kind = 'REFUND') = (refund_id IS NOT NULL)"),
+            check(
+                "operations_responses_name_their_dispute",
+                "(kind IN ('SUBMIT_EVIDENCE', 'ACCEPT_DISPUTE')) = (dispute_id IS NOT NULL)",
+            ),
         )
 
 

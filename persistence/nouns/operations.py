@@ -7,8 +7,9 @@ from persistence.columns import optional
 from persistence.records import operation_from_row, operation_to_row
 from persistence.session import Session
 
-_UNFINISHED_OF_CHARGE: Final = "charge_id = $1 AND finished_at IS NULL AND refund_id IS NULL"
+_UNFINISHED_OF_CHARGE: Final = "charge_id = $1 AND finished_at IS NULL AND refund_id IS NULL AND dispute_id IS NULL"
 _UNFINISHED_OF_REFUND: Final = "refund_id = $1 AND finished_at IS NULL"
+_UNFINISHED_OF_DISPUTE: Final = "dispute_id = $1 AND finished_at IS NULL"
 # What was looked for before the backup was made proves nothing of what was sent after it.
 _ONLY_LOOK: Final = (
     "UPDATE operations SET recovered_at = $1, empty_looks = 0 WHERE finished_at IS NULL AND recovered_at IS NULL"
@@ -31,6 +32,10 @@ class Operations:
 
     async def unfinished_of_refund(self, refund_id: str) -> Operation | None:
         row = await self._session.row(models.Operation, _UNFINISHED_OF_REFUND, refund_id)
+        return optional(operation_from_row, row)
+
+    async def unfinished_of_dispute(self, dispute_id: str) -> Operation | None:
+        row = await self._session.row(models.Operation, _UNFINISHED_OF_DISPUTE, dispute_id)
         return optional(operation_from_row, row)
 
     async def maker_of_charge(self, charge_id: str) -> Operation | None:

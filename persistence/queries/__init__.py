@@ -17,6 +17,7 @@ from persistence.queries.charges import charges
 from persistence.queries.customers import accounts_of_customers, customers
 from persistence.queries.decisions import decisions
 from persistence.queries.discrepancies import discrepancies
+from persistence.queries.disputes import disputes
 from persistence.queries.events import events
 from persistence.queries.jobs import jobs
 from persistence.queries.orders import lines_of_orders, orders
@@ -40,6 +41,7 @@ class TortoiseQueries:
         self.payment_methods: Final = payment_methods(database)
         self.charges: Final = charges(database)
         self.refunds: Final = refunds(database)
+        self.disputes: Final = disputes(database)
         self.decisions: Final = decisions(database)
         self.events: Final = events(database)
         self.api_keys: Final = api_keys(database)

@@ -27,8 +27,8 @@ CHARGES: Final[Listing[Charge]] = Listing(
     columns=columns_of(
         "charges",
         "id order_id customer_id payment_method_id account charge_ref state initiator capture_mode currency amount"
-        " authorized capture_requested captured refunded refund_reserved return_url next_action action_expires_at"
-        " capture_before void_requested_at decline_code failure_code"
+        " authorized capture_requested captured refunded refund_reserved disputed return_url next_action"
+        " action_expires_at capture_before void_requested_at decline_code failure_code"
         " issuer_code provider_code provider_message next_check_at review_since review_reason reviews livemode"
         " created_at updated_at",
     ),

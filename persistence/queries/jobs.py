@@ -12,12 +12,13 @@ from persistence.sql import Dialect
 
 
 def _about(subject_id: str, parameters: Parameters) -> str:
-    """Of an object; a charge's and a refund's include those of its requests."""
+    """Of an object; those of a charge, a refund or a dispute include those of its requests."""
     wanted = parameters.add(subject_id)
     return (
         f"(jobs.subject_id = {wanted} OR (jobs.kind = '{JobKind.RESOLVE_OPERATION}' AND jobs.subject_id IN ("
         f"SELECT operations.id FROM operations WHERE operations.charge_id = {wanted}"
-        f" UNION ALL SELECT operations.id FROM operations WHERE operations.refund_id = {wanted})))"
+        f" UNION ALL SELECT operations.id FROM operations WHERE operations.refund_id = {wanted}"
+        f" UNION ALL SELECT operations.id FROM operations WHERE operations.dispute_id = {wanted})))"
     )
 
 

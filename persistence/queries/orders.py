@@ -32,6 +32,7 @@ _HELD: Final = (
 """What charges hold without having taken it."""
 _CAPTURED: Final = "SUM(charges.captured)"
 _REFUNDED: Final = "SUM(charges.refunded)"
+_DISPUTED: Final = "SUM(charges.disputed)"
 
 
 def _of_charges(expression: str) -> str:
@@ -46,7 +47,8 @@ def _amount(total: str) -> str:
 _KEPT: Final = "SUM(charges.captured - charges.refunded)"
 
 PAYMENT_STATE: Final = _of_charges(
-    f"CASE WHEN {_CAPTURED} <> 0 AND {_KEPT} <= 0 THEN '{PaymentState.REFUNDED}'"
+    f"CASE WHEN {_DISPUTED} <> 0 THEN '{PaymentState.DISPUTED}'"
+    f" WHEN {_CAPTURED} <> 0 AND {_KEPT} <= 0 THEN '{PaymentState.REFUNDED}'"
     f" WHEN {_KEPT} > orders.total THEN '{PaymentState.OVERPAID}'"
     f" WHEN COALESCE({_KEPT}, 0) = orders.total AND orders.placed_at IS NOT NULL THEN '{PaymentState.PAID}'"
     f" WHEN {_REFUNDED} <> 0 THEN '{PaymentState.PARTIALLY_REFUNDED}'"

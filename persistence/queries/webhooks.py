@@ -53,6 +53,7 @@ def _about(subject: WebhookSubject, table: str, ref: str, of_operation: str | No
 
 _CHARGE: Final = _about(WebhookSubject.CHARGE, "charges", "charge_ref", "charge_id")
 _REFUND: Final = _about(WebhookSubject.REFUND, "refunds", "refund_ref", "refund_id")
+_DISPUTE: Final = _about(WebhookSubject.DISPUTE, "disputes", "dispute_ref", None)
 _PAYMENT_METHOD: Final = _about(WebhookSubject.PAYMENT_METHOD, "payment_methods", "payment_method_ref", None)
 
 
@@ -69,6 +70,7 @@ def _about_id(subject_id: str, parameters: Parameters) -> str:
         for table, ref in (
             ("charges", "charge_ref"),
             ("refunds", "refund_ref"),
+            ("disputes", "dispute_ref"),
             ("payment_methods", "payment_method_ref"),
         )
     )
@@ -79,7 +81,7 @@ def _about_id(subject_id: str, parameters: Parameters) -> str:
     )
     return (
         f"((webhook_deliveries.subject_ref IN ({by_ref}) OR webhook_deliveries.operation_id IN ({by_operation}))"
-        f" AND {wanted} IN ({_CHARGE}, {_REFUND}, {_PAYMENT_METHOD}))"
+        f" AND {wanted} IN ({_CHARGE}, {_REFUND}, {_DISPUTE}, {_PAYMENT_METHOD}))"
     )
 
 
@@ -92,6 +94,7 @@ def delivery_view_from_row(row: Row) -> DeliveryView:
         subject_ref=row["subject_ref"],
         charge_id=row["charge_id"],
         refund_id=row["refund_id"],
+        dispute_id=row["dispute_id"],
         payment_method_id=row["payment_method_id"],
         livemode=boolean(row["livemode"]),
         payload=document(row["payload"]),
@@ -115,6 +118,7 @@ WEBHOOK_DELIVERIES: Final[Listing[DeliveryView]] = Listing(
         "state": f"CASE WHEN {_IS_FAILED} THEN '{DeliveryState.FAILED}' ELSE webhook_deliveries.state END",
         "charge_id": _CHARGE,
         "refund_id": _REFUND,
+        "dispute_id": _DISPUTE,
         "payment_method_id": _PAYMENT_METHOD,
         "tries": _of_job("tries"),
         "last_error": _of_job("last_error"),

@@ -11,7 +11,7 @@ from typing import Any
 from adapters.fake.truth import Truth
 from domain.deployment import Deployment
 from domain.orders import OrderState
-from domain.services.settlement import LOOK_AFTER_SECONDS
+from domain.services.answers import LOOK_AFTER_SECONDS
 from persistence.database import Database
 from tests.chaos.books import Books, held, read_books, unsettled
 from tests.chaos.memory import Memory

@@ -154,6 +154,7 @@ def a_charge(order: Order, method: PaymentMethod, *, state: ChargeState = Charge
         captured=usd(19_00),
         refunded=usd(3_00),
         refund_reserved=usd(4_00),
+        disputed=usd(2_00),
         return_url="https://shop.example/return?a=1",
         next_action=RedirectAction(url="https://bank.example/3ds", expires_at=LATER),
         action_expires_at=LATER,
@@ -315,6 +316,7 @@ async def a_stored_charge(store: Store, *, state: ChargeState = ChargeState.SUCC
         captured=usd(20_00),
         refunded=usd(0),
         refund_reserved=usd(0),
+        disputed=usd(0),
     )
     async with store.transaction() as tx:
         await tx.charges.insert(charge)

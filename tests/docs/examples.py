@@ -88,6 +88,14 @@ _WRITTEN: Mapping[str, Written] = {
         "nodes { id state amount { formatted } } pageInfo { hasNextPage endCursor }",
         {"last": 10, "filter": {"states": ["PENDING", "UNKNOWN"]}},
     ),
+    "dispute": Written(
+        "id state isInquiry reason amount { formatted } respondBy evidence { kind text } charge { id }",
+        {"id": "dsp_…"},
+    ),
+    "disputes": Written(
+        "nodes { id reason amount { formatted } respondBy charge { id } } pageInfo { hasNextPage endCursor }",
+        {"first": 10, "filter": {"states": ["NEEDS_RESPONSE"], "respondBy": {"before": "2026-12-01T00:00:00Z"}}},
+    ),
     "paymentProvider": Written("name livemode capabilities { action support note }"),
     "providerHealth": Written("account state changedAt retryAfterSeconds calls { kind most underWay waiting }"),
     "discrepancies": Written(
@@ -166,6 +174,21 @@ _WRITTEN: Mapping[str, Written] = {
             "note": "The dashboard of the provider shows it.",
             "idempotencyKey": "found-17",
         },
+    ),
+    "disputeSubmitEvidence": Written(
+        "dispute { id state evidenceSentAt }",
+        {
+            "disputeId": "dsp_…",
+            "evidence": [
+                {"kind": "PRODUCT_DESCRIPTION", "text": "500 g of filter coffee, washed."},
+                {"kind": "SHIPPING_TRACKING_NUMBER", "text": "RB 123 456 785 GB"},
+            ],
+            "idempotencyKey": "a1f6c0ce-9a37-4f4e-8d5b-0b7d9f1c2e33",
+        },
+    ),
+    "disputeAccept": Written(
+        "dispute { id state acceptedAt }",
+        {"disputeId": "dsp_…", "idempotencyKey": "4b8d2f17-2c55-4e0a-9f43-7a6e1d0c5b21"},
     ),
     "apiKeyCreate": Written(
         "apiKey { id name scopes expiresAt } secret", {"name": "till", "scopes": ["ORDERS_WRITE", "CHARGES_WRITE"]}

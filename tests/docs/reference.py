@@ -62,6 +62,7 @@ _PAGES: Mapping[str, Page] = {
     "orders": Page("Orders", "What a customer buys.", ("orders",)),
     "charges": Page("Charges", "Taking the money of an order.", ("charges", "actions")),
     "refunds": Page("Refunds", "Giving money back.", ("refunds",)),
+    "disputes": Page("Disputes", "Money that banks take back, and the answers to it.", ("disputes",)),
     "discrepancies": Page("Discrepancies", "Where the provider's books differ from ours.", ("discrepancies",)),
     "provider": Page("The payment provider", "Who moves the money, and what it can do.", ("provider",)),
     "records": Page(

@@ -65,6 +65,7 @@ def new_charge(amount: int = 100, **fields: Any) -> Charge:
         "captured": usd(0),
         "refunded": usd(0),
         "refund_reserved": usd(0),
+        "disputed": usd(0),
         "livemode": False,
         "created_at": NOW,
         "updated_at": NOW,

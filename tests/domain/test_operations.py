@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 from domain.money import MAXIMUM_MINOR_UNITS, Money
 from domain.operations import MoneyRequest, OperationKind, restored, stored
 from domain.provider import (
+    AcceptRequest,
     CaptureMode,
     CaptureRequest,
     ChargeRequest,
     ContinueRequest,
+    EvidenceKind,
+    EvidenceRequest,
     Initiator,
     Outcome,
     RefundRequest,
@@ -43,6 +46,13 @@ requests: dict[OperationKind, st.SearchStrategy[MoneyRequest]] = {
     OperationKind.REFUND: st.builds(
         RefundRequest, operation_id=words, refund_id=words, charge_ref=words, amount=amounts, reason=perhaps
     ),
+    OperationKind.SUBMIT_EVIDENCE: st.builds(
+        EvidenceRequest,
+        operation_id=words,
+        dispute_ref=words,
+        evidence=st.dictionaries(st.sampled_from(EvidenceKind), words, max_size=3),
+    ),
+    OperationKind.ACCEPT_DISPUTE: st.builds(AcceptRequest, operation_id=words, dispute_ref=words),
 }
 
 
@@ -115,6 +125,8 @@ ANSWERED = {
     OperationKind.CAPTURE: "SUCCEEDED DECLINED FAILED VOIDED EXPIRED NOT_SENT",
     OperationKind.VOID: "SUCCEEDED DECLINED FAILED VOIDED EXPIRED NOT_SENT",
     OperationKind.REFUND: "SUCCEEDED DECLINED FAILED VOIDED EXPIRED NOT_SENT",
+    OperationKind.SUBMIT_EVIDENCE: "SUCCEEDED DECLINED FAILED VOIDED EXPIRED NOT_SENT",
+    OperationKind.ACCEPT_DISPUTE: "SUCCEEDED DECLINED FAILED VOIDED EXPIRED NOT_SENT",
 }
 SILENT_ABOUT_THE_CHARGE = {
     OperationKind.CHARGE: "",
@@ -122,6 +134,8 @@ SILENT_ABOUT_THE_CHARGE = {
     OperationKind.CAPTURE: "NOT_SENT FAILED DECLINED UNKNOWN PENDING",
     OperationKind.VOID: "NOT_SENT FAILED DECLINED UNKNOWN PENDING",
     OperationKind.REFUND: "",
+    OperationKind.SUBMIT_EVIDENCE: " ".join(Outcome),
+    OperationKind.ACCEPT_DISPUTE: " ".join(Outcome),
 }
 
 
@@ -191,6 +205,7 @@ class TestItsLife:
     def test_its_end_takes_nothing_else_from_the_request(self, kind: OperationKind, data: st.DataObject) -> None:
         operation = new_operation(kind, data.draw(requests[kind]))
         before, after = dict(operation.request), dict(operation.finished(now=LATER).request)
-        assert not after.pop("token", None)
-        before.pop("token", None)
+        for forgotten in ("token", "evidence"):
+            assert not after.pop(forgotten, None)
+            before.pop(forgotten, None)
         assert after == before

@@ -34,8 +34,9 @@ PRINCIPALS: dict[str, Principal] = {
 MAY: dict[str, str] = {
     "admin": " ".join(Permission),
     "finance": "CATALOGUE_READ CATALOGUE_WRITE RECORDS_READ ORDERS_WRITE ORDERS_BY_HAND CHARGES_WRITE CAPTURES_WRITE "
-    "REFUNDS_WRITE UPKEEP_READ UPKEEP_WRITE",
-    "support": "CATALOGUE_READ RECORDS_READ CUSTOMERS_WRITE ORDERS_WRITE PAYMENT_METHODS_WRITE REFUNDS_WRITE",
+    "REFUNDS_WRITE DISPUTES_WRITE UPKEEP_READ UPKEEP_WRITE",
+    "support": "CATALOGUE_READ RECORDS_READ CUSTOMERS_WRITE ORDERS_WRITE PAYMENT_METHODS_WRITE REFUNDS_WRITE "
+    "DISPUTES_WRITE",
     "customer": "CATALOGUE_READ RECORDS_READ ORDERS_WRITE PAYMENT_METHODS_WRITE CHARGES_WRITE",
     "server with one scope": "REFUNDS_WRITE",
     "server without scopes": "",
@@ -64,6 +65,7 @@ def test_who_may_do_what(who: str, permission: Permission) -> None:
     [
         Permission.CAPTURES_WRITE,
         Permission.REFUNDS_WRITE,
+        Permission.DISPUTES_WRITE,
         Permission.CATALOGUE_WRITE,
         Permission.CUSTOMERS_WRITE,
         Permission.IDENTITIES_WRITE,

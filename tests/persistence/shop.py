@@ -84,6 +84,7 @@ def new_charge(order: Order, card: PaymentMethod, **fields: Any) -> Charge:
         "captured": usd(10_00),
         "refunded": usd(0),
         "refund_reserved": usd(0),
+        "disputed": usd(0),
         **_times(),
     }
     return Charge(

@@ -1,8 +1,12 @@
-"""Charges and refunds that need a person, made in a running gateway."""
+"""Charges, refunds and disputes that need a person, made in a running gateway."""
+
+import asyncio
 
 from domain.charges import ReviewReason
 from domain.clock import SystemClock
+from domain.services.dispute_settlement import DisputeSettlement
 from domain.services.settlement import Settlement
+from domain.services.teller import Teller
 from persistence.sql import Dialect
 from tests.schema.gateway import Json, Shop, money, new_key
 
@@ -33,6 +37,27 @@ async def untraced_refund(shop: Shop, charge_id: str) -> str:
     assert refund["state"] == "UNKNOWN"
     await _age(shop)
     return str(refund["id"])
+
+
+async def a_dispute(shop: Shop, charge_id: str, *, is_inquiry: bool = False, amount: int | None = None) -> str:
+    """Opened at the bank, and heard of."""
+    running, clock = shop.running, SystemClock()
+    assert running.bank
+    services = running.services
+    settlement = DisputeSettlement(
+        store=running.store,
+        teller=Teller(providers=services.providers, clock=clock, deployment=services.deployment),
+        settlement=Settlement(clock=clock, deployment=services.deployment),
+        clock=clock,
+    )
+    query = "query($id: ID!) { charge(id: $id) { providerRef disputes { nodes { id } } } }"
+    charge = (await shop.execute(query, {"id": charge_id}))["charge"]
+    ref = await asyncio.to_thread(
+        running.bank.open_dispute, charge["providerRef"], is_inquiry=is_inquiry, amount=amount
+    )
+    assert await settlement.look("fake", ref, actor="system:test")
+    charge = (await shop.execute(query, {"id": charge_id}))["charge"]
+    return str(charge["disputes"]["nodes"][0]["id"])
 
 
 def _misbehave(shop: Shop, script: str) -> None:

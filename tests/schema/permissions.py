@@ -8,7 +8,7 @@ from domain.clock import SystemClock
 from domain.principals import Permission
 from tests.deliveries import deliver, event
 from tests.keys import make_key
-from tests.schema.decided import open_review, untraced_charge, untraced_refund
+from tests.schema.decided import a_dispute, open_review, untraced_charge, untraced_refund
 from tests.schema.gateway import CHALLENGED, Json, Shop, by_hand, money, new_key
 
 YES, OWN, DENIED, MISSING, EMPTY, SIGN_IN = "yes", "own", "denied", "missing", "empty", "sign in"
@@ -95,6 +95,13 @@ class World:
 
     async def refund(self) -> str:
         return await self.shop.refund(await self.charge(), 1)
+
+    async def dispute(self) -> str:
+        return await a_dispute(self.shop, await self.charge())
+
+    async def some_dispute(self) -> Json:
+        await self.dispute()
+        return {}
 
     async def reviewed(self) -> str:
         charge_id = await self.charge()
@@ -196,6 +203,10 @@ QUERIES: Mapping[str, Row] = {
     "charges": Row((P.RECORDS_READ,), _MANY, _nothing),
     "refund": Row((P.RECORDS_READ,), _ONE, _with(id=World.refund)),
     "refunds": Row((P.RECORDS_READ,), _MANY, _nothing),
+    "dispute": Row((P.RECORDS_READ,), (SIGN_IN, SIGN_IN, *[MISSING] * 3, YES, YES, YES, YES), _with(id=World.dispute)),
+    "disputes": Row(
+        (P.RECORDS_READ,), (SIGN_IN, SIGN_IN, *[EMPTY] * 3, YES, YES, YES, YES), _with(_=World.some_dispute)
+    ),
     "apiKeys": Row((P.KEYS_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 5, YES, YES), _nothing),
     "auditEntries": Row((P.AUDIT_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 5, YES, YES), _nothing),
     "webhookDeliveries": Row((P.UPKEEP_READ,), (SIGN_IN, SIGN_IN, *[DENIED] * 4, YES, YES, YES), _nothing),
@@ -305,6 +316,14 @@ MUTATIONS: Mapping[str, Row] = {
     ),
     "chargeRefund": Row(
         (P.REFUNDS_WRITE,), (*_TRUSTED, YES, YES, YES, YES), _with(chargeId=World.charge, idempotencyKey=_key)
+    ),
+    "disputeSubmitEvidence": Row(
+        (P.DISPUTES_WRITE,),
+        (*_TRUSTED, YES, YES, YES, YES),
+        _with(disputeId=World.dispute, evidence=[{"kind": "OTHER", "text": "It was delivered."}], idempotencyKey=_key),
+    ),
+    "disputeAccept": Row(
+        (P.DISPUTES_WRITE,), (*_TRUSTED, YES, YES, YES, YES), _with(disputeId=World.dispute, idempotencyKey=_key)
     ),
     "chargeReviewClose": Row(
         (P.UPKEEP_WRITE,),

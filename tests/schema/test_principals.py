@@ -11,6 +11,7 @@ from domain.principals import ALL_PERMISSIONS, operator
 from persistence.sql import Dialect
 from tests.databases import NewDatabaseUrl
 from tests.keys import make_key
+from tests.schema.decided import a_dispute
 from tests.schema.gateway import (
     ADMIN,
     GRAPHQL_SCHEMA,
@@ -83,7 +84,7 @@ def query_of(field: str) -> str:
     return f"query Q({variables}) {{ {field}({arguments}) {{ {select} }} }}".replace("()", "")
 
 
-LISTS = {name: name for name in ("customers", "orders", "charges", "refunds")} | {
+LISTS = {name: name for name in ("customers", "orders", "charges", "refunds", "disputes")} | {
     "auditEntries": "audit_entries",
     "apiKeys": "api_keys",
     "webhookDeliveries": "webhook_deliveries",
@@ -197,7 +198,13 @@ class TestSomebodyElses:
         world = await new_world(shop)
         foreign = await records_of(shop, world.ada, world)
         grace = shop.person("grace")
-        kinds = {"customer": "customerId", "order": "orderId", "charge": "chargeId", "refund": "refundId"}
+        kinds = {
+            "customer": "customerId",
+            "order": "orderId",
+            "charge": "chargeId",
+            "refund": "refundId",
+            "dispute": "disputeId",
+        }
         for field, name in kinds.items():
             for root in (field, "node", "nodes"):
                 values = [foreign[name], never_made(foreign[name])]
@@ -294,6 +301,7 @@ SCALARS: dict[str, Any] = {
     "name": "Tea",
     "note": "Seen.",
     "found": "NOT_MOVED",
+    "evidence": [{"kind": "OTHER", "text": "It was delivered."}],
 }
 
 
@@ -324,6 +332,7 @@ async def records_of(shop: Shop, owner: str, world: World) -> dict[str, Any]:
         "paymentMethodId": await shop.card(owner),
         "chargeId": charge_id,
         "refundId": await shop.refund(charge_id, 1),
+        "disputeId": await a_dispute(shop, charge_id),
         "apiKeyId": await world.api_key(),
         "discrepancyId": await world.discrepancy(),
         "webhookDeliveryId": await world.delivery(),

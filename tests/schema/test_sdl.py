@@ -54,6 +54,7 @@ OTHER_TIMES = {
     "AuditEntry.at": "what was done then is its action",
     "AccountReconciliation.comparedUntil": "up to which moment",
     "Charge.captureBefore": "a deadline",
+    "Dispute.respondBy": "a deadline",
     "Review.since": "a span that has not ended",
     "TimeSpan.since": "a span",
     "TimeSpan.before": "a span",
@@ -103,7 +104,7 @@ def test_an_explorer_begins_with_what_this_is() -> None:
     answer = build_schema().execute_sync("{ __schema { description } }")
 
     assert answer.data
-    assert answer.data["__schema"]["description"].startswith("Paydesk: customers, orders, charges and refunds")
+    assert answer.data["__schema"]["description"].startswith("Paydesk: customers, orders, charges, refunds")
 
 
 def test_descriptions_are_sentences() -> None:
@@ -226,7 +227,7 @@ class TestMutations:
     @pytest.mark.parametrize("name", FIELDS)
     def test_each_is_named_noun_first(self, name: str) -> None:
         nouns = (
-            "customer|order|charge|refund|product|price|paymentMethod|clientSession|apiKey|webhookDelivery|job"
+            "customer|order|charge|refund|dispute|product|price|paymentMethod|clientSession|apiKey|webhookDelivery|job"
             "|discrepancy|record"
         )
         assert re.fullmatch(rf"({nouns})[A-Z][A-Za-z]+", name)
@@ -259,6 +260,8 @@ class TestMutations:
             "chargeReviewClose",
             "chargeSettle",
             "refundSettle",
+            "disputeSubmitEvidence",
+            "disputeAccept",
             "apiKeyCreate",
             "apiKeyRotate",
             "webhookDeliveryReplay",

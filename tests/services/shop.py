@@ -18,6 +18,7 @@ from domain.clock import Clock
 from domain.customers import Customer, CustomerChanges
 from domain.deployment import Deployment, Providers
 from domain.detached import Detached
+from domain.disputes import Dispute
 from domain.idempotency import KeyedRequest
 from domain.jobs import JobKind
 from domain.money import Money
@@ -25,7 +26,7 @@ from domain.operations import Operation
 from domain.orders import Order
 from domain.payment_methods import PaymentMethod
 from domain.principals import ALL_PERMISSIONS, Principal, server
-from domain.provider import CaptureMode, Initiator, RedirectAction, WebhookRejected
+from domain.provider import CaptureMode, EvidenceKind, Initiator, RedirectAction, WebhookRejected
 from domain.refunds import Refund
 from domain.services.accounts import ProviderAccountService
 from domain.services.api_keys import ApiKeyService
@@ -35,6 +36,8 @@ from domain.services.charges import Charged, ChargeOrder, ChargeService, Continu
 from domain.services.customers import CreateCustomer, CustomerService
 from domain.services.decisions import DecisionService
 from domain.services.discrepancies import DiscrepancyService
+from domain.services.dispute_settlement import DisputeSettlement
+from domain.services.disputes import AcceptDispute, DisputeService, SubmitEvidence
 from domain.services.keyed import keyed
 from domain.services.orders import CreateOrder, NewLine, OrderService
 from domain.services.payment_methods import AttachPaymentMethod, PaymentMethodService
@@ -111,6 +114,8 @@ class Shop:
     captures: CaptureService
     voids: VoidService
     refunds: RefundService
+    disputes: DisputeService
+    dispute_settlement: DisputeSettlement
     webhooks: WebhookService
     api_keys: ApiKeyService
     redactions: RedactionService
@@ -219,6 +224,19 @@ class Shop:
     async def refunded(self, charge_id: str, amount: int | None = None, key: str | None = None) -> Refund:
         return await self.refund_row((await self.refund(charge_id, amount, key)).refund_id)
 
+    async def send_evidence(self, dispute_id: str, text: str = "It was delivered.", key: str | None = None) -> Dispute:
+        evidence = [(EvidenceKind.OTHER, text)]
+        request = self.request("disputeSubmitEvidence", key, {"dispute": dispute_id, "text": text})
+        await self.disputes.submit_evidence(
+            SHOP, SubmitEvidence(dispute_id=dispute_id, evidence=evidence, request=request)
+        )
+        return await self.dispute(dispute_id)
+
+    async def give_in(self, dispute_id: str, key: str | None = None) -> Dispute:
+        request = self.request("disputeAccept", key, {"dispute": dispute_id})
+        await self.disputes.accept(SHOP, AcceptDispute(dispute_id=dispute_id, request=request))
+        return await self.dispute(dispute_id)
+
     def request(
         self, mutation: str, key: str | None, values: Mapping[str, Any], *, principal: Principal = SHOP
     ) -> KeyedRequest:
@@ -243,6 +261,10 @@ class Shop:
     async def refund_row(self, refund_id: str) -> Refund:
         async with TortoiseStore(self.database).reading() as tx:
             return _there(await tx.refunds.get(refund_id))
+
+    async def dispute(self, dispute_id: str) -> Dispute:
+        async with TortoiseStore(self.database).reading() as tx:
+            return _there(await tx.disputes.get(dispute_id))
 
     async def method(self, payment_method_id: str) -> PaymentMethod:
         async with TortoiseStore(self.database).reading() as tx:
@@ -414,20 +436,35 @@ def open_shop(
     refunds = RefundService(
         store=store, teller=teller, settlement=settlement, detached=detached, clock=clock, deployment=deployment
     )
+    dispute_settlement = DisputeSettlement(store=store, teller=teller, settlement=settlement, clock=clock)
     webhooks = WebhookService(
         store=store,
         providers=providers,
         teller=teller,
         settlement=settlement,
+        disputes=dispute_settlement,
         payment_methods=payment_methods,
         clock=clock,
     )
-    resolver = Resolver(store=store, teller=teller, settlement=settlement, clock=clock, deployment=deployment)
+    resolver = Resolver(
+        store=store,
+        teller=teller,
+        settlement=settlement,
+        disputes=dispute_settlement,
+        clock=clock,
+        deployment=deployment,
+    )
     redactions = RedactionService(
         store=store, providers=providers, teller=teller, accounts=accounts, payment_methods=payment_methods, clock=clock
     )
     reconciliation = ReconciliationService(
-        store=store, providers=providers, teller=teller, settlement=settlement, clock=clock, deployment=deployment
+        store=store,
+        providers=providers,
+        teller=teller,
+        settlement=settlement,
+        disputes=dispute_settlement,
+        clock=clock,
+        deployment=deployment,
     )
     background = Background(
         store=store,
@@ -461,6 +498,15 @@ def open_shop(
         captures=captures,
         voids=voids,
         refunds=refunds,
+        dispute_settlement=dispute_settlement,
+        disputes=DisputeService(
+            store=store,
+            teller=teller,
+            settlement=dispute_settlement,
+            detached=detached,
+            clock=clock,
+            deployment=deployment,
+        ),
         webhooks=webhooks,
         api_keys=ApiKeyService(store=store, clock=clock),
         redactions=redactions,

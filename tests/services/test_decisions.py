@@ -14,9 +14,9 @@ from domain.orders import OrderState
 from domain.principals import Permission, server
 from domain.provider import ChargeResult, Outcome, RefundResult
 from domain.refunds import RefundState
+from domain.services.answers import REVIEW_AFTER_TRIES
 from domain.services.decisions import CloseReview, SettleCharge, SettleRefund
 from domain.services.resolver import SEND_AGAIN_WITHIN
-from domain.services.settlement import REVIEW_AFTER_TRIES
 from tests.services.shop import PROVIDER_SECONDS, SHOP, MovableClock, Shop, usd
 from tests.services.watching import Ask
 

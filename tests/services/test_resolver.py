@@ -13,7 +13,7 @@ from domain.operations import OperationKind
 from domain.orders import OrderState
 from domain.provider import ChargeResult, Initiator, Outcome, RefundResult
 from domain.refunds import RefundState
-from domain.services.settlement import LOOK_AFTER_SECONDS, REVIEW_AFTER_TRIES
+from domain.services.answers import LOOK_AFTER_SECONDS, REVIEW_AFTER_TRIES
 from persistence.database import Database
 from persistence.store import TortoiseStore
 from tests.services.conftest import OpenShop

@@ -51,6 +51,7 @@ export const EXEMPTIONS = [
   { rule: "strict-id-in-types", message: withoutId("Address") },
   { rule: "strict-id-in-types", message: withoutId("AuditChange") },
   { rule: "strict-id-in-types", message: withoutId("Card") },
+  { rule: "strict-id-in-types", message: withoutId("DisputeEvidence") },
   { rule: "strict-id-in-types", message: withoutId("LedgerBalance") },
   { rule: "strict-id-in-types", message: withoutId("LedgerCheck") },
   { rule: "strict-id-in-types", message: withoutId("LedgerDifference") },

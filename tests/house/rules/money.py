@@ -20,6 +20,7 @@ _MONEY = frozenset(
         "balance",
         "capturable",
         "captured",
+        "disputed",
         "due",
         "minor_units",
         "minorUnits",

@@ -1,0 +1,73 @@
+"""What an answer means for the request that it is to: the request is over, or is looked after again."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from domain.events import Event, EventKind, new_event
+from domain.jobs import JobKind
+from domain.operations import Operation
+from domain.provider import ChargeResult, DisputeResult, Outcome, RefundResult, Refusal
+from domain.store import Transaction
+
+Answer = TypeVar("Answer", ChargeResult, RefundResult, DisputeResult)
+
+LOOK_AFTER_SECONDS = (5, 15, 60, 300, 900, 3600)
+"""When an unknown outcome is looked into: most lost answers are known within seconds; after that, hourly for ever."""
+
+REVIEW_AFTER_TRIES = 30
+"""A day of looking. The charge stays UNKNOWN: only a person may decide what nobody could find out."""
+
+
+def weighed(operation: Operation, result: Answer) -> Answer:
+    """What an answer is worth by the time it comes.
+
+    That a sending failed proves nothing once somebody else may have sent it too: a process that slept past its lease is
+    as good as one that heard no answer.
+    """
+    if result.outcome is Outcome.NOT_SENT and (operation.sends > 1 or operation.is_finished):
+        return replace(result, outcome=Outcome.UNKNOWN)
+    return result
+
+
+def counted(operation: Operation, look_was_empty: bool | None) -> Operation:
+    return operation if look_was_empty is None else operation.looked_after(empty=look_was_empty)
+
+
+def is_lost(operation: Operation) -> bool:
+    return operation.outcome is Outcome.UNKNOWN and operation.tries >= REVIEW_AFTER_TRIES
+
+
+async def finish(tx: Transaction, operation: Operation, *, now: datetime) -> None:
+    await tx.operations.save(operation.finished(now=now))
+    await tx.jobs.cancel(JobKind.RESOLVE_OPERATION, operation.id)
+
+
+def learnt_from(
+    operation: Operation, result: ChargeResult | RefundResult | DisputeResult, *, answer: Outcome | None = None
+) -> Operation:
+    """`answer` where the result is a picture, which tells something else of the request than of what it shows."""
+    learnt = operation.learnt(answer or result.outcome, result.raw)
+    return learnt.without_key() if result.refusal is not None and result.refusal.is_key_spent else learnt
+
+
+async def postpone(tx: Transaction, operation: Operation, refusal: Refusal | None) -> timedelta:
+    """By our schedule; later where the provider asked to be left alone for longer."""
+    scheduled = float(LOOK_AFTER_SECONDS[min(operation.tries, len(LOOK_AFTER_SECONDS) - 1)])
+    asked_for = refusal.retry_after_seconds if refusal else None
+    seconds = max(scheduled, asked_for or 0.0)
+    await tx.operations.save(operation)
+    await tx.jobs.schedule(JobKind.RESOLVE_OPERATION, operation.id, after_seconds=seconds)
+    return timedelta(seconds=seconds)
+
+
+def told_event(
+    kind: EventKind,
+    subjects: tuple[str, ...],
+    data: dict[str, object],
+    actor: str,
+    livemode: bool,
+    now: datetime,
+) -> Event:
+    told = {name: value for name, value in data.items() if value is not None}
+    return new_event(kind, *subjects, actor=actor, livemode=livemode, now=now, data=told)
