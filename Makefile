@@ -20,7 +20,7 @@ SITE := build/docs
 UNSET := env | grep -Eo '^(STRIPE|BRAINTREE|PAYDESK)_[A-Z0-9_]+' | grep -v '^PAYDESK_TEST_' | sed 's/^/-u /'
 PYTEST = env $$($(UNSET)) $(BIN)/python -m pytest --no-header
 
-.PHONY: help install serve test capabilities test-browser bench bench-charges bench-search chaos conformance schema-check lint fmt \
+.PHONY: help install serve test capabilities test-browser test-live bench bench-charges bench-search chaos conformance schema-check lint fmt \
 	graphiql schema schema-changes docs lock clean
 
 help: ## say what there is
@@ -53,6 +53,9 @@ conformance: $(VENV)/.conformance $(VENV)/ariadne/.installed $(NODE_MODULES) ## 
 schema-check: $(VENV)/.development ## find what clients may break on in the schema's history since the last release
 	@$(PYTEST) --quiet tests/history
 	@$(BIN)/python -m tests.schema.evolution
+
+test-live: $(VENV)/.development ## run what can be run against Stripe's sandbox, with the test key in STRIPE_SECRET_KEY
+	@$(BIN)/python -m tests.contracts.live
 
 bench: bench-charges bench-search ## measure charges, then the search, on both databases (half an hour)
 

@@ -10,6 +10,7 @@ from domain.store import JobQueue, Store
 from persistence.database import Database
 from persistence.jobs import TortoiseJobQueue
 from persistence.store import TortoiseStore
+from tests.contracts import live
 from tests.contracts.houses import HOUSES, can_run
 from tests.contracts.houses.house import House
 from tests.contracts.houses.stripe import KEYS
@@ -58,8 +59,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("house", names, indirect=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Each test's report says what it shows, so that results.py can count it, whichever process ran it."""
+    live.leave_out(config, items)
     for item in items:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         if "house" not in parameters:
@@ -67,6 +69,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         used = {action for mark in item.iter_markers("capability") for action in mark.args}
         used |= {parameters[name] for name in ("action",) if name in parameters}
         item.user_properties += [(SHOWS, f"{parameters['house']} {action}") for action in sorted(used)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    live.say_what_was_left_out(terminalreporter, config)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
 """A gateway in miniature: it asks any provider in few words, with ids and metadata as the services send them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from domain.ids import IdPrefix, new_id
@@ -179,8 +181,12 @@ class Shop:
 
     async def dispute_of(self, charge: ChargeResult) -> DisputeResult:
         """LookupError where there is none."""
-        found = {each.charge_ref: each for each in (await self.listed()).disputes}
-        return found[charge.charge_ref]
+        until = monotonic() + self.house.patience_seconds
+        while True:
+            found = {each.charge_ref: each for each in (await self.listed()).disputes}
+            if charge.charge_ref in found or monotonic() >= until:
+                return found[charge.charge_ref]
+            await asyncio.sleep(1)
 
     async def answer(
         self, dispute: DisputeResult, words: str = "It was sent.", *, operation_id: str | None = None
@@ -223,6 +229,7 @@ class Shop:
 
     async def listed(self, *, since: datetime | None = None) -> ChangesPage:
         """Everything that changed since then, page by page."""
+        since = since or self.house.began
         page = await self.provider.changes(since=since, cursor=None)
         assert page.outcome is Outcome.SUCCEEDED, page
         whole = page

@@ -1,8 +1,9 @@
 """The houses in which the suite is run: one for every provider, by the provider's name.
 
-A new provider gets a module here, a line in `HOUSES`, and the whole suite.
+A new provider gets a module here, a line in `HOUSES`, and the whole suite. `make test-live` has one house: the sandbox.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -12,14 +13,26 @@ import pytest
 from domain.provider import ProviderAction, Support
 from tests.contracts.houses.fake import FakeHouse, fake_house
 from tests.contracts.houses.house import House, Power
-from tests.contracts.houses.stripe import StripeHouse, stripe_house
+from tests.contracts.houses.stripe import KEYS, StripeHouse, stripe_house
+from tests.contracts.houses.stripe_sandbox import SandboxHouse, sandbox_house
 
 Open = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Any]]
 
-HOUSES: Mapping[str, tuple[type[House], Open]] = {
+LIVE_KEY = "PAYDESK_TEST_STRIPE_KEY"
+"""Set by live.py alone: the sandbox's key."""
+LIVE_PUBLISHABLE_KEY = "PAYDESK_TEST_STRIPE_PUBLISHABLE_KEY"
+
+EMULATED: Mapping[str, tuple[type[House], Open]] = {
     FakeHouse.name: (FakeHouse, lambda request: fake_house(request.getfixturevalue("tmp_path"))),
     StripeHouse.name: (StripeHouse, lambda request: stripe_house(request.getfixturevalue("stripe_emulator"))),
 }
+LIVE: Mapping[str, tuple[type[House], Open]] = {SandboxHouse.name: (SandboxHouse, lambda _: _sandbox())}
+
+HOUSES = LIVE if LIVE_KEY in os.environ else EMULATED
+
+
+def _sandbox() -> AbstractAsyncContextManager[SandboxHouse]:
+    return sandbox_house(os.environ[LIVE_KEY], os.environ.get(LIVE_PUBLISHABLE_KEY, KEYS.publishable))
 
 
 def support(name: str, action: ProviderAction) -> Support:

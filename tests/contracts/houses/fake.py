@@ -80,6 +80,8 @@ class FakeHouse:
     webhook_secrets: tuple[str, ...] = _SECRETS
     winning_words = "winning_evidence"
     losing_words = "losing_evidence"
+    began: datetime | None = None
+    patience_seconds = 0.0
 
     def __init__(self, bank: Bank, clock: MovableClock, browser: httpx.AsyncClient) -> None:
         self._bank = bank
@@ -229,6 +231,8 @@ async def fake_house(folder: Path) -> AsyncIterator[FakeHouse]:
     pages = httpx.ASGITransport(Starlette(routes=fake_routes(bank)))
     async with httpx.AsyncClient(transport=pages, base_url="http://bank.test") as browser:
         house = FakeHouse(bank, clock, browser)
-        yield house
-        await house.provider.close()
+        try:
+            yield house
+        finally:
+            await house.provider.close()
     bank.close()

@@ -61,6 +61,10 @@ class NoSuchCard(Exception):
     """The provider has no card that behaves so."""
 
 
+class Powerless(Exception):
+    """This house cannot do it, and does not have the power in its `powers`."""
+
+
 class Fault(StrEnum):
     """What goes wrong with everything that is sent, until it stops."""
 
@@ -136,7 +140,7 @@ class Delivery:
 
 
 class House(Protocol):
-    """One account of one provider, new and empty."""
+    """One account of one provider, new and empty, or as good as new."""
 
     name: str
     """The provider's."""
@@ -152,6 +156,11 @@ class House(Protocol):
     winning_words: str
     losing_words: str
     """Evidence, of the kind OTHER, by which the test bank is told how to decide."""
+
+    began: datetime | None
+    """From when on all that happens at the account is this test's; None for an account that is new."""
+    patience_seconds: float
+    """How long something may take that happens by itself; an emulator does it at once."""
 
     @property
     def provider(self) -> PaymentProvider: ...

@@ -17,15 +17,17 @@ import httpx
 import orjson
 
 from adapters.stripe import StripeProvider
+from domain.clock import Clock
 from domain.declines import DeclineCode
 from domain.money import Money
 from domain.provider import NextAction, RedirectAction
 from tests.contracts.houses.clock import MovableClock
 from tests.contracts.houses.house import CardKind, Delivery, Fault, Power, TrueCharge, Truth
+from tests.emulators.stripe.account import API_VERSION
 from tests.emulators.stripe.credentials import Keys
 
 KEYS = Keys()
-_SECRETS = ("whsec_that_goes", "whsec_that_comes")
+SECRETS = ("whsec_that_goes", "whsec_that_comes")
 _SIGNATURE = "Stripe-Signature"
 _TIMEOUT_SECONDS = 20.0
 _IMPATIENT_SECONDS = 1.0
@@ -77,27 +79,58 @@ _FAULTS: Mapping[Fault, str] = {
 _DECIMALS = {"USD": 2, "EUR": 2, "JPY": 0, "KRW": 0, "MGA": 0, "ISK": 2, "UGX": 2, "KWD": 3}
 
 
-class StripeHouse:
+class AnyStripe:
+    """What is the same at the emulator and at the sandbox."""
+
     name = StripeProvider.name
     capabilities = StripeProvider.capabilities
-    declines = frozenset(_DECLINES)
-    powers = frozenset(Power)
     unrepresentable: tuple[Money, ...] = (Money(30_000_50, "MGA"), Money(1_234, "KWD"))
-    webhook_secrets: tuple[str, ...] = _SECRETS
+    webhook_secrets: tuple[str, ...] = SECRETS
     winning_words = "winning_evidence"
     losing_words = "losing_evidence"
+
+    _clock: Clock
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def signed(self, body: bytes, *, at: datetime | None = None, secrets: Sequence[str] | None = None) -> Delivery:
+        timestamp = str(int((at or self.now()).timestamp()))
+        marks = [
+            "v1=" + hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
+            for secret in secrets or SECRETS[-1:]
+        ]
+        return Delivery({"Content-Type": "application/json", _SIGNATURE: ",".join([f"t={timestamp}", *marks])}, body)
+
+    def rewritten(self, body: bytes, **changed: Any) -> bytes:
+        event = orjson.loads(body)
+        about = event["data"]["object"]
+        event["livemode"] = changed.get("livemode", event["livemode"])
+        if "ref" in changed:
+            # A charge is told of under the name of its intent.
+            about["payment_intent" if about["object"] == "charge" else "id"] = changed["ref"]
+        if "object" in changed:
+            event["type"], about["object"] = f"{changed['object']}.solved", changed["object"]
+        return orjson.dumps(event | {"id": f"{event['id']}rewritten"})
+
+
+class StripeHouse(AnyStripe):
+    declines = frozenset(_DECLINES)
+    powers = frozenset(Power)
+    began: datetime | None = None
+    patience_seconds = 0.0
 
     def __init__(self, address: str, http: httpx.AsyncClient) -> None:
         self._address = address
         self._http = http
-        self._clock = MovableClock()
+        self._clock: MovableClock = MovableClock()
         self.provider = self._provider(address, _TIMEOUT_SECONDS)
 
     def _provider(self, address: str, timeout_seconds: float) -> StripeProvider:
         return StripeProvider(
             KEYS.secret,
             clock=self._clock,
-            webhook_secrets=_SECRETS,
+            webhook_secrets=SECRETS,
             publishable_key=KEYS.publishable,
             api_base=address,
             timeout_seconds=timeout_seconds,
@@ -108,9 +141,6 @@ class StripeHouse:
 
     def impatient(self) -> StripeProvider:
         return self._provider(self._address, _IMPATIENT_SECONDS)
-
-    def now(self) -> datetime:
-        return self._clock.now()
 
     async def advance(self, by: timedelta) -> None:
         self._clock.advance(by)
@@ -141,7 +171,7 @@ class StripeHouse:
 
     async def stranger_charges(self, amount: Money) -> str:
         asked = {
-            "amount": str(_units(amount)),
+            "amount": str(units(amount)),
             "currency": amount.currency.lower(),
             "payment_method": "pm_card_visa",
             "confirm": "true",
@@ -151,7 +181,7 @@ class StripeHouse:
         return str((await self._post("payment_intents", asked))["id"])
 
     async def stranger_refunds(self, charge_ref: str, amount: Money) -> str:
-        asked = {"payment_intent": charge_ref, "amount": str(_units(amount))}
+        asked = {"payment_intent": charge_ref, "amount": str(units(amount))}
         return str((await self._post("refunds", asked))["id"])
 
     # --- the wire ---------------------------------------------------------------------------------------------------
@@ -174,25 +204,6 @@ class StripeHouse:
         posted = [Delivery(each["headers"], each["body"].encode()) for each in told["deliveries"]]
         return [self.signed(each.body) for each in posted] if self._clock.was_moved else posted
 
-    def signed(self, body: bytes, *, at: datetime | None = None, secrets: Sequence[str] | None = None) -> Delivery:
-        timestamp = str(int((at or self.now()).timestamp()))
-        marks = [
-            "v1=" + hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
-            for secret in secrets or _SECRETS[-1:]
-        ]
-        return Delivery({"Content-Type": "application/json", _SIGNATURE: ",".join([f"t={timestamp}", *marks])}, body)
-
-    def rewritten(self, body: bytes, **changed: Any) -> bytes:
-        event = orjson.loads(body)
-        about = event["data"]["object"]
-        event["livemode"] = changed.get("livemode", event["livemode"])
-        if "ref" in changed:
-            # A charge is told of under the name of its intent.
-            about["payment_intent" if about["object"] == "charge" else "id"] = changed["ref"]
-        if "object" in changed:
-            event["type"], about["object"] = f"{changed['object']}.solved", changed["object"]
-        return orjson.dumps(event | {"id": f"{event['id']}rewritten"})
-
     # --- asking the emulator ----------------------------------------------------------------------------------------
 
     async def _post(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
@@ -212,7 +223,7 @@ class StripeHouse:
 
     async def open(self) -> None:
         await self._control("reset", {})
-        await self._control("webhooks", {"endpoints": [{"url": None, "secrets": list(_SECRETS[-1:])}]})
+        await self._control("webhooks", {"endpoints": [{"url": None, "secrets": list(SECRETS[-1:])}]})
 
 
 def _true(payment: Mapping[str, Any]) -> TrueCharge:
@@ -220,29 +231,31 @@ def _true(payment: Mapping[str, Any]) -> TrueCharge:
     return TrueCharge(
         charge_ref=payment["id"],
         currency=currency,
-        held=_major(payment["authorized"], currency),
-        captured=_major(payment["captured"], currency),
-        refunded=_major(payment["refunded"], currency),
+        held=major(payment["authorized"], currency),
+        captured=major(payment["captured"], currency),
+        refunded=major(payment["refunded"], currency),
         waits_for_the_customer=payment["status"] in ("requires_payment_method", "requires_action"),
     )
 
 
-def _units(amount: Money) -> int:
+def units(amount: Money) -> int:
     return int(amount.decimal.scaleb(_DECIMALS[amount.currency]))
 
 
-def _major(units: int, currency: str) -> Decimal:
+def major(units: int, currency: str) -> Decimal:
     return Decimal(units).scaleb(-_DECIMALS[currency])
 
 
 @asynccontextmanager
 async def stripe_house(address: str) -> AsyncIterator[StripeHouse]:
     """At the emulator that is served there, on an account that is new."""
-    headers = {"Authorization": f"Bearer {KEYS.secret}", "Stripe-Version": "2026-10-28.endive"}
+    headers = {"Authorization": f"Bearer {KEYS.secret}", "Stripe-Version": API_VERSION}
     async with httpx.AsyncClient(
         base_url=address, headers=headers, trust_env=False, timeout=_TIMEOUT_SECONDS, verify=_NO_TLS
     ) as http:
         house = StripeHouse(address, http)
         await house.open()
-        yield house
-        await house.provider.close()
+        try:
+            yield house
+        finally:
+            await house.provider.close()
