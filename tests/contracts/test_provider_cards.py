@@ -16,14 +16,19 @@ from domain.provider import (
     CardBrand,
     ClientSession,
     CustomerRequest,
+    Initiator,
     Outcome,
+    PaymentMethodResult,
     ProviderAction,
+    WebhookSubject,
 )
 from tests.contracts.houses.house import CardKind, Power
 from tests.contracts.shop import Shop, action_of, customer_ref_of, open_shop, ref_of
 
 ATTACHES = pytest.mark.capability(ProviderAction.ATTACH_PAYMENT_METHOD)
 DETACHES = pytest.mark.capability(ProviderAction.ATTACH_PAYMENT_METHOD, ProviderAction.DETACH_PAYMENT_METHOD)
+CONFIRMS = pytest.mark.capability(ProviderAction.ATTACH_PAYMENT_METHOD, ProviderAction.CUSTOMER_ACTION)
+PLAYS_CUSTOMER = pytest.mark.needs(Power.CUSTOMER)
 FORGETS = pytest.mark.capability(ProviderAction.FORGET_CUSTOMER)
 
 
@@ -150,31 +155,124 @@ async def test_a_card_that_its_bank_declines_is_not_stored_or_takes_no_charge(sh
     assert (await shop.house.truth()).taken == ()
 
 
-@pytest.mark.needs(Power.CUSTOMER)
-@pytest.mark.capability(ProviderAction.ATTACH_PAYMENT_METHOD, ProviderAction.CUSTOMER_ACTION)
-async def test_a_card_that_its_bank_wants_confirmed_is_stored_once_it_is(shop: Shop) -> None:
-    """Some banks want it when the card is stored, others with the first charge; `stored` plays the customer."""
-    stored = await shop.stored(CardKind.CHALLENGED)
+# --- confirmed when it is stored ------------------------------------------------------------------------------------
 
+
+async def waiting(shop: Shop) -> PaymentMethodResult:
+    """A card that is stored once its owner has confirmed it."""
+    attached = await shop.attach(CardKind.CONFIRMED_FIRST)
+    assert attached.outcome is Outcome.REQUIRES_ACTION, attached
+    return attached
+
+
+async def seen(shop: Shop, method: PaymentMethodResult) -> PaymentMethodResult:
+    return await shop.provider.fetch_payment_method(payment_method_ref=ref_of(method))
+
+
+@CONFIRMS
+@PLAYS_CUSTOMER
+async def test_a_card_may_have_to_be_confirmed_when_it_is_stored(shop: Shop) -> None:
+    attached = await waiting(shop)
+
+    action = action_of(attached)
+    assert action.expires_at > shop.house.now()
+    await shop.house.confirm(action)
+
+    stored = await seen(shop, attached)
+    assert stored.outcome is Outcome.SUCCEEDED
     assert stored.card is not None
     assert stored.next_action is None
-    charged = await shop.charge(payment_method_ref=ref_of(stored))
-    assert charged.outcome is Outcome.REQUIRES_ACTION
 
 
-@pytest.mark.needs(Power.CUSTOMER)
-@pytest.mark.capability(ProviderAction.ATTACH_PAYMENT_METHOD, ProviderAction.CUSTOMER_ACTION)
-async def test_a_card_that_its_holder_does_not_confirm_takes_no_money(shop: Shop) -> None:
-    attached = await shop.attach(CardKind.CHALLENGED)
-    asked = attached if attached.outcome is Outcome.REQUIRES_ACTION else await shop.challenged()
+@CONFIRMS
+@PLAYS_CUSTOMER
+async def test_a_confirmed_card_is_charged_without_its_owner(shop: Shop) -> None:
+    card = await shop.card(CardKind.CONFIRMED_FIRST)
 
-    await shop.house.refuse(action_of(asked))
+    charged = await shop.charge(payment_method_ref=card, initiator=Initiator.UNSCHEDULED, return_url=None)
 
-    if asked is attached:
-        left = await shop.provider.fetch_payment_method(payment_method_ref=ref_of(attached))
-        assert left.refusal is not None
-        assert (left.outcome, left.refusal.decline_code) == (Outcome.DECLINED, DeclineCode.AUTHENTICATION_FAILED)
+    assert charged.outcome is Outcome.SUCCEEDED
+
+
+@CONFIRMS
+@PLAYS_CUSTOMER
+async def test_a_card_that_waits_for_its_owner_shows_what_they_have_to_do(shop: Shop) -> None:
+    attached = await waiting(shop)
+
+    again = await seen(shop, attached)
+    assert again.outcome is Outcome.REQUIRES_ACTION
+    await shop.house.confirm(action_of(again))
+
+    assert (await seen(shop, attached)).outcome is Outcome.SUCCEEDED
+
+
+@CONFIRMS
+@PLAYS_CUSTOMER
+async def test_a_card_that_waits_for_its_owner_cannot_be_charged(shop: Shop) -> None:
+    attached = await waiting(shop)
+
+    charged = await shop.charge(payment_method_ref=ref_of(attached))
+
+    assert charged.outcome is Outcome.FAILED
     assert (await shop.house.truth()).taken == ()
+
+
+@CONFIRMS
+@PLAYS_CUSTOMER
+async def test_a_card_that_its_owner_refuses_is_not_stored(shop: Shop) -> None:
+    attached = await waiting(shop)
+
+    await shop.house.refuse(action_of(attached))
+
+    refused = await seen(shop, attached)
+    assert refused.outcome is Outcome.DECLINED
+    assert refused.refusal is not None
+    assert refused.refusal.decline_code is DeclineCode.AUTHENTICATION_FAILED
+    assert (await shop.charge(payment_method_ref=ref_of(attached))).outcome is Outcome.FAILED
+
+
+@CONFIRMS
+@PLAYS_CUSTOMER
+async def test_a_card_that_is_attached_again_under_its_id_is_told_of_as_it_is_by_now(shop: Shop) -> None:
+    request = await shop.attach_request(CardKind.CONFIRMED_FIRST)
+    attached = await shop.provider.attach_payment_method(request)
+
+    waits = await shop.provider.attach_payment_method(request)
+    await shop.house.confirm(action_of(attached))
+    stored = await shop.provider.attach_payment_method(request)
+
+    assert (waits.outcome, waits.payment_method_ref) == (Outcome.REQUIRES_ACTION, attached.payment_method_ref)
+    assert stored.outcome is Outcome.SUCCEEDED
+
+
+@PLAYS_CUSTOMER
+@pytest.mark.capability(
+    ProviderAction.ATTACH_PAYMENT_METHOD, ProviderAction.CUSTOMER_ACTION, ProviderAction.DETACH_PAYMENT_METHOD
+)
+async def test_a_card_that_nobody_waits_for_any_more_is_not_stored(shop: Shop) -> None:
+    attached = await waiting(shop)
+
+    detached = await shop.provider.detach_payment_method(payment_method_ref=ref_of(attached))
+    await shop.house.confirm(action_of(attached))
+
+    assert detached.outcome is Outcome.SUCCEEDED
+    assert (await seen(shop, attached)).outcome is not Outcome.SUCCEEDED
+
+
+@CONFIRMS
+@PLAYS_CUSTOMER
+@pytest.mark.capability(ProviderAction.WEBHOOKS)
+async def test_that_a_card_was_confirmed_is_told_of(shop: Shop) -> None:
+    attached = await waiting(shop)
+    await shop.heard()
+
+    await shop.house.confirm(action_of(attached))
+
+    told = [event for event in await shop.heard() if event.subject is WebhookSubject.PAYMENT_METHOD]
+    assert ref_of(attached) in {event.subject_ref for event in told}
+
+
+# --- detached -------------------------------------------------------------------------------------------------------
 
 
 @DETACHES

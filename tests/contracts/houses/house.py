@@ -43,6 +43,8 @@ class CardKind(StrEnum):
     """The bank says no, already when the card is stored or else to every charge."""
     DECLINED_LATER = "DECLINED_LATER"
     """It can be stored, and every charge is declined."""
+    CONFIRMED_FIRST = "CONFIRMED_FIRST"
+    """The bank wants the customer's confirmation that it is stored, and then charges without them."""
     CHALLENGED = "CHALLENGED"
     """The bank wants the customer's confirmation for each charge."""
     CHALLENGED_THEN_DECLINED = "CHALLENGED_THEN_DECLINED"

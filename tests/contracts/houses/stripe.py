@@ -40,6 +40,7 @@ TOKENS: Mapping[CardKind, str] = {
     CardKind.OTHER: "tok_mastercard",
     CardKind.DECLINED: "tok_chargeDeclined",
     CardKind.DECLINED_LATER: "tok_chargeCustomerFail",
+    CardKind.CONFIRMED_FIRST: "tok_authenticationRequiredOnSetup",
     CardKind.CHALLENGED: "tok_authenticationRequired",
     CardKind.CHALLENGED_THEN_DECLINED: "tok_authenticationRequiredChargeDeclinedInsufficientFunds",
     CardKind.REFUND_PENDING: "tok_pendingRefund",
