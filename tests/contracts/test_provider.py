@@ -164,7 +164,7 @@ async def _confirm(shop: Shop) -> Outcome:
 
 async def _authorize(shop: Shop) -> Outcome:
     held = await _charged(shop, CaptureMode.MANUAL)
-    return Outcome.SUCCEEDED if held.outcome is Outcome.AUTHORIZED else held.outcome
+    return Outcome.SUCCEEDED if held.outcome is Outcome.AUTHORIZED else Outcome.FAILED
 
 
 async def _capture(shop: Shop) -> Outcome:
