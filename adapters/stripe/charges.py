@@ -164,7 +164,8 @@ def _parameters(request: ChargeRequest, amount: int) -> stripe.params.PaymentInt
         "confirm": True,
         # `automatic_async` would answer before it is known what was taken.
         "capture_method": "manual" if request.capture is CaptureMode.MANUAL else "automatic",
-        # Wallets are cards here too. Whatever else the account's Dashboard has switched on is not offered.
+        # Wallets are cards here too; what else the Dashboard has switched on is not offered. It excludes the parameters
+        # that allow redirects: https://docs.stripe.com/changelog/dahlia/2026-07-29/allowed-payment-method-types-parameter.
         "allowed_payment_method_types": ["card"],
         "metadata": {**request.metadata, OPERATION: request.operation_id},
         "expand": EXPAND,

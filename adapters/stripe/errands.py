@@ -90,16 +90,13 @@ class Errand:
         return Answer(body, is_replay(response.headers))
 
     def _tell(self, what: str, verdict: Verdict) -> None:
+        told = (what, verdict.code, verdict.status, verdict.request_id)
         if verdict.status in (401, 403):
-            _log.error("Stripe refuses our key (%s %s): %s", what, verdict.request_id, verdict.refusal.message)
+            _log.error("Stripe does not let us in (%s): %s, status %s, request %s", *told)
         elif verdict.outcome in (Outcome.UNKNOWN, Outcome.NOT_SENT):
-            _log.warning(
-                "no answer from Stripe (%s): %s, status %s, request %s",
-                what,
-                verdict.code,
-                verdict.status,
-                verdict.request_id,
-            )
+            _log.warning("Stripe gave no answer (%s): %s, status %s, request %s", *told)
+        else:
+            _log.info("Stripe says no (%s): %s, status %s, request %s", *told)
 
 
 def read(reader: Callable[[dict[str, Any]], _Result], told: Answer | Verdict) -> _Result | Verdict:

@@ -180,12 +180,14 @@ def _method(told: PaymentMethodResult | Verdict) -> PaymentMethodResult:
 
 
 def _charge(told: ChargeResult | Verdict) -> ChargeResult:
-    return ChargeResult(outcome=told.outcome, refusal=told.refusal) if isinstance(told, Verdict) else told
+    return ChargeResult(outcome=told.outcome, refusal=told.refusal, raw=told.raw) if isinstance(told, Verdict) else told
 
 
 def _refund(told: RefundResult | Verdict) -> RefundResult:
-    return RefundResult(outcome=told.outcome, refusal=told.refusal) if isinstance(told, Verdict) else told
+    return RefundResult(outcome=told.outcome, refusal=told.refusal, raw=told.raw) if isinstance(told, Verdict) else told
 
 
 def _dispute(told: DisputeResult | Verdict) -> DisputeResult:
-    return DisputeResult(outcome=told.outcome, refusal=told.refusal) if isinstance(told, Verdict) else told
+    return (
+        DisputeResult(outcome=told.outcome, refusal=told.refusal, raw=told.raw) if isinstance(told, Verdict) else told
+    )

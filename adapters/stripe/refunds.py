@@ -5,6 +5,7 @@ a transaction of the balance: it gives nothing back, and is none here.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import stripe
@@ -52,7 +53,7 @@ class Refunds:
         made = read(picture, told)
         if isinstance(made, Verdict):
             # A refund has no declines: whatever Stripe refuses it with, none was made.
-            return made if made.outcome is not Outcome.DECLINED else _refused(made)
+            return replace(made, outcome=Outcome.FAILED) if made.outcome is Outcome.DECLINED else made
         if made.operation_id != request.operation_id or made.refund_ref is None:
             return UNREADABLE
         if isinstance(told, Answer) and told.replayed:
@@ -80,10 +81,6 @@ class Refunds:
             lambda refund: is_ours(refund, look_up.operation_id),
         )
         return found if found is None or isinstance(found, Verdict) else read_object(picture, found)
-
-
-def _refused(told: Verdict) -> Verdict:
-    return Verdict(outcome=Outcome.FAILED, refusal=told.refusal, status=told.status)
 
 
 def picture(found: Mapping[str, Any]) -> RefundResult:

@@ -12,8 +12,7 @@ import stripe
 
 from adapters.stripe.errands import Answer, Errand, read
 from adapters.stripe.reading import Unreadable, flag, object_of, text
-from adapters.stripe.verdicts import UNREADABLE, Verdict
-from domain.provider import Outcome
+from adapters.stripe.verdicts import UNREADABLE, Verdict, as_looked
 
 PAGE = 100
 """The largest that Stripe has."""
@@ -46,7 +45,7 @@ async def search(
         told = await errand.look(f"list of {what}", lambda options, asked=asked: ask(asked, options))  # type: ignore[misc]
         listed = read(entries, told)
         if isinstance(listed, Verdict):
-            return Verdict(outcome=Outcome.UNKNOWN, refusal=listed.refusal)
+            return as_looked(listed)
         for entry in listed:
             if fits(entry):
                 return entry

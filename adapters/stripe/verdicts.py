@@ -6,7 +6,7 @@ looked at and is final, a 429 was not worked on, a 5xx leaves open what happened
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeGuard
 
@@ -33,6 +33,14 @@ class Verdict:
     def code(self) -> str | None:
         return self.refusal.provider_code
 
+    @property
+    def raw(self) -> dict[str, Any]:
+        """What to ask Stripe's support with."""
+        told = {"status": self.status, "request": self.request_id, **{name: self.error.get(name) for name in _TOLD}}
+        return {name: value for name, value in told.items() if value is not None}
+
+
+_TOLD = ("type", "code", "decline_code", "advice_code", "network_decline_code", "param", "charge")
 
 NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 """There was no connection, or no encrypted one, or a proxy refused to make one: no byte of the request is out."""
@@ -55,7 +63,7 @@ def failed(code: str, message: str) -> Verdict:
 
 def as_looked(told: Verdict) -> Verdict:
     """A question only: that it was not sent, or was refused, says nothing of what it is about."""
-    return Verdict(outcome=Outcome.UNKNOWN, refusal=told.refusal, status=told.status)
+    return replace(told, outcome=Outcome.UNKNOWN)
 
 
 def is_missing(told: object) -> TypeGuard[Verdict]:
@@ -99,10 +107,12 @@ def _of_the_status(error: stripe.StripeError, status: int, *, now: datetime) -> 
     elif status == 402:
         outcome, refusal = Outcome.DECLINED, decline_of(found)
     else:
-        outcome = _OUTCOMES.get(status, Outcome.UNKNOWN)
+        code = _code(found, status)
+        # A lock is told of with 429; with 409 by older pages of Stripe's. Either way it kept the request out.
+        outcome = Outcome.NOT_SENT if code == LOCKED else _OUTCOMES.get(status, Outcome.UNKNOWN)
         refusal = Refusal(
             _message(found, status),
-            provider_code=_code(found, status),
+            provider_code=code,
             is_outage=status >= 500 and not replayed,
             retry_after_seconds=retry_after.seconds_of(headers.get("retry-after"), now=now),
             # https://docs.stripe.com/api/idempotent_requests: a 500 is kept for the key like any other answer.

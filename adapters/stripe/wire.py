@@ -19,8 +19,9 @@ it is refused before anything is sent."""
 API_BASE = "https://api.stripe.com"
 
 CONNECT_SECONDS = 5.0
-_MOST_CONNECTIONS = 200
-"""More than all places at the gate of an account together: a request never waits for a connection."""
+_KEPT_CONNECTIONS = 100
+"""As many as there are places at the gate of an account by default. What bounds those in use is the gate: a request
+never waits for a connection."""
 _KEEP_ALIVE_SECONDS = 10.0
 """A connection that was idle for longer may be closed at the other end while a request is on its way to it."""
 _LONGEST_ANSWER = 8 << 20
@@ -63,7 +64,7 @@ class Wire(stripe.HTTPClient):
         connect_seconds = min(CONNECT_SECONDS, timeout_seconds / 2)
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(timeout_seconds, connect=connect_seconds, pool=connect_seconds),
-            limits=httpx.Limits(max_connections=_MOST_CONNECTIONS, keepalive_expiry=_KEEP_ALIVE_SECONDS),
+            limits=httpx.Limits(max_keepalive_connections=_KEPT_CONNECTIONS, keepalive_expiry=_KEEP_ALIVE_SECONDS),
             trust_env=parts.hostname not in _LOOPBACK,
             # Without TLS nobody has to be trusted, and reading every authority's certificate takes a while.
             verify=True if parts.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),

@@ -45,12 +45,14 @@ class Impostor:
     address: str = ""
     status: int = 200
     body: bytes = b"{}"
+    headers: str = ""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
         await reader.readexactly(int(length[0]) if length else 0)
-        told = f"HTTP/1.1 {self.status} Thus\r\nContent-Length: {len(self.body)}\r\nConnection: close\r\n\r\n"
+        length_told = f"Content-Length: {len(self.body)}\r\nConnection: close\r\n"
+        told = f"HTTP/1.1 {self.status} Thus\r\n{length_told}{self.headers}\r\n"
         writer.write(told.encode() + self.body)
         await writer.drain()
         writer.close()
@@ -175,6 +177,21 @@ async def test_a_page_with_the_status_of_a_refusal_refuses_nothing(
     made.status, made.body = status, b"<html>Forbidden by the firewall</html>"
     assert (await provider.charge(_CHARGE)).outcome is Outcome.UNKNOWN
     assert (await provider.fetch_payment_method(payment_method_ref="pm_1")).gone is False
+
+
+async def test_a_lock_keeps_a_request_out_whatever_its_status(somebody: tuple[Impostor, StripeProvider]) -> None:
+    made, provider = somebody
+    made.status, made.body = 409, b'{"error": {"type": "invalid_request_error", "code": "lock_timeout"}}'
+    assert (await provider.charge(_CHARGE)).outcome is Outcome.NOT_SENT
+
+
+async def test_what_stripe_refuses_can_be_asked_about_there(somebody: tuple[Impostor, StripeProvider]) -> None:
+    made, provider = somebody
+    made.headers = "Request-Id: req_1\r\n"
+    made.status, made.body = 400, b'{"error": {"type": "invalid_request_error", "code": "c", "message": "m"}}'
+    charge = await provider.charge(_CHARGE)
+    assert charge.outcome is Outcome.FAILED
+    assert charge.raw == {"status": 400, "request": "req_1", "type": "invalid_request_error", "code": "c"}
 
 
 @pytest.mark.parametrize(
