@@ -202,6 +202,20 @@ async def test_a_bank_leads_back_with_the_charge_where_there_is_a_return_url(app
     assert (settled["id"], settled["state"]) == (waiting["id"], "SUCCEEDED")
 
 
+async def test_a_card_of_its_own_waits_for_the_bank_before_it_is_stored(app: App) -> None:
+    wanted = "paymentMethod { id state nextAction { ... on SdkAction { clientSecret } } } userErrors { code }"
+    token = await app.browser.payment_method(ASKS)
+
+    told = await app.ask(f'mutation {{ paymentMethodAttach(input: {{ token: "{token}" }}) {{ {wanted} }} }}')
+    waiting = told["data"]["paymentMethodAttach"]["paymentMethod"]
+    await app.browser.pass_3d_secure(waiting["nextAction"]["clientSecret"])
+    one = f'{{ paymentMethodId: "{waiting["id"]}" }}'
+    told = await app.ask(f"mutation {{ paymentMethodContinue(input: {one}) {{ {wanted} }} }}")
+
+    assert waiting["state"] == "REQUIRES_ACTION"
+    assert told["data"]["paymentMethodContinue"]["paymentMethod"]["state"] == "ACTIVE"
+
+
 # --- a card that is not stored first ----------------------------------------------------------------------------------
 
 
@@ -295,6 +309,18 @@ async def test_the_page_has_what_a_check_says(stripe_address: str, secret_key: s
     await provider.close()
 
     assert f"`the provider: {problem}`" in RUN
+
+
+async def test_the_page_has_what_a_check_says_of_a_key_that_lacks_a_permission(app: App) -> None:
+    rules = [{"on": "events.list", "fault": "forbidden"}]
+    await app.browser.http.post("/_control/faults", json={"rules": rules, "seed": 0})
+
+    problem = await app.shop.running.services.providers.default.check()
+
+    shown = [
+        cell.partition("`")[2].partition("`")[0] for cell in RUN.splitlines() if cell.startswith("| `the provider")
+    ]
+    assert any(fits(sentence, f"the provider: {problem}") for sentence in shown if "…" in sentence), problem
 
 
 @pytest.mark.parametrize(
