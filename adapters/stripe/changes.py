@@ -58,27 +58,37 @@ _KINDS = [
 """Of changes; what tells that something was made is in the other lists. Stripe takes 20 of them at most."""
 
 
+_LISTS = ("intents", "refunds", "disputes", "events")
+_EVERYTHING = "all-"
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     list: str
+    everything: bool
+    """Since the beginning. Settled with the first page: a run may outlast the events that it would need."""
     after: str | None = None
 
     @classmethod
-    def read(cls, cursor: str | None) -> "_Place | None":
+    def read(cls, cursor: str) -> "_Place | None":
         """None for a cursor of another list than these."""
-        name, _, after = (cursor or _LISTS[0]).partition(":")
-        return cls(name, after or None) if name in _LISTS else None
+        name, _, after = cursor.partition(":")
+        name, everything = name.removeprefix(_EVERYTHING), name.startswith(_EVERYTHING)
+        return cls(name, everything, after or None) if name in _lists(everything=everything) else None
 
     def written(self) -> str:
-        return f"{self.list}:{self.after}" if self.after else self.list
+        name = f"{_EVERYTHING}{self.list}" if self.everything else self.list
+        return f"{name}:{self.after}" if self.after else name
 
-    def then(self, *, has_events: bool) -> "_Place | None":
-        lists = _LISTS if has_events else _LISTS[:-1]
+    def then(self) -> "_Place | None":
+        lists = _lists(everything=self.everything)
         following = lists[lists.index(self.list) + 1 :]
-        return _Place(following[0]) if following else None
+        return _Place(following[0], self.everything) if following else None
 
 
-_LISTS = ("intents", "refunds", "disputes", "events")
+def _lists(*, everything: bool) -> tuple[str, ...]:
+    """Whoever sees everything needs no events."""
+    return _LISTS[:-1] if everything else _LISTS
 
 
 class Changes:
@@ -89,21 +99,20 @@ class Changes:
     async def since(
         self, errand: Errand, moment: datetime | None, cursor: str | None, *, now: datetime
     ) -> ChangesPage | Verdict:
-        place = _Place.read(cursor)
+        if cursor is None:
+            place: _Place | None = _Place(_LISTS[0], everything=moment is None or moment < now - _EVENTS_LAST)
+        else:
+            place = _Place.read(cursor)
         if place is None:
             return UNREADABLE
-        if moment is not None and moment < now - _EVENTS_LAST:
-            moment = None
-        told = await self._ask(errand, place, moment)
+        since = None if place.everything else moment
+        told = await self._ask(errand, place, since)
         listed = read(entries, told)
         if isinstance(listed, Verdict):
             return listed
-        if listed and has_more(told):
-            following: _Place | None = _Place(place.list, text(listed[-1]["id"]))
-        else:
-            following = place.then(has_events=moment is not None)
-        if place.list == "events" and moment is not None:
-            found = await self._of_events(errand, listed, moment)
+        following = replace(place, after=text(listed[-1]["id"])) if listed and has_more(told) else place.then()
+        if place.list == "events" and since is not None:
+            found = await self._of_events(errand, listed, since)
             if isinstance(found, Verdict):
                 return found
             listed = found

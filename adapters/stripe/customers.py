@@ -1,6 +1,7 @@
 """Customers: https://docs.stripe.com/api/customers."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from adapters.stripe.verdicts import KEY_REUSED, UNREADABLE, Verdict, as_looked,
 from domain.provider import CustomerRequest, CustomerResult, Outcome
 
 CUSTOMER = "paydesk_customer"
+_EMAIL_INVALID = "email_invalid"
 
 
 class Customers:
@@ -28,6 +30,10 @@ class Customers:
         told = await self._create(errand, request, key)
         if isinstance(told, Verdict) and told.code == KEY_REUSED:
             key = f"{key}:{_digest(request)}"
+            told = await self._create(errand, request, key)
+        if isinstance(told, Verdict) and told.code == _EMAIL_INVALID:
+            # Stripe is stricter than we are, and an address that it dislikes is no reason not to take money.
+            request, key = replace(request, email=None), f"{key}:without-email"
             told = await self._create(errand, request, key)
         if isinstance(told, Verdict) and told.refusal.is_key_spent:
             key = f"{key}:again"

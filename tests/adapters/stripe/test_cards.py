@@ -41,6 +41,15 @@ async def test_a_customer_who_was_renamed_after_a_lost_answer_is_made_all_the_sa
     assert (await desk.provider.ensure_customer(renamed)) == made
 
 
+async def test_an_address_that_stripe_dislikes_keeps_nobody_from_paying(desk: Desk) -> None:
+    odd = CustomerRequest(customer_id="cus_ann", email="not for stripe", name="Ann")
+    made = await desk.provider.ensure_customer(odd)
+    assert made.outcome is Outcome.SUCCEEDED
+    kept = await desk.api(f"customers/{made.customer_ref}")
+    assert (kept["email"], kept["name"]) == (None, "Ann")
+    assert await desk.provider.ensure_customer(odd) == made
+
+
 async def test_a_customer_who_was_deleted_since_is_made_anew(desk: Desk) -> None:
     first = await desk.provider.ensure_customer(ANN)
     assert first.customer_ref is not None

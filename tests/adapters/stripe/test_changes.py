@@ -98,7 +98,17 @@ async def test_pages_hold_a_hundred_and_lead_to_one_another_also_in_another_proc
     second = await desk.provider.changes(since=None, cursor=first.cursor)
     assert (len(first.charges), len(second.charges)) == (100, 1)
     assert second.charges[0].charge_ref == paid
-    assert second.cursor == "refunds"
+    assert second.cursor == "all-refunds"
+
+
+async def test_a_list_of_everything_stays_one_until_its_end(desk: Desk) -> None:
+    """Also where the moment comes near enough for events while it is read."""
+    first = await desk.provider.changes(since=datetime.now(UTC) - timedelta(days=60), cursor=None)
+    cursors = [first.cursor]
+    while cursors[-1] is not None:
+        page = await desk.provider.changes(since=datetime.now(UTC) - timedelta(days=1), cursor=cursors[-1])
+        cursors.append(page.cursor)
+    assert cursors == ["all-refunds", "all-disputes", None]
 
 
 async def test_what_was_made_in_the_dashboard_is_listed_too_and_nobodys(desk: Desk) -> None:
@@ -112,7 +122,7 @@ async def test_what_was_made_in_the_dashboard_is_listed_too_and_nobodys(desk: De
     assert charge.picture.outcome is Outcome.REQUIRES_ACTION
 
 
-@pytest.mark.parametrize("cursor", ["nothing", "nothing:pi_1", "intents:pi_missing"])
+@pytest.mark.parametrize("cursor", ["nothing", "nothing:pi_1", "all-events", "intents:pi_missing"])
 async def test_a_cursor_that_is_none_gets_no_list(desk: Desk, cursor: str) -> None:
     assert (await desk.provider.changes(since=None, cursor=cursor)).outcome is Outcome.UNKNOWN
 
