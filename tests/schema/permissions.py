@@ -300,6 +300,11 @@ MUTATIONS: Mapping[str, Row] = {
     "orderCharge": Row(
         (P.CHARGES_WRITE,), (*_CUSTOMERS, DENIED, YES, YES, YES), _with(orderId=World.order, idempotencyKey=_key)
     ),
+    "orderCharge, new card": Row(
+        (P.CHARGES_WRITE, P.PAYMENT_METHODS_WRITE),
+        (*_CUSTOMERS, DENIED, DENIED, YES, YES),
+        _with(orderId=World.order, newCard={"token": "tok_visa", "store": True}, idempotencyKey=_key),
+    ),
     "orderCharge, customer away": Row(
         (P.CHARGES_WRITE, P.CHARGES_OFF_SESSION),
         (*_TRUSTED, DENIED, DENIED, YES, YES),
