@@ -232,6 +232,16 @@ async def test_a_new_card_is_charged_and_stored_if_the_customer_wants_it(app: Ap
     assert asked["data"]["charge"]["paymentMethod"] == {"state": state, "card": {"last4": "4242"}}
 
 
+async def test_another_card_under_the_same_key_is_another_wish(app: App) -> None:
+    asked = {"orderId": await app.order(), "key": "pay"}
+    first, other = [{"token": await app.browser.payment_method(VISA), "store": False} for _ in range(2)]
+    await app.do("PayWithNewCard", **asked, card=first)
+
+    answer = await app.ask(OPERATIONS, "PayWithNewCard", **asked, card=other)
+
+    assert [error["code"] for error in answer["data"]["orderCharge"]["userErrors"]] == ["IDEMPOTENCY_CONFLICT"]
+
+
 # --- another provider before ------------------------------------------------------------------------------------------
 
 
@@ -317,10 +327,8 @@ async def test_the_page_has_what_a_check_says_of_a_key_that_lacks_a_permission(a
 
     problem = await app.shop.running.services.providers.default.check()
 
-    shown = [
-        cell.partition("`")[2].partition("`")[0] for cell in RUN.splitlines() if cell.startswith("| `the provider")
-    ]
-    assert any(fits(sentence, f"the provider: {problem}") for sentence in shown if "…" in sentence), problem
+    said = [sentence for sentence in _said("the provider: ") if "…" in sentence]
+    assert any(fits(sentence, f"the provider: {problem}") for sentence in said), problem
 
 
 @pytest.mark.parametrize(
@@ -343,9 +351,13 @@ def test_the_page_has_what_is_wrong_with_settings(given: Callable[[Json], Json])
         "livemode": False,
         "is_development": False,
     }
-    shown = [cell.partition("`")[2].partition("`")[0] for cell in RUN.splitlines() if cell.startswith("| `STRIPE_")]
-
     (wrong,) = wrong_with_stripe(**given(usual))
 
     assert wrong_with_stripe(**usual) == []
-    assert any(fits(f"{sentence}…", wrong) for sentence in shown), wrong
+    assert any(fits(f"{sentence}…", wrong) for sentence in _said("STRIPE_")), wrong
+
+
+def _said(beginning: str) -> list[str]:
+    """The sentences of the page's table that begin so."""
+    cells = [line.partition("| `")[2].partition("`")[0] for line in RUN.splitlines()]
+    return [cell for cell in cells if cell.startswith(beginning)]
