@@ -8,6 +8,7 @@ from domain.audit import AuditChange, AuditEntry
 from domain.charges import Charge, ChargeState, FailureCode, Review, ReviewReason
 from domain.customers import Address, Customer
 from domain.declines import DeclineCode
+from domain.disputes import Dispute
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.ledger import LedgerAccount, LedgerEntry
@@ -22,6 +23,10 @@ from domain.provider import (
     Card,
     CardBrand,
     ChargeRequest,
+    DisputeReason,
+    DisputeState,
+    EvidenceKind,
+    EvidenceRequest,
     ExecutedAs,
     Initiator,
     Outcome,
@@ -193,6 +198,52 @@ def a_refund(charge: Charge) -> Refund:
         livemode=True,
         created_at=NOW,
         updated_at=LATER,
+    )
+
+
+def a_dispute(charge: Charge) -> Dispute:
+    return Dispute(
+        id=new_id(IdPrefix.DISPUTE),
+        charge_id=charge.id,
+        order_id=charge.order_id,
+        customer_id=charge.customer_id,
+        account="fake",
+        dispute_ref=f"dp_{new_id(IdPrefix.DISPUTE)}",
+        state=DisputeState.UNDER_REVIEW,
+        is_inquiry=True,
+        reason=DisputeReason.DUPLICATE,
+        scheme_code="12.6.1",
+        amount=usd(7_00),
+        respond_by=LATER,
+        evidence={EvidenceKind.OTHER: "It was “delivered”.", EvidenceKind.CUSTOMER_NAME: "Ada"},
+        evidence_sent_at=NOW,
+        acceptance_requested_at=LATER,
+        accepted_at=LATER,
+        movements=3,
+        next_check_at=LATER,
+        opened_at=NOW,
+        seen_at=LATER,
+        livemode=True,
+        created_at=NOW,
+        updated_at=LATER,
+    )
+
+
+def an_answer(dispute: Dispute) -> Operation:
+    """Evidence on its way."""
+    request = EvidenceRequest(
+        operation_id=new_id(IdPrefix.OPERATION), dispute_ref=dispute.dispute_ref, evidence=dispute.evidence
+    )
+    return Operation(
+        id=request.operation_id,
+        kind=OperationKind.SUBMIT_EVIDENCE,
+        charge_id=dispute.charge_id,
+        dispute_id=dispute.id,
+        account=dispute.account,
+        request=stored(request),
+        on_session=False,
+        first_sent_at=NOW,
+        created_at=NOW,
     )
 
 

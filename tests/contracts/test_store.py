@@ -27,6 +27,7 @@ from tests.contracts.records import (
     a_charge,
     a_customer,
     a_delivery,
+    a_dispute,
     a_ledger_entry,
     a_line,
     a_payment_method,
@@ -36,6 +37,7 @@ from tests.contracts.records import (
     a_request,
     a_stored_charge,
     a_stored_order,
+    an_answer,
     an_api_key,
     an_operation,
     an_order,
@@ -168,6 +170,30 @@ async def test_a_charge_and_what_hangs_on_it_are_read_as_they_were_written(store
         assert await tx.refunds.get(refund.id) == refund == await tx.refunds.get_for_update(refund.id)
         assert await tx.operations.get(operation.id) == operation
         assert await tx.operations.get_for_update(operation.id) == operation
+
+
+async def test_a_dispute_and_its_answer_are_read_as_they_were_written(store: Store) -> None:
+    charge = await a_stored_charge(store)
+    dispute = a_dispute(charge)
+    answer = an_answer(dispute)
+    async with store.transaction() as tx:
+        await tx.disputes.insert(dispute)
+        await tx.operations.insert(answer)
+
+    async with store.transaction() as tx:
+        assert await tx.disputes.get(dispute.id) == dispute == await tx.disputes.get_for_update(dispute.id)
+        assert await tx.disputes.find_by_ref("fake", dispute.dispute_ref) == dispute
+        assert await tx.disputes.find_by_ref("other", dispute.dispute_ref) is None
+        assert await tx.operations.get(answer.id) == answer == await tx.operations.unfinished_of_dispute(dispute.id)
+        assert await tx.operations.unfinished_of_charge(charge.id) is None, "it keeps nothing of the charge waiting"
+        await tx.operations.insert(an_operation(charge))
+        odd = replace(dispute, evidence={}, evidence_sent_at=None, respond_by=None, scheme_code="a\0", movements=4)
+        await tx.disputes.save(odd)
+        await tx.operations.save(answer.finished(now=LATER))
+
+    async with store.reading() as tx:
+        assert await tx.disputes.get(dispute.id) == replace(odd, scheme_code="a")
+        assert await tx.operations.unfinished_of_dispute(dispute.id) is None
 
 
 async def test_a_stored_request_can_be_sent_again_to_the_letter(store: Store) -> None:
@@ -422,6 +448,7 @@ async def test_saving_what_is_not_there_is_a_lost_update(store: Store) -> None:
         lambda tx: tx.products.save(a_product()),
         lambda tx: tx.charges.save(replace(charge, id=new_id(IdPrefix.CHARGE))),
         lambda tx: tx.refunds.save(a_refund(charge)),
+        lambda tx: tx.disputes.save(a_dispute(charge)),
         lambda tx: tx.operations.save(an_operation(charge)),
         lambda tx: tx.webhooks.save(a_delivery()),
         lambda tx: tx.api_keys.save(an_api_key()),
@@ -437,7 +464,7 @@ async def test_saving_what_is_not_there_is_a_lost_update(store: Store) -> None:
 
 async def test_a_taken_value_is_named_by_its_constraint(store: Store) -> None:
     charge = await a_stored_charge(store, state=ChargeState.AUTHORIZED)
-    refund, operation = a_refund(charge), an_operation(charge)
+    refund, operation, dispute = a_refund(charge), an_operation(charge), a_dispute(charge)
     refund_operation = an_operation(charge, refund=refund)
     entry, key = a_ledger_entry(charge), an_api_key()
     async with store.transaction() as tx:
@@ -448,8 +475,10 @@ async def test_a_taken_value_is_named_by_its_constraint(store: Store) -> None:
         customer = await tx.customers.get(order.customer_id)
         assert customer is not None
         await tx.refunds.insert(refund)
+        await tx.disputes.insert(dispute)
         await tx.operations.insert(operation)
         await tx.operations.insert(refund_operation)
+        await tx.operations.insert(an_answer(dispute))
         await tx.ledger.add([entry])
         await tx.api_keys.insert(key)
 
@@ -467,6 +496,8 @@ async def test_a_taken_value_is_named_by_its_constraint(store: Store) -> None:
         "refunds_ref": lambda tx: tx.refunds.insert(replace(refund, id=new_id(IdPrefix.REFUND))),
         "operations_one_unfinished_a_charge": lambda tx: tx.operations.insert(an_operation(charge)),
         "operations_one_unfinished_a_refund": lambda tx: tx.operations.insert(an_operation(charge, refund=refund)),
+        "disputes_ref": lambda tx: tx.disputes.insert(replace(dispute, id=new_id(IdPrefix.DISPUTE))),
+        "operations_one_unfinished_a_dispute": lambda tx: tx.operations.insert(an_answer(dispute)),
         "ledger_entries_cause": lambda tx: tx.ledger.add([replace(entry, id=new_id(IdPrefix.LEDGER_ENTRY))]),
         "api_keys_secret_hash": lambda tx: tx.api_keys.insert(
             replace(key, id=new_id(IdPrefix.API_KEY), previous_secret_hash=None)

@@ -20,6 +20,7 @@ from tests.contracts.records import (
     LATER,
     NOW,
     a_delivery,
+    a_dispute,
     a_ledger_entry,
     a_price,
     a_product,
@@ -42,11 +43,13 @@ class Shop:
     async def fill(self) -> None:
         self.charge = await a_stored_charge(self.store, state=ChargeState.PENDING)
         self.refund = a_refund(self.charge)
+        self.dispute = a_dispute(self.charge)
         product = a_product()
         async with self.store.transaction() as tx:
             await tx.products.insert(product)
             await tx.prices.insert(a_price(product))
             await tx.refunds.insert(self.refund)
+            await tx.disputes.insert(self.dispute)
             await tx.operations.insert(an_operation(self.charge))
             await tx.operations.insert(an_operation(self.charge, refund=self.refund))
             await tx.ledger.add([a_ledger_entry(self.charge, cause="cause")])
@@ -124,7 +127,7 @@ async def test_texts_that_lists_are_sorted_by_go_by_code_point(database: Databas
 
 INSERT_ONLY_TABLES = ("ledger_entries", "events", "event_subjects", "audit_entries", "audit_subjects")
 OTHER_BILLING_TABLES = (
-    *("customers", "products", "prices", "payment_methods", "orders", "charges", "operations", "refunds"),
+    *("customers", "products", "prices", "payment_methods", "orders", "charges", "operations", "refunds", "disputes"),
 )
 
 
@@ -190,6 +193,7 @@ async def test_a_cause_books_once_on_each_account(shop: Shop) -> None:
 NAMES = {
     "charges": "charge_ref",
     "refunds": "refund_ref",
+    "disputes": "dispute_ref",
     "payment_methods": "payment_method_ref",
     "webhook_deliveries": "event_key",
     "customers": "external_id",
@@ -226,6 +230,10 @@ IMPOSSIBLE_UPDATES = {
     "UPDATE charges SET refunded = captured, refund_reserved = 1": "charges_refunds_within_captured",
     "UPDATE charges SET state = 'PAID'": "charges_state_known",
     "UPDATE charges SET review_reason = NULL": "charges_review_is_whole",
+    "UPDATE charges SET disputed = -1": "charges_disputed_not_negative",
+    "UPDATE disputes SET amount = -1": "disputes_amount_not_negative",
+    "UPDATE disputes SET state = 'OVER'": "disputes_state_known",
+    "UPDATE disputes SET evidence_requested_at = acceptance_requested_at": "disputes_one_response",
     "UPDATE refunds SET amount = 0": "refunds_amount_positive",
     "UPDATE refunds SET state = 'DONE'": "refunds_state_known",
     "UPDATE refunds SET executed_as = 'GIFT'": "refunds_executed_as_known",
@@ -254,6 +262,8 @@ IMPOSSIBLE_ROWS: list[tuple[str, dict[str, Any], str]] = [
     ("prices", {"interval_count": 0}, "prices_interval_count_positive"),
     ("operations", {"kind": "CAPTURE_IT"}, "operations_kind_known"),
     ("operations", {"kind": "REFUND", "refund_id": None}, "operations_refunds_name_theirs"),
+    ("operations", {"kind": "ACCEPT_DISPUTE"}, "operations_responses_name_their_dispute"),
+    ("disputes", {"currency": "US"}, "disputes_currency_has_three_letters"),
 ]
 """What no update can reach, because it never changes: a table, what is impossible in a new row, and who refuses it."""
 
@@ -284,6 +294,7 @@ async def test_a_record_belongs_to_one_that_exists(shop: Shop) -> None:
         ("charges", "order_id"),
         ("charges", "customer_id"),
         ("refunds", "charge_id"),
+        ("disputes", "charge_id"),
         ("operations", "charge_id"),
         ("prices", "product_id"),
         ("payment_methods", "customer_id"),
@@ -305,6 +316,14 @@ UNCHANGEABLE: dict[str, dict[str, object]] = {
     "payment_methods": {"customer_id": "cus_2", "account": "other"},
     "charges": {"order_id": "ord_2", "customer_id": "cus_2", "amount": 1, "currency": "EUR", "account": "other"},
     "refunds": {"charge_id": "chg_2", "currency": "EUR", "account": "other"},
+    "disputes": {
+        "charge_id": "chg_2",
+        "order_id": "ord_2",
+        "customer_id": "cus_2",
+        "dispute_ref": "dp_2",
+        "currency": "EUR",
+        "account": "other",
+    },
     "operations": {"kind": "VOID", "charge_id": "chg_2", "account": "other", "created_at": LATER},
 }
 """Each table, and other values for what its rows keep for ever."""

@@ -6,6 +6,7 @@ import pytest
 
 from tests.schema.decided import a_dispute
 from tests.schema.gateway import ADMIN, Json, Shop, money, new_key
+from tests.schema.test_refunds import hear
 
 DISPUTE = """query($id: ID!) { dispute(id: $id) {
     id state isInquiry reason schemeCode amount { minorUnits } withdrawn { minorUnits } respondBy
@@ -221,3 +222,39 @@ async def test_disputes_are_listed_by_what_has_to_be_done(shop_on_both: Shop) ->
         {"id": charge_id},
     )
     assert of_charge["charge"]["disputes"]["nodes"] == [{"id": dispute}]
+
+
+async def test_a_webhook_and_a_job_lead_to_the_dispute_that_they_are_about(shop_on_both: Shop) -> None:
+    shop = shop_on_both
+    _, charge_id = await shop.paid(await shop.buyer("tok_createDispute"), 20_00)
+    await hear(shop)
+    read_charge = "query($id: ID!) { charge(id: $id) { disputes { nodes { id } } } }"
+    (dispute,) = (await shop.execute(read_charge, {"id": charge_id}))["charge"]["disputes"]["nodes"]
+    shop.misbehave("accept_dispute#1=lose_answer")
+    await shop.do("disputeAccept", {"disputeId": dispute["id"], "idempotencyKey": new_key()}, "dispute { id }")
+
+    about = await shop.execute(
+        "query($id: ID!) { webhookDeliveries(filter: { subjectId: $id }) { nodes { kind state dispute { id } } } "
+        "jobs(filter: { subjectId: $id }) { nodes { kind subject { id } } } }",
+        {"id": dispute["id"]},
+    )
+
+    (delivery,) = about["webhookDeliveries"]["nodes"]
+    assert delivery == {"kind": "dispute.opened", "state": "APPLIED", "dispute": dispute}
+    assert about["jobs"]["nodes"] == [{"kind": "RESOLVE_OPERATION", "subject": dispute}]
+    await hear(shop)
+    assert (await read(shop, dispute["id"]))["state"] == "ACCEPTED"
+
+
+async def test_books_that_tell_of_a_dispute_otherwise_name_it(shop: Shop) -> None:
+    _, dispute_id = await a_disputed_charge(shop)
+    check = "{ ledgerCheck { ok balances { account amount { minorUnits } } differences { fault dispute { id } } } }"
+    whole = (await shop.execute(check))["ledgerCheck"]
+    assert whole["ok"]
+    assert {"account": "DISPUTES", "amount": {"minorUnits": 20_00}} in whole["balances"]
+
+    async with shop.running.database.transaction() as connection:
+        await connection.execute("UPDATE disputes SET amount = amount - 1")
+
+    (difference,) = (await shop.execute(check))["ledgerCheck"]["differences"]
+    assert difference == {"fault": "DISPUTE", "dispute": {"id": dispute_id}}

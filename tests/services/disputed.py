@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.charges import Charge
 from domain.disputes import Dispute
-from tests.services.shop import Shop
+from tests.services.shop import ACCOUNT, Shop
 
 
 async def complain(shop: Shop, charge: Charge, **how: Any) -> str:
@@ -24,6 +24,12 @@ async def disputed(shop: Shop, amount: int = 20_00, **how: Any) -> tuple[Charge,
     ref = await complain(shop, charge, **how)
     await shop.hear()
     return await shop.charge(charge.id), await known(shop, ref)
+
+
+async def hear_of(shop: Shop, dispute_ref: str) -> Dispute:
+    """Without a webhook: somebody looks."""
+    assert await shop.dispute_settlement.look(ACCOUNT, dispute_ref, actor="system:test")
+    return await known(shop, dispute_ref)
 
 
 async def known(shop: Shop, dispute_ref: str) -> Dispute:

@@ -46,6 +46,8 @@ DEEDS: dict[str, Callable[[Shop, Deed], Awaitable[object]]] = {
     "capture": lambda shop, deed: _id_of(shop.capture(deed.subject, deed.amount, deed.key)),
     "void": lambda shop, deed: _id_of(shop.void(deed.subject, deed.key)),
     "refund": _refund,
+    "fight": lambda shop, deed: _id_of(shop.send_evidence(deed.subject, key=deed.key)),
+    "give in": lambda shop, deed: _id_of(shop.give_in(deed.subject, key=deed.key)),
     "cancel": lambda shop, deed: shop.orders.cancel(SHOP, deed.subject, version=None),
     "work": lambda shop, _: shop.worker.run_due(),
     "take webhooks": lambda shop, _: shop.deliver_webhooks(),

@@ -12,6 +12,7 @@ from persistence.queries import TortoiseQueries, books
 from persistence.sql import Dialect
 from tests.persistence.shop import new_card, new_charge, new_customer, new_order, write
 from tests.services.conftest import OpenShop
+from tests.services.disputed import disputed
 from tests.services.shop import MovableClock, Shop, usd
 
 UNBALANCED, MISPLACED, CHARGE, REFUND = BookFault.UNBALANCED, BookFault.MISPLACED, BookFault.CHARGE, BookFault.REFUND
@@ -46,6 +47,7 @@ DAMAGES: dict[str, tuple[str, set[BookFault]]] = {
     "a charge that took less": ("UPDATE charges SET captured = captured - 1 WHERE id = $1", {CHARGE}),
     "a charge that gave back less": ("UPDATE charges SET refunded = refunded - 1 WHERE id = $1", {CHARGE}),
     "a refund of another amount": ("UPDATE refunds SET amount = amount + 1 WHERE charge_id = $1", {REFUND}),
+    "a charge of which less is disputed": ("UPDATE charges SET disputed = 1 WHERE id = $1", {CHARGE}),
     "a refund that did not succeed": ("UPDATE refunds SET state = 'FAILED' WHERE charge_id = $1", {REFUND}),
 }
 
@@ -92,6 +94,28 @@ async def test_books_that_are_right_are_found_so(shop: Shop) -> None:
         ("JPY", LedgerAccount.PAYMENTS): -1_000,
     }
     assert {each.livemode for each in report.balances} == {False}
+
+
+async def test_a_dispute_that_the_ledger_tells_otherwise_is_found(shop: Shop) -> None:
+    charge, dispute = await disputed(shop)
+    whole = await check(shop.database)
+    assert whole.is_whole
+    balances = {each.account: each.amount for each in whole.balances}
+    assert balances == {
+        LedgerAccount.PROVIDER_CLEARING: usd(0),
+        LedgerAccount.PAYMENTS: usd(-20_00),
+        LedgerAccount.DISPUTES: usd(20_00),
+    }
+
+    await damage(shop.database, "UPDATE disputes SET state = 'WON' WHERE id = $1", dispute.id)
+
+    (difference,) = (await check(shop.database)).differences
+    assert (difference.fault, difference.dispute_id, difference.charge_id) == (
+        BookFault.DISPUTE,
+        dispute.id,
+        charge.id,
+    )
+    assert (difference.expected, difference.found) == (usd(0), usd(20_00))
 
 
 async def test_every_kind_of_damage_is_found(shop: Shop) -> None:

@@ -12,11 +12,12 @@ import pytest
 
 from domain.charges import ChargeState
 from domain.orders import OrderState
-from domain.provider import CaptureMode
+from domain.provider import CaptureMode, DisputeState
 from domain.refunds import RefundState
 from domain.webhooks import DeliveryState
 from persistence.sql import Dialect
 from tests.forks import Deed, Life
+from tests.services.disputed import complain, hear_of
 from tests.services.dying import dropped_charge
 from tests.services.lives import do
 from tests.services.shop import Shop, usd
@@ -91,6 +92,24 @@ async def test_a_confirmed_charge_is_taken_once_whenever_its_process_is_killed(w
 
     async with world.awake() as shop:
         assert {(await shop.charge(charge_id)).state for charge_id in subjects} == {ChargeState.SUCCEEDED}
+
+
+@pytest.mark.fault("F1", "F2", "F3", "F4", "F5")
+@pytest.mark.parametrize(("what", "ends"), [("fight", DisputeState.UNDER_REVIEW), ("give in", DisputeState.ACCEPTED)])
+async def test_a_dispute_is_answered_once_whenever_the_process_is_killed(
+    world: World, what: str, ends: DisputeState
+) -> None:
+    async def prepare(shop: Shop) -> str:
+        charge = await shop.paid(await world.order(shop))
+        return (await hear_of(shop, await complain(shop, charge))).id
+
+    subjects = await die_at_every_step(world, what, prepare, at_least=8)
+
+    async with world.awake() as shop:
+        answered = [await shop.dispute(dispute_id) for dispute_id in subjects]
+    assert {dispute.state for dispute in answered} == {ends}
+    assert not any(dispute.is_being_answered for dispute in answered)
+    assert [dispute.withdrawn for dispute in world.bank.truth().disputes] == [20_00] * len(subjects)
 
 
 @pytest.mark.fault("F1", "F2", "F3", "F4", "F5")
