@@ -109,14 +109,12 @@ async def test_without_the_key_nothing_is_done_and_nothing_told(
 
 
 @pytest.mark.parametrize("call", sorted(CALLS))
-@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"\xff", b"[" * 5000, b"{}", b'{"operation_id": 7}'])
-async def test_nonsense_is_refused_by_every_call_and_keeps_nothing(
-    bank: Bank, client: httpx.AsyncClient, call: str, body: bytes
-) -> None:
-    answer = await client.post(f"/v1/{call}", content=body)
+async def test_nonsense_is_refused_by_every_call_and_keeps_nothing(client: httpx.AsyncClient, call: str) -> None:
+    for body in (b"", b"null", b"[]", b"\xff", b"[" * 5000, b"{}", b'{"operation_id": 7}'):
+        answer = await client.post(f"/v1/{call}", content=body)
 
-    assert answer.status_code == 400
-    assert answer.json()["error"]["code"] in ("body_invalid", "field_invalid", "amount_invalid")
+        assert answer.status_code == 400, body[:20]
+        assert answer.json()["error"]["code"] in ("body_invalid", "field_invalid", "amount_invalid"), body[:20]
 
 
 async def test_a_call_that_does_not_exist_and_a_body_without_end_are_refused(client: httpx.AsyncClient) -> None:
