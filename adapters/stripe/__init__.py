@@ -10,6 +10,7 @@ payments.py, cards.py, declines.py, amounts.py, reading.py
                       from Stripe's objects to the port's
 searching.py          what an operation made, found in a list
 webhooks.py           what Stripe tells by itself
+capabilities.py       what is declared of it
 checking.py           `paydesk check`
 """
 
