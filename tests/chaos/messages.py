@@ -128,4 +128,5 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     first, *lines = head.rstrip("\r\n").split("\r\n")
     headers = tuple((name, value.strip()) for name, _, value in (line.partition(":") for line in lines))
     length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
-    return Request(first.split(" ")[1], headers, await reader.readexactly(length))
+    method, target, _ = first.split(" ")
+    return Request(target, headers, await reader.readexactly(length), method)

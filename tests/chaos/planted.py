@@ -6,6 +6,7 @@ process of their own, before its command line runs.
 
 import asyncio
 import sys
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 import server
+from adapters.stripe.errands import Errand
 from domain.events import Event
 from domain.ids import IdPrefix, new_id
 from domain.operations import Operation
@@ -23,6 +25,7 @@ from persistence.nouns.events import Events
 from persistence.nouns.orders import Orders
 from persistence.session import Session
 from persistence.store import TortoiseStore
+from tests.server.banks import FakeBank, StripeBank
 
 
 class Mistake(StrEnum):
@@ -34,6 +37,13 @@ class Mistake(StrEnum):
     """Whether the order is being paid is read without its lock; the index that would notice is dropped as well."""
     EVENT_AFTER_COMMIT = "event_after_commit"
     """Events are written by a transaction of their own, after the one that they tell of."""
+    NEW_KEY_FOR_STRIPE = "new_key_for_stripe"
+    """The adapter gives each sending to Stripe a key of its own, as its SDK does when it is told none."""
+
+    @property
+    def bank(self) -> str:
+        """At which it is looked for."""
+        return StripeBank.account if self is Mistake.NEW_KEY_FOR_STRIPE else FakeBank.account
 
 
 STATEMENTS = {Mistake.CHECK_THEN_ACT: ("DROP INDEX charges_one_live_an_order",)}
@@ -127,6 +137,16 @@ def _event_after_commit(change: Change) -> None:
     change(TortoiseStore, "run", run)
 
 
+def _new_key_for_stripe(change: Change) -> None:
+    def made(do: Any) -> Any:
+        async def do_with_a_new_key(self: Errand, what: str, send: Any, *, key: str | None = None) -> Any:
+            return await do(self, what, send, key=key and str(uuid.uuid4()))
+
+        return do_with_a_new_key
+
+    change(Errand, "do", made)
+
+
 class _Later:
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -140,6 +160,7 @@ _PLANTS: dict[Mistake, Callable[[Change], None]] = {
     Mistake.FAILED_ON_TIMEOUT: _failed_on_timeout,
     Mistake.CHECK_THEN_ACT: _check_then_act,
     Mistake.EVENT_AFTER_COMMIT: _event_after_commit,
+    Mistake.NEW_KEY_FOR_STRIPE: _new_key_for_stripe,
 }
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from persistence.sql import Dialect
 from tests.chaos.planted import Mistake
 from tests.chaos.postman import Delivery
 from tests.chaos.storm import KILLED, KILLED_TOGETHER, RESTARTED
@@ -18,10 +17,11 @@ from tests.chaos.trial import Caught, Trial
 from tests.chaos.verdict import PROMISES
 from tests.chaos.wire import Fault
 from tests.databases import ROOT
+from tests.server.banks import FAULTS_OF_BANKS, FakeBank
 
 PAGE = ROOT / "docs" / "reliability.md"
 _BEGIN, _END = "<!-- measured by make chaos -->", "<!-- end of what was measured -->"
-_NAMES = {Dialect.POSTGRES: "PostgreSQL", Dialect.SQLITE: "SQLite"}
+_NAMES = {"postgres": "PostgreSQL", "sqlite": "SQLite", "postgres-stripe": "Stripe, PostgreSQL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ def report(trials: Sequence[Trial], caught: Sequence[Caught]) -> str:
 
 
 def write_page(origin: Origin, trials: Sequence[Trial], caught: Sequence[Caught], *, page: Path = PAGE) -> None:
-    """ValueError for a part of a run: the page speaks of both databases and of every mistake."""
-    if {trial.plan.dialect for trial in trials} != {*Dialect} or {each.plan.mistake for each in caught} != {*Mistake}:
+    """ValueError for a part of a run: the page speaks of both databases, of Stripe, and of every mistake."""
+    if {trial.plan.name for trial in trials} != {*_NAMES} or {each.plan.mistake for each in caught} != {*Mistake}:
         raise ValueError("the page is written by a whole run, and only by one")
     between = re.compile(rf"(?<={re.escape(_BEGIN)}\n).*?(?={re.escape(_END)})", re.DOTALL)
     measured = f"\n{_headline(origin, trials)}\n\n{report(trials, caught)}\n\n"
@@ -58,7 +58,7 @@ def write_page(origin: Origin, trials: Sequence[Trial], caught: Sequence[Caught]
 
 def _headline(origin: Origin, trials: Sequence[Trial]) -> str:
     plan = trials[0].plan
-    orders = sum(trial.plan.orders for trial in trials)
+    orders = sum(trial.plan.orders for trial in trials if trial.plan.bank == FakeBank.account)
     return (
         f"Measured at commit `{origin.commit}` on {origin.began:%Y-%m-%d, from %H:%M} UTC, on {os.cpu_count()} cores:"
         f" `python -m tests.chaos.run --orders {orders} --seed {plan.seed}`."
@@ -68,7 +68,7 @@ def _headline(origin: Origin, trials: Sequence[Trial]) -> str:
 
 def _table(trials: Sequence[Trial], title: str, rows: Callable[[Trial], Iterator[tuple[str, str]]]) -> Iterator[str]:
     columns = [dict(rows(trial)) for trial in trials]
-    yield f"| {title} | {' | '.join(_NAMES[trial.plan.dialect] for trial in trials)} |"
+    yield f"| {title} | {' | '.join(_NAMES[trial.plan.name] for trial in trials)} |"
     yield "|---|" + "---|" * len(trials)
     for name in dict.fromkeys(name for column in columns for name in column):
         yield f"| {name} | {' | '.join(column.get(name, '') for column in columns)} |"
@@ -87,7 +87,8 @@ def _done(trial: Trial) -> Iterator[tuple[str, str]]:
     yield "requests of the clients", _count(memory.requests)
     yield "of these repeated, since no answer came", _count(memory.repeats)
     yield "requests on the wire to the bank", _count(trial.wire_requests)
-    for happened in (KILLED, KILLED_TOGETHER, RESTARTED, *Fault, *Delivery):
+    banks = FAULTS_OF_BANKS if trial.plan.bank != FakeBank.account else ()
+    for happened in (KILLED, KILLED_TOGETHER, RESTARTED, *Fault, *banks, *Delivery):
         yield happened, _count(trial.events[happened])
 
 

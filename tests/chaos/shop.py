@@ -16,6 +16,7 @@ import httpx
 
 from tests.chaos.memory import Memory
 from tests.server.api import mutation
+from tests.server.banks import Bank
 
 Json = dict[str, Any]
 
@@ -23,7 +24,10 @@ CHARGE = (
     "id state captured { minorUnits } refundable { minorUnits } capturable { minorUnits } failureCode"
     " nextAction { ... on RedirectAction { url } }"
 )
+METHOD = "id state nextAction { ... on RedirectAction { url } }"
 ORDER = "id state"
+
+_RETURN_URL = "https://shop.example/thanks"
 
 ANSWER_WITHIN_SECONDS = 180.0
 """A wish that has no answer by then is a broken promise: the service keeps answering. On SQLite every kill is an outage
@@ -32,13 +36,13 @@ _IMPATIENT_SECONDS = 0.4
 """Some clients hang up, and ask again."""
 _READ_SECONDS = 20.0
 
-_TOKENS = {
-    "tok_visa": 11,
-    "tok_mastercard": 5,
-    "tok_chargeCustomerFail": 1,
-    "tok_threeDSecureRequired": 4,
-    "tok_threeDSecureRequiredChargeDeclined": 1,
-    "tok_refundFail": 1,
+_CARDS = {
+    "visa": 11,
+    "mastercard": 5,
+    "chargeCustomerFail": 1,
+    "threeDSecureRequired": 4,
+    "threeDSecureRequiredChargeDeclined": 1,
+    "refundFail": 1,
 }
 _CURRENCIES = ("USD", "USD", "EUR", "JPY", "KWD")
 _WAITING = ("PENDING", "UNKNOWN")
@@ -65,9 +69,10 @@ class Habits:
 
 class Shop:
     def __init__(
-        self, ports: Callable[[], Sequence[int]], credential: str, *, orders: int, seed: str, habits: Habits
+        self, ports: Callable[[], Sequence[int]], bank: Bank, credential: str, *, orders: int, seed: str, habits: Habits
     ) -> None:
         self._ports = ports
+        self.bank = bank
         self._credential = credential
         self._seed = seed
         self._numbers = iter(range(orders))
@@ -117,6 +122,7 @@ class Client:
         self._shop = shop
         self._http = http
         self._chance = chance
+        self._bank = shop.bank
         self._habits = shop.habits
         self._memory = shop.memory
         self._keys = self._new_keys(name)
@@ -140,32 +146,66 @@ class Client:
 
     async def sign_up(self) -> str | None:
         """A customer with a card that can be charged; None where the card was refused again and again."""
-        token = self._chance.choices(list(_TOKENS), list(_TOKENS.values()))[0]
+        cards = {**_CARDS, **self._bank.cards}
+        token = self._bank.token(self._chance.choices(list(cards), list(cards.values()))[0])
         for _ in range(12):
             made = await self._wish(
                 "customerCreateWithPaymentMethod",
                 "customer",
-                "customer { id } paymentMethod { id state }",
+                f"customer {{ id }} paymentMethod {{ {METHOD} }}",
                 name="Ada Lovelace",
                 token=token,
+                returnUrl=_RETURN_URL,
             )
             customer, method = made.get("customer"), made.get("paymentMethod")
-            for _ in range(20):
-                if not customer or not method or method["state"] != "PENDING":
-                    break
-                await asyncio.sleep(0.5)
-                method = await self._read("node", method["id"], "... on PaymentMethod { id state }") or method
+            method = method and await self._stored(method)
+            if method and method["state"] == "REQUIRES_ACTION":
+                method = await self._confirm_card(method)
             if customer and method and method["state"] == "ACTIVE":
                 return str(customer["id"])
             await asyncio.sleep(self._chance.uniform(0.5, 4.0))
         return None
 
+    async def _stored(self, method: Json, *waits: str) -> Json:
+        """Once it is decided whether the card is kept, or the customer gives up looking."""
+        for _ in range(20):
+            if method["state"] not in ("PENDING", *waits):
+                break
+            await asyncio.sleep(0.5)
+            method = await self._read("node", method["id"], f"... on PaymentMethod {{ {METHOD} }}") or method
+        return method
+
+    async def _confirm_card(self, method: Json) -> Json:
+        """Its bank wants to see the customer before it is stored; some of them tell nobody that they are back."""
+        if method["nextAction"] is None:
+            return method
+        await self._go_to_the_bank(method["nextAction"]["url"], confirm=self._chance.random() < 0.9)
+        if self._chance.random() < 0.8:
+            await self._wish(
+                "paymentMethodContinue",
+                "paymentMethod",
+                "paymentMethod { id }",
+                keyed=False,
+                paymentMethodId=method["id"],
+            )
+        return await self._stored(method, "REQUIRES_ACTION")
+
+    async def _go_to_the_bank(self, url: str, *, confirm: bool) -> None:
+        """To the bank itself, as a browser goes there."""
+        for _ in range(5):
+            try:
+                await self._http.post(url, data=self._bank.pressed(confirm=confirm))
+                return
+            except httpx.TransportError:
+                await asyncio.sleep(0.5)
+
     async def _order(self, customer_id: str) -> Json | None:
         currency = self._chance.choice(_CURRENCIES)
+        step = self._bank.steps.get(currency, 1)
         lines = [
             {
                 "name": "Filter coffee",
-                "unitAmount": {"minorUnits": self._chance.randrange(1_00, 90_00), "currency": currency},
+                "unitAmount": {"minorUnits": self._chance.randrange(1_00, 90_00, step), "currency": currency},
                 "quantity": self._chance.randrange(1, 4),
             }
             for _ in range(self._chance.randrange(1, 4))
@@ -216,7 +256,7 @@ class Client:
                     key=each,
                     orderId=order_id,
                     capture=mode,
-                    returnUrl="https://shop.example/thanks",
+                    returnUrl=_RETURN_URL,
                 )
                 for each in keys
             )
@@ -246,14 +286,7 @@ class Client:
         action = charge["nextAction"]
         if action is None or self._chance.random() < 0.15:
             return charge  # the customer stays away
-        answer = "confirm" if self._chance.random() < 0.85 else "refuse"
-        for _ in range(5):
-            try:
-                # To the bank itself, as a browser goes there.
-                await self._http.post(action["url"], data={"answer": answer})
-                break
-            except httpx.TransportError:
-                await asyncio.sleep(0.5)
+        await self._go_to_the_bank(action["url"], confirm=self._chance.random() < 0.85)
         if self._chance.random() < 0.8:
             continued = await self._wish("chargeContinue", "charge", f"charge {{ {CHARGE} }}", chargeId=charge["id"])
             charge = continued["charge"] or charge

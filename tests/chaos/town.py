@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +19,10 @@ from tests.chaos.postgres import Postgres, postgres
 from tests.chaos.postman import Postman
 from tests.chaos.shop import Habits, Shop
 from tests.chaos.storm import Storm, Weather
-from tests.chaos.wire import Wire, faulty_wire
+from tests.chaos.wire import LATE_SECONDS, Wire, faulty_wire
 from tests.databases import ROOT
-from tests.server.processes import PAYDESK, fake_bank, run_paydesk, settings
-from tests.server.truths import truth_of
+from tests.server.banks import BANKS, Bank, FakeBank
+from tests.server.processes import PAYDESK, run_paydesk, settings
 
 TIMEOUT_SECONDS = 3.0
 """Of the provider. A dead gateway's request is looked after when twice that and 5 s are over."""
@@ -40,18 +40,27 @@ class Plan:
     dialect: Dialect
     orders: int
     seed: int
+    bank: str = FakeBank.account
+    """One of BANKS."""
     clients: int = 48
     mistake: Mistake | None = None
     money_faults: float = 0.15
     """The share of requests about money that go wrong on the wire."""
     other_faults: float = 0.05
     webhook_faults: float = 0.3
+    bank_faults: float = 0.05
+    """The share of requests about money that the bank itself fails with, where it has faults that no wire has."""
     lateness: float = 1.0
+    late_seconds: tuple[float, float] = LATE_SECONDS
     weather: Weather = field(default_factory=Weather)
     habits: Habits = field(default_factory=Habits)
 
+    @property
+    def name(self) -> str:
+        return self.dialect if self.bank == FakeBank.account else f"{self.dialect}-{self.bank}"
+
     def seed_of(self, part: str) -> str:
-        return f"{self.seed}/{self.dialect}/{part}"
+        return f"{self.seed}/{self.name}/{part}"
 
 
 @dataclass
@@ -65,13 +74,17 @@ class Town:
     storm: Storm
     shop: Shop
     follower: Follower
+    bank: Bank
+    bank_faults: Mapping[str, int] = field(default_factory=dict)
+    """What the bank did of its own accord, once it is calm."""
 
     def truth(self) -> Truth:
-        return truth_of(self.folder)
+        return self.bank.truth()
 
     async def calm_down(self) -> None:
         """No more faults from now on; what is on its way arrives."""
         self.wire.calm = self.postman.calm = True
+        self.bank_faults = self.bank.calm_down()
         await self.wire.settle()
         await self.postman.settle()
         await self.fleet.all_answer()
@@ -83,33 +96,33 @@ async def town(plan: Plan, folder: Path) -> AsyncIterator[Town]:
         chosen = settings(
             database_url,
             folder,
-            fake_api_key="key-of-the-bank",
-            fake_webhook_secret="secret-of-the-webhooks",
             provider_timeout_seconds=str(TIMEOUT_SECONDS),
             action_lifetime_seconds=str(ACTION_SECONDS),
             answer_within_seconds="4",
             log_level="WARNING",
         )
         await _migrated(database_url)
-        credential = await asyncio.to_thread(_new_key, chosen, folder)
         if plan.mistake:
             await _change_database(database_url, STATEMENTS.get(plan.mistake, ()))
         fleet: Fleet
         postman = Postman(lambda: fleet.ports, seed=plan.seed_of("webhooks"), share=plan.webhook_faults)
         async with listening(postman.carry) as mail:
-            told = chosen | {"PAYDESK_FAKE_WEBHOOK_URL": f"{mail.address}/webhooks/fake"}
-            with fake_bank(told, folder) as bank:
+            with BANKS[plan.bank](f"{mail.address}/webhooks/{plan.bank}", chosen, folder) as bank:
                 wire = Wire(
-                    int(bank.address.rpartition(":")[2]),
+                    bank.port,
                     seed=plan.seed_of("wire"),
                     money=plan.money_faults,
                     others=plan.other_faults,
                     late=plan.lateness,
+                    late_seconds=plan.late_seconds,
                 )
                 async with faulty_wire(wire):
-                    fleet = _fleet(plan, folder, chosen | {"PAYDESK_FAKE_URL": wire.address})
+                    chosen |= bank.settings(wire.address)
+                    credential = await asyncio.to_thread(_new_key, chosen, folder)
+                    fleet = _fleet(plan, folder, chosen)
                     shop = Shop(
                         lambda: fleet.ports,
+                        bank,
                         credential,
                         orders=plan.orders,
                         seed=plan.seed_of("shop"),
@@ -119,7 +132,8 @@ async def town(plan: Plan, folder: Path) -> AsyncIterator[Town]:
                     storm = Storm(fleet, wire, server, plan.weather, plan.seed_of("storm"))
                     try:
                         await fleet.begin()
-                        yield Town(plan, folder, database_url, fleet, wire, postman, storm, shop, follower)
+                        bank.misbehave(seed=plan.seed, share=plan.bank_faults)
+                        yield Town(plan, folder, database_url, fleet, wire, postman, storm, shop, follower, bank)
                     finally:
                         await fleet.end()
 

@@ -33,22 +33,40 @@ class Fault(StrEnum):
     REFUSED = "connection refused"
 
 
-MONEY = frozenset({"charge", "continue_charge", "capture", "void", "refund"})
+_MONEY = frozenset({"charge", "continue_charge", "capture", "void", "refund"})
+_MONEY_OF_STRIPE = ("/v1/payment_intents", "/v1/refunds")
+
+
+def moves_money(request: Request) -> bool:
+    """At the fake bank, or at Stripe."""
+    return request.method == "POST" and (request.call in _MONEY or request.target.startswith(_MONEY_OF_STRIPE))
+
 
 _LIKELY_FAULTS: dict[Fault, float] = {fault: 1.0 for fault in Fault if fault is not Fault.REFUSED}
-_LATE_SECONDS = (4.0, 15.0)
+LATE_SECONDS = (4.0, 15.0)
 """Around the moment at which a gateway looks for the outcome: before, and after."""
+_GARBAGE = (b"", b"{}", b"[]", b'{"charge": 7}', b'{"object": "payment_intent"}', b"\xff\x00\x7f" * 9)
 _PATIENCE_SECONDS = 60.0
 """Longer than any gateway waits for an answer."""
 
 
 class Wire:
-    def __init__(self, bank_port: int, *, seed: str, money: float, others: float, late: float = 1.0) -> None:
+    def __init__(
+        self,
+        bank_port: int,
+        *,
+        seed: str,
+        money: float,
+        others: float,
+        late: float = 1.0,
+        late_seconds: tuple[float, float] = LATE_SECONDS,
+    ) -> None:
         """`money` and `others` are the shares of requests that go wrong; `late` weighs lateness against the rest."""
         self._bank_port = bank_port
         self._chance = random.Random(seed)
         self._shares = money, others
         self._weights = {**_LIKELY_FAULTS, Fault.LATE: late}
+        self._late_seconds = late_seconds
         self._latecomers: set[asyncio.Task[None]] = set()
         self.listener: Listener | None = None
         self.calm = False
@@ -86,7 +104,7 @@ class Wire:
 
     def _draw(self, request: Request) -> Fault | None:
         money, others = self._shares
-        if self.calm or self._chance.random() >= (money if request.call in MONEY else others):
+        if self.calm or self._chance.random() >= (money if moves_money(request) else others):
             return None
         return self._chance.choices(list(self._weights), list(self._weights.values()))[0]
 
@@ -110,7 +128,7 @@ class Wire:
         await asyncio.sleep(_PATIENCE_SECONDS)
 
     async def _come_late(self, request: Request, _: asyncio.StreamWriter) -> None:
-        latecomer = asyncio.create_task(self._arrive(request, self._chance.uniform(*_LATE_SECONDS)))
+        latecomer = asyncio.create_task(self._arrive(request, self._chance.uniform(*self._late_seconds)))
         self._latecomers.add(latecomer)
         latecomer.add_done_callback(self._latecomers.discard)
         await asyncio.sleep(_PATIENCE_SECONDS)
@@ -143,7 +161,7 @@ class Wire:
 
     async def _answer_garbage(self, request: Request, writer: asyncio.StreamWriter) -> None:
         await ask(self._bank_port, request)
-        await send(writer, answer(200, self._chance.choice([b"", b"{}", b"[]", b'{"charge": 7}', b"\xff\x00\x7f" * 9])))
+        await send(writer, answer(200, self._chance.choice(_GARBAGE)))
 
 
 _ACTS: dict[Fault, Callable[[Wire, Request, asyncio.StreamWriter], Awaitable[None]]] = {

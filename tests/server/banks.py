@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import httpx
 
 from adapters.fake.truth import ChargeTruth, CustomerTruth, DisputeTruth, RefundTruth, Truth
+from adapters.stripe.capabilities import LOOK_UP_LAG_SECONDS
 from tests.databases import ROOT
 from tests.emulators.stripe.credentials import Keys
 from tests.emulators.stripe.serving import serving_aside
@@ -58,6 +59,8 @@ class Bank(ABC):
     """What `PAYDESK_PROVIDER` and its account are called."""
     cards: ClassVar[Mapping[str, int]] = {}
     """Test cards that only this one has, and how often a town's people have them (tests/chaos/shop.py)."""
+    lag_seconds: ClassVar[float] = 0.0
+    """How far its lists may lag behind, where something is found by them alone: at Stripe, once a key is spent."""
     steps: ClassVar[Mapping[str, int]] = {}
     """What amounts have to be a multiple of, in our minor units; 1 where nothing is said."""
 
@@ -156,6 +159,7 @@ class StripeBank(Bank):
 
     account = "stripe"
     cards: ClassVar[Mapping[str, int]] = {"authenticationRequired": 2, "authenticationRequiredOnSetup": 1}
+    lag_seconds = LOOK_UP_LAG_SECONDS
     steps: ClassVar[Mapping[str, int]] = {"KWD": 10}
 
     def settings(self, address: str) -> dict[str, str]:
