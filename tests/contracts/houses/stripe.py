@@ -38,7 +38,7 @@ _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 TOKENS: Mapping[CardKind, str] = {
     CardKind.PLAIN: "tok_visa",
     CardKind.OTHER: "tok_mastercard",
-    CardKind.DECLINED: "tok_chargeDeclined",
+    CardKind.DECLINED: "tok_visa_chargeDeclined",
     CardKind.DECLINED_LATER: "tok_chargeCustomerFail",
     CardKind.CONFIRMED_FIRST: "tok_authenticationRequiredOnSetup",
     CardKind.CHALLENGED: "tok_authenticationRequired",
