@@ -109,7 +109,7 @@ class Shop:
         token = await self.house.token(kind)
         return self.request(amount, payment_method_ref=None, token=token, store_card=store_card, **more)
 
-    def request(self, amount: Money, **more: Any) -> ChargeRequest:
+    def request(self, amount: Money = TWENTY, **more: Any) -> ChargeRequest:
         charge_id = new_id(IdPrefix.CHARGE)
         plain: dict[str, Any] = {
             "operation_id": new_id(IdPrefix.OPERATION),

@@ -8,6 +8,7 @@
     test_provider_disputes.py   what banks take back
     test_provider_money.py      amounts in every currency, to the last unit
     test_provider_keys.py       repeated, lost, never arrived
+    test_provider_hostile.py    what nobody in their right mind would ask
     test_provider_webhooks.py   what a provider tells by itself
     test_provider_changes.py    what it lists
 

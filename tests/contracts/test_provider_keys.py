@@ -8,7 +8,15 @@ import pytest
 
 from domain.ids import IdPrefix, new_id
 from domain.money import Money
-from domain.provider import CaptureMode, ChargeRequest, ChargeResult, Outcome, ProviderAction, RefundResult
+from domain.provider import (
+    CaptureMode,
+    ChargeRequest,
+    ChargeResult,
+    CustomerRequest,
+    Outcome,
+    ProviderAction,
+    RefundResult,
+)
 from tests.contracts.houses.house import NOTHING_IS_DONE, WORK_IS_DONE, CardKind, Fault, Power
 from tests.contracts.shop import TWENTY, Shop
 
@@ -111,6 +119,56 @@ async def test_a_provider_says_for_how_long_it_keeps_keys(shop: Shop) -> None:
     assert lifetime is None or lifetime.total_seconds() > 600, "on-session charges are sent again for ten minutes"
 
 
+# --- at once --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.capability(ProviderAction.PARTIAL_REFUND)
+async def test_refunds_at_once_give_back_no_more_than_was_taken(shop: Shop) -> None:
+    charged = await shop.paid()
+
+    results = await asyncio.gather(*(shop.refund(charged, Money(8_00, "USD")) for _ in range(4)))
+
+    given_back = [result for result in results if result.outcome is Outcome.SUCCEEDED]
+    assert 1 <= len(given_back) <= 2
+    assert {result.outcome for result in results} <= {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NOT_SENT}
+    assert (await shop.truth(charged)).refunded == 8 * len(given_back)
+
+
+@pytest.mark.capability(ProviderAction.CAPTURE, ProviderAction.VOID)
+async def test_of_a_capture_and_a_void_at_once_one_wins(shop: Shop) -> None:
+    held = await shop.held()
+
+    captured, voided = await asyncio.gather(shop.capture(held), shop.void(held))
+
+    seen, truth = await shop.fetched(held), await shop.truth(held)
+    assert truth.held == 0
+    if truth.captured:
+        assert (captured.outcome, seen.outcome) == (Outcome.SUCCEEDED, Outcome.SUCCEEDED)
+        assert voided.outcome in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NOT_SENT)
+    else:
+        assert (voided.outcome, seen.outcome) == (Outcome.VOIDED, Outcome.VOIDED)
+        assert captured.outcome in (Outcome.VOIDED, Outcome.FAILED, Outcome.NOT_SENT)
+
+
+@LOOKS_UP
+@pytest.mark.parametrize("after_seconds", [0.0, 0.002, 0.01])
+async def test_a_charge_that_nobody_waits_for_any_more_is_taken_once_at_most(shop: Shop, after_seconds: float) -> None:
+    """A cancelled call may happen all the same: sent again under its key, or looked for, it is one charge."""
+    request = await shop.charge_request()
+    asking = asyncio.create_task(shop.provider.charge(request))
+    await asyncio.sleep(after_seconds)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+    again = await shop.provider.charge(request)
+    found = await shop.provider.find_charge(shop.look_up(request.operation_id))
+
+    assert again.outcome in NEVER_CERTAIN
+    assert found is not None
+    assert (found.outcome, found.captured) == (Outcome.SUCCEEDED, TWENTY)
+    assert await taken(shop) == ["20.00"]
+
+
 # --- the answer was lost --------------------------------------------------------------------------------------------
 
 
@@ -139,11 +197,10 @@ async def test_a_charge_that_was_waited_for_in_vain_is_found(shop: Shop) -> None
 
     async with shop.impatient() as impatient, shop.house.broken(Fault.SILENT):
         lost = await impatient.provider.charge(request)
-    found = await shop.provider.find_charge(shop.look_up(request.operation_id))
+    found = await _found_in_time(shop, request)
 
     assert lost.outcome is Outcome.UNKNOWN
     assert _is_outage(lost)
-    assert found is not None
     assert (found.outcome, found.captured) == (Outcome.SUCCEEDED, TWENTY)
     assert await taken(shop) == ["20.00"]
 
@@ -259,6 +316,38 @@ async def test_a_card_whose_answer_was_lost_is_stored_once(shop: Shop, fault: Fa
     assert lost.outcome in NEVER_CERTAIN
     assert first.outcome is again.outcome is Outcome.SUCCEEDED
     assert first.payment_method_ref == again.payment_method_ref
+
+
+@BREAKS
+@pytest.mark.parametrize("fault", [fault for fault in WORK_IS_DONE if fault not in FORGETFUL])
+async def test_a_customer_whose_answer_was_lost_has_one_account(shop: Shop, fault: Fault) -> None:
+    request = CustomerRequest(customer_id=new_id(IdPrefix.CUSTOMER), email="grace@example.org", name=None)
+
+    async with shop.house.broken(fault):
+        lost = await shop.provider.ensure_customer(request)
+    first = await shop.provider.ensure_customer(request)
+    again = await shop.provider.ensure_customer(request)
+
+    assert lost.outcome in NEVER_CERTAIN
+    assert first.outcome is again.outcome is Outcome.SUCCEEDED
+    assert first.customer_ref == again.customer_ref
+
+
+@pytest.mark.capability(ProviderAction.DETACH_PAYMENT_METHOD, ProviderAction.FORGET_CUSTOMER)
+@BREAKS
+@pytest.mark.parametrize("fault", WORK_IS_DONE)
+async def test_what_was_given_up_is_gone_though_its_answer_was_lost(shop: Shop, fault: Fault) -> None:
+    card = await shop.card()
+
+    async with shop.house.broken(fault):
+        detached = await shop.provider.detach_payment_method(payment_method_ref=card)
+        forgotten = await shop.provider.forget_customer(customer_ref=shop.customer_ref)
+    detached_again = await shop.provider.detach_payment_method(payment_method_ref=card)
+    forgotten_again = await shop.provider.forget_customer(customer_ref=shop.customer_ref)
+
+    assert {detached.outcome, forgotten.outcome} <= set(NEVER_CERTAIN)
+    assert detached_again.outcome is forgotten_again.outcome is Outcome.SUCCEEDED
+    assert (await shop.provider.fetch_payment_method(payment_method_ref=card)).gone
 
 
 # --- the request never arrived --------------------------------------------------------------------------------------
@@ -418,6 +507,14 @@ async def test_a_question_that_never_left_answers_nothing(shop: Shop) -> None:
     assert found.outcome is Outcome.UNKNOWN
     assert page.outcome is Outcome.UNKNOWN
     assert wrong
+
+
+async def _found_in_time(shop: Shop, request: ChargeRequest) -> ChargeResult:
+    """On a busy machine the work may begin after whoever asked for it has given up."""
+    async with asyncio.timeout(30):
+        while (found := await shop.provider.find_charge(shop.look_up(request.operation_id))) is None:
+            await asyncio.sleep(0.1)
+    return found
 
 
 def _is_outage(result: ChargeResult | RefundResult) -> bool:
