@@ -1,6 +1,7 @@
 """Answering disputes: evidence that is sent, or giving in. Either is sent once, in three phases, and never undone."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,7 +21,7 @@ from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, there
 from domain.services.operations import is_written_down, write_down
-from domain.services.teller import Teller
+from domain.services.teller import NothingHeard, Teller
 from domain.store import Store, Transaction, to_be_repeated
 from domain.texts import clean_text
 
@@ -171,8 +172,9 @@ class DisputeService:
 
         dispute = await self._store.run(settle, landed=to_be_repeated)
         if result.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
-            # What came of it, or why it was refused, only a look tells.
-            await self._settlement.look(dispute.account, dispute.dispute_ref, actor=actor)
+            # What came of it, or why it was refused, only a look tells; without one a webhook does, or reconciliation.
+            with suppress(NothingHeard):
+                await self._settlement.look(dispute.account, dispute.dispute_ref, actor=actor)
 
     async def _answer(self, operation_id: str) -> str:
         async with self._store.reading() as tx:

@@ -7,6 +7,7 @@ find, long enough after the request can have been on its way, has not happened. 
 the client, and is looked into again; it never becomes a failure by age alone.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
@@ -24,7 +25,7 @@ from domain.services.answers import LOOK_AFTER_SECONDS
 from domain.services.dispute_settlement import DisputeSettlement
 from domain.services.locking import there
 from domain.services.settlement import Settlement
-from domain.services.teller import Teller
+from domain.services.teller import NothingHeard, Teller
 from domain.store import Store
 
 SEND_AGAIN_WITHIN = timedelta(minutes=10)
@@ -181,7 +182,8 @@ class Resolver:
                 actor=_ACTOR,
             )
         if is_repeated and found.outcome is not Outcome.UNKNOWN:
-            await self._disputes.look(dispute.account, dispute.dispute_ref, actor=_ACTOR)
+            with suppress(NothingHeard):
+                await self._disputes.look(dispute.account, dispute.dispute_ref, actor=_ACTOR)
 
     # --- sending again ----------------------------------------------------------------------------------------------
 

@@ -388,6 +388,17 @@ async def test_a_webhook_may_answer_what_the_provider_did_not(shop: Shop, clock:
     await shop.check(settled=True)
 
 
+async def test_an_answer_counts_where_nobody_can_look_afterwards(shop: Shop) -> None:
+    _, dispute = await disputed(shop)
+    shop.misbehave("fetch_dispute#*=error")
+
+    sent = await shop.send_evidence(dispute.id)
+
+    assert (sent.state, sent.is_being_answered, len(sent.evidence)) == (S.UNDER_REVIEW, False, 1)
+    shop.misbehave("")
+    await shop.check(settled=True)
+
+
 async def test_what_was_not_sent_can_be_sent_again_under_its_key(shop: Shop) -> None:
     _, dispute = await disputed(shop)
     shop.misbehave("submit_evidence#1=refuse")
