@@ -54,7 +54,7 @@ from domain.detached import Detached
 from domain.errors import PaydeskError
 from domain.principals import ALL_PERMISSIONS, PERMISSIONS_TO_BE_NAMED, Permission, Principal, StaffRole, operator
 from domain.reconciliation import Standing, worst_of
-from domain.services.accounts import ProviderAccountService, note_default_account
+from domain.services.accounts import ProviderAccountService, are_books_of_mode, note_default_account
 from domain.services.api_keys import ApiKeyService, CreateApiKey, RotateApiKey
 from domain.services.auditing import AuditedStore
 from domain.services.background import Background
@@ -110,6 +110,11 @@ LOOK_AT_SILENT_SECONDS = 0.5
 """How late it is noticed that a silent account is due to be looked at; while all answer, it costs nothing."""
 UNREAD_SECONDS = 60
 """After which the system gives up a connection whose client takes nothing; longer than we wait ourselves."""
+
+_OTHER_MODE = (
+    "This database has the books of the other mode: real money (PAYDESK_ENVIRONMENT=production) and test money "
+    "(sandbox, development) have a database of their own each."
+)
 
 _log = logging.getLogger("paydesk")
 
@@ -458,6 +463,11 @@ async def _is_ready(running: Gateway) -> list[str]:
     return await _lacks(running) or await _refuses_writes(running)
 
 
+async def _require_own_books(running: Gateway) -> None:
+    if not await are_books_of_mode(running.store, livemode=running.services.deployment.livemode, claim=True):
+        raise SettingsWrong([_OTHER_MODE])
+
+
 async def _refuses_writes(running: Gateway) -> list[str]:
     """A disk that is full, or a database that became read-only, answers every question and takes no payment."""
     try:
@@ -492,6 +502,7 @@ async def serve(settings: Settings) -> None:
     async with gateway(settings) as running:
         if missing := await _lacks(running):
             raise SettingsWrong([f"The gateway is not ready: {'; '.join(missing)}."])
+        await _require_own_books(running)
         app = application(running)
         listener = _listener(settings)
         await note_default_account(
@@ -584,6 +595,7 @@ def _listener(settings: Settings) -> socket.socket:
 
 async def work(settings: Settings) -> None:
     async with gateway(settings) as running:
+        await _require_own_books(running)
         stop = _told_to_stop()
         await running.background.begin()
         beside = [
@@ -856,6 +868,8 @@ def check_command() -> None:
             typer.echo(f"provider     {provider.name} ({'live' if provider.livemode else 'test'} mode)")
             if problem := await provider.check():
                 wrong.append(f"the provider: {problem}")
+            if not lacks and not await are_books_of_mode(running.store, livemode=settings.is_production):
+                wrong.append(_OTHER_MODE)
             if settings.documents:
                 typer.echo(f"documents    {settings.documents}")
                 wrong += _wrong_documents(running)

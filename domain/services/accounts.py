@@ -15,6 +15,8 @@ from domain.services.teller import Teller
 from domain.store import Store
 
 _FACT = "default_account"
+_MODE = "mode"
+_MODES = {True: "live", False: "test"}
 
 
 async def note_default_account(store: Store, providers: Providers, *, clock: Clock, deployment: Deployment) -> bool:
@@ -39,6 +41,19 @@ async def note_default_account(store: Store, providers: Providers, *, clock: Clo
             )
         )
     return True
+
+
+async def are_books_of_mode(store: Store, *, livemode: bool, claim: bool = False) -> bool:
+    """Whether what is written down is of this mode. The first start that claims the books decides it for good.
+
+    A charge of test money is no charge of real money, and neither mode knows the customers and cards of the other.
+    """
+    mode = _MODES[livemode]
+    async with store.transaction() as tx:
+        known = await tx.facts.get(_MODE)
+        if known is None and claim:
+            await tx.facts.put(_MODE, mode)
+    return known in (None, mode)
 
 
 class ProviderAccountService:

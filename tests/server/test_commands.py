@@ -9,8 +9,10 @@ import httpx
 import jwt
 import pytest
 
+from domain.services.accounts import are_books_of_mode
 from persistence.database import Database
 from persistence.sql import Dialect
+from persistence.store import TortoiseStore
 from tests.databases import ROOT, NewDatabaseUrl
 from tests.server.api import Api, Json, codes
 from tests.server.conftest import ISSUER, JWT_SECRET, WEBHOOK_SECRET
@@ -56,6 +58,28 @@ def test_a_gateway_waits_for_migrations_and_takes_either_database(
     assert checked.stdout.splitlines()[0] == "environment  sandbox"
     assert ("PostgreSQL 127.0.0.1" if dialect is Dialect.POSTGRES else "SQLite file") in checked.stdout
     assert checked.stdout.splitlines()[-1] == "All is well."
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+async def test_books_of_test_money_take_no_real_money(
+    new_database_url: NewDatabaseUrl, tmp_path: Path, command: str
+) -> None:
+    """A database that is started with the keys of the other mode knows none of its customers and cards."""
+    url = new_database_url(Dialect.SQLITE)
+    database = await Database.open(url)
+    assert await are_books_of_mode(TortoiseStore(database), livemode=False, claim=True)
+    await database.close()
+    live = {
+        "PAYDESK_ENVIRONMENT": "production",
+        "PAYDESK_PROVIDER": "stripe",
+        "STRIPE_SECRET_KEY": "sk_live_of_nobody",
+        "STRIPE_PUBLISHABLE_KEY": "pk_live_of_nobody",
+        "STRIPE_WEBHOOK_SECRET": "whsec_of_nobody",
+    }
+    refused = run_paydesk(command, settings=settings(url, tmp_path) | live, folder=tmp_path)
+
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert "This database has the books of the other mode" in refused.stderr
 
 
 def test_migrating_again_changes_nothing(sandbox: Process, tmp_path: Path) -> None:
