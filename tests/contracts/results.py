@@ -51,11 +51,11 @@ class Results:
                 self.seen.add(report.nodeid)
 
 
-_RESULTS = pytest.StashKey[Results]()
+RESULTS = pytest.StashKey[Results]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_RESULTS] = results = Results()
+    config.stash[RESULTS] = results = Results()
     config.pluginmanager.register(_Counting(results))
 
 
@@ -83,7 +83,7 @@ def _is_narrowed(config: pytest.Config) -> bool:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    results = session.config.stash[_RESULTS]
+    results = session.config.stash[RESULTS]
     if hasattr(session.config, "workerinput") or not results.is_whole:
         return
     if os.environ.get(REWRITE):
@@ -96,7 +96,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if complaint := config.stash[_RESULTS].complaint:
+    if complaint := config.stash[RESULTS].complaint:
         terminalreporter.write_line(complaint, red=True)
 
 

@@ -1,9 +1,13 @@
 """That the page of what each provider can do says what the suite showed, and nothing better."""
 
+from dataclasses import dataclass, field
+from typing import cast
+
 import pytest
 
 from domain.provider import ProviderAction
-from tests.contracts.results import PAGE, SHOWS, WHOLE, Results, declared, written
+from tests.contracts.results import PAGE, RESULTS, REWRITE, SHOWS, WHOLE, Results, declared, written
+from tests.contracts.results import pytest_sessionfinish as finish
 
 
 def report(number: int, outcome: str, *, when: str = "call", shows: str = "stripe CHARGE") -> pytest.TestReport:
@@ -16,6 +20,17 @@ def report(number: int, outcome: str, *, when: str = "call", shows: str = "strip
         when=when,  # type: ignore[arg-type]
         user_properties=[(SHOWS, shows), (WHOLE, 3)],
     )
+
+
+@dataclass
+class Config:
+    stash: dict[object, Results] = field(default_factory=lambda: {RESULTS: Results()})
+
+
+@dataclass
+class Session:
+    config: Config = field(default_factory=Config)
+    exitstatus: pytest.ExitCode = pytest.ExitCode.OK
 
 
 def row(results: Results, action: ProviderAction) -> str:
@@ -60,6 +75,28 @@ def test_only_a_whole_run_says_anything() -> None:
     results.add(report(2, "passed"))
 
     assert results.is_whole
+
+
+def test_a_run_that_showed_something_else_than_the_page_says_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(REWRITE, raising=False)
+    session = Session()
+    results = session.config.stash[RESULTS]
+    for number in range(3):
+        results.add(report(number, "passed"))
+
+    finish(cast("pytest.Session", session))
+
+    assert session.exitstatus is pytest.ExitCode.TESTS_FAILED
+    assert "make capabilities" in results.complaint
+
+
+def test_a_run_of_a_part_of_the_suite_is_not_held_against_the_page() -> None:
+    session = Session()
+    session.config.stash[RESULTS].add(report(0, "passed"))
+
+    finish(cast("pytest.Session", session))
+
+    assert session.exitstatus is pytest.ExitCode.OK
 
 
 def test_the_page_names_every_provider_and_every_note() -> None:

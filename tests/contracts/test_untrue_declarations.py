@@ -9,7 +9,9 @@ import pytest
 
 from domain.provider import (
     Capability,
+    CaptureMode,
     ChangesPage,
+    ChargeRequest,
     ChargeResult,
     CustomerResult,
     DisputeResult,
@@ -49,6 +51,10 @@ _REFUSES: dict[ProviderAction, tuple[str, Any]] = {
 }
 
 
+_PARTLY = (ProviderAction.AUTHORIZE, ProviderAction.CHARGE_NEW_CARD)
+"""Of what one method does, these are a part."""
+
+
 class Other:
     """A provider that is as another one is, but for what is given."""
 
@@ -64,32 +70,71 @@ def other_than(shop: Shop, **changed: Any) -> Shop:
     return replace(shop, provider=cast("PaymentProvider", Other(shop.provider, **changed)))
 
 
+def refusing(action: ProviderAction) -> dict[str, Any]:
+    """The method that it needs, doing nothing."""
+    method, answer = _REFUSES[action]
+
+    async def refuse(*_: Any, **__: Any) -> Any:
+        return answer
+
+    return {method: refuse}
+
+
 @pytest.fixture
 async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     async with fake_house(tmp_path) as house:
         yield await open_shop(house)
 
 
-@pytest.mark.parametrize("action", ProviderAction)
-async def test_what_is_declared_to_be_missing_and_works_is_found(shop: Shop, action: ProviderAction) -> None:
-    declared = tuple(
+def without(shop: Shop, action: ProviderAction) -> tuple[Capability, ...]:
+    """What it declares, but for this."""
+    return tuple(
         Capability(each.action, Support.UNSUPPORTED, "Not here.") if each.action is action else each
         for each in shop.provider.capabilities
     )
 
+
+@pytest.mark.parametrize("action", ProviderAction)
+async def test_what_is_declared_to_be_missing_and_works_is_found(shop: Shop, action: ProviderAction) -> None:
     with pytest.raises(AssertionError):
-        await holds(other_than(shop, capabilities=declared), action)
+        await holds(other_than(shop, capabilities=without(shop, action)), action)
+
+
+@pytest.mark.parametrize("action", [each for each in _REFUSES if each not in _PARTLY])
+async def test_what_is_declared_to_be_missing_and_is_refused_is_true(shop: Shop, action: ProviderAction) -> None:
+    await holds(other_than(shop, capabilities=without(shop, action), **refusing(action)), action)
+
+
+@pytest.mark.parametrize("action", _PARTLY)
+async def test_a_provider_may_refuse_some_charges_and_make_others(shop: Shop, action: ProviderAction) -> None:
+    async def charge(request: ChargeRequest) -> ChargeResult:
+        is_missing = (
+            request.capture is CaptureMode.MANUAL if action is ProviderAction.AUTHORIZE else request.token is not None
+        )
+        return ChargeResult(outcome=Outcome.FAILED) if is_missing else await shop.provider.charge(request)
+
+    some = other_than(shop, capabilities=without(shop, action), charge=charge)
+
+    await holds(some, action)
+    await holds(some, ProviderAction.CHARGE)
+
+
+@pytest.mark.parametrize("action", [ProviderAction.CHARGE, ProviderAction.CAPTURE, ProviderAction.REFUND])
+async def test_a_refusal_that_moves_the_money_all_the_same_is_found(shop: Shop, action: ProviderAction) -> None:
+    method, answer = _REFUSES[action]
+
+    async def do_and_refuse(request: Any) -> Any:
+        await getattr(shop.provider, method)(request)
+        return answer
+
+    with pytest.raises(AssertionError):
+        await holds(other_than(shop, capabilities=without(shop, action), **{method: do_and_refuse}), action)
 
 
 @pytest.mark.parametrize("action", _REFUSES)
 async def test_what_is_declared_to_work_and_is_refused_is_found(shop: Shop, action: ProviderAction) -> None:
-    method, answer = _REFUSES[action]
-
-    async def refuse(*_: Any, **__: Any) -> Any:
-        return answer
-
     with pytest.raises(AssertionError):
-        await holds(other_than(shop, **{method: refuse}), action)
+        await holds(other_than(shop, **refusing(action)), action)
 
 
 async def test_a_receiver_that_refuses_every_webhook_is_found(shop: Shop) -> None:
