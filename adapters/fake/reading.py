@@ -62,7 +62,11 @@ _CONFIGURATION = Verdict(
 )
 _OUTCOMES_BY_STATUS = {400: Outcome.FAILED, 404: Outcome.FAILED}
 """The bank looked at the request and refuses it. All else with an error leaves open what happened."""
-_OUTCOMES_BY_CODE = {"not_accepted": Outcome.NOT_SENT}
+_OUTCOMES_BY_CODE = {
+    "not_accepted": Outcome.NOT_SENT,
+    # The key is the operation's own: an earlier sending of it is there, and what became of that is to be looked for.
+    "idempotency_key_reused": Outcome.UNKNOWN,
+}
 
 
 def understand(reply: Reply, *, now: datetime) -> dict[str, Any] | Verdict:

@@ -108,8 +108,7 @@ def _of_the_status(error: stripe.StripeError, status: int, *, now: datetime) -> 
         outcome, refusal = Outcome.DECLINED, decline_of(found)
     else:
         code = _code(found, status)
-        # A lock is told of with 429; with 409 by older pages of Stripe's. Either way it kept the request out.
-        outcome = Outcome.NOT_SENT if code == LOCKED else _OUTCOMES.get(status, Outcome.UNKNOWN)
+        outcome = _OUTCOMES_BY_CODE.get(code) or _OUTCOMES.get(status, Outcome.UNKNOWN)
         refusal = Refusal(
             _message(found, status),
             provider_code=code,
@@ -128,6 +127,13 @@ def _of_the_status(error: stripe.StripeError, status: int, *, now: datetime) -> 
     )
 
 
+_OUTCOMES_BY_CODE = {
+    # With 429, or with 409 by older pages of Stripe's. Either way it kept the request out.
+    LOCKED: Outcome.NOT_SENT,
+    # The key is the operation's own. So an earlier sending of it is there, which somehow read otherwise: what became of
+    # that is to be looked for.
+    KEY_REUSED: Outcome.UNKNOWN,
+}
 _OUTCOMES = {
     400: Outcome.FAILED,
     401: Outcome.FAILED,

@@ -2,7 +2,8 @@
 
 A provider keeps cards and moves money. Every request that moves money carries the id of its operation, which is also
 the key towards the provider, so the same request sent twice acts once. Every answer and every failure becomes an
-`Outcome`; no SDK exception crosses this line.
+`Outcome`; no SDK exception crosses this line. That a key was used for another request is UNKNOWN: something was sent
+under it.
 """
 
 from domain.provider.changes import (
