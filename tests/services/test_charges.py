@@ -223,6 +223,7 @@ async def test_an_adapter_that_raises_leaves_the_outcome_unknown(shop: Shop) -> 
 async def test_a_late_answer_is_pending_and_settles_without_its_client(new_shop: OpenShop) -> None:
     shop = new_shop(answer_within_seconds=0.02)
     order_id = await shop.order()
+    await shop.idle()  # its card may take longer to be stored than that
     may_answer = asyncio.Event()
 
     async def wait(_asked: Any, ask: Ask) -> Any:
