@@ -6,6 +6,7 @@ charged with money that is made up; the account is left with them. What cannot b
 Exit codes: 0 all that ran passed; 1 something failed, or nothing ran; 2 there is no key, or not one of this kind.
 """
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -15,9 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from adapters.stripe import StripeProvider
 from adapters.stripe.wire import API_BASE
+from domain.clock import SystemClock
 from tests.contracts.houses import HOUSES, LIVE_KEY, LIVE_PUBLISHABLE_KEY
 from tests.contracts.houses.house import Power
+from tests.contracts.houses.stripe import SECRETS
 from tests.contracts.houses.stripe_sandbox import TEST_KEYS
 from tests.contracts.results import FILES
 
@@ -44,12 +48,26 @@ def main() -> int:
     if wrong is not None:
         sys.stderr.write(f"{wrong}\n")
         return 2
+    unusable = asyncio.run(unusable_key(os.environ["STRIPE_SECRET_KEY"]))
+    if unusable is not None:
+        sys.stderr.write(f"{unusable} Nothing was run.\n")
+        return 1
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_HIDDEN)}
     environment[LIVE_KEY] = os.environ["STRIPE_SECRET_KEY"]
     if publishable_key := os.environ.get("STRIPE_PUBLISHABLE_KEY"):
         environment[LIVE_PUBLISHABLE_KEY] = publishable_key
+    # Short tracebacks, for long ones show arguments, and the key is one of them.
     # One after the other: a test takes what happens at the account while it runs to be its own.
-    command = [sys.executable, "-m", "pytest", "--no-header", "--quiet", *map(str, sorted(FILES)), str(_DOUBTS)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--no-header",
+        "--quiet",
+        "--tb=short",
+        *map(str, sorted(FILES)),
+        str(_DOUBTS),
+    ]
     ran = subprocess.run(command, env=environment, check=False)
     return 0 if ran.returncode == 0 else 1
 
@@ -71,6 +89,17 @@ def problem(environment: Mapping[str, str]) -> str | None:
     if api_base and api_base.rstrip("/") != API_BASE:
         return f"STRIPE_API_BASE is not Stripe's: these tests go to {API_BASE} and nowhere else. Nothing was run."
     return None
+
+
+async def unusable_key(key: str, *, api_base: str = API_BASE) -> str | None:
+    """What Stripe has against the key, or the network against reaching Stripe; None when it can be used."""
+    provider = StripeProvider(
+        key, clock=SystemClock(), webhook_secrets=SECRETS, publishable_key=None, api_base=api_base
+    )
+    try:
+        return await provider.check()
+    finally:
+        await provider.close()
 
 
 # --- inside the run ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from tests.contracts.houses import EMULATED, LIVE_KEY
 from tests.contracts.houses.house import CardKind, Power, Powerless
 from tests.contracts.houses.stripe import KEYS, stripe_house
 from tests.contracts.houses.stripe_sandbox import SandboxHouse, sandbox_house
-from tests.contracts.live import problem
+from tests.contracts.live import problem, unusable_key
 from tests.contracts.shop import TWENTY, Shop, open_shop
 
 TEST = {"STRIPE_SECRET_KEY": "sk_test_51N"}
@@ -60,6 +60,16 @@ def test_without_a_key_it_says_so_and_ends_with_2() -> None:
     assert ran.returncode == 2
     assert ran.stdout == ""
     assert ran.stderr.startswith("There is no STRIPE_SECRET_KEY, so nothing was run.")
+
+
+async def test_a_key_that_cannot_be_used_is_found_before_anything_runs(stripe_emulator: str) -> None:
+    refused = await unusable_key("sk_test_51N", api_base=stripe_emulator)
+    unreached = await unusable_key(KEYS.secret, api_base="http://127.0.0.1:9")
+
+    assert refused is not None
+    assert "51N" not in refused
+    assert unreached is not None
+    assert await unusable_key(KEYS.secret, api_base=stripe_emulator) is None
 
 
 def test_no_house_opens_for_a_live_key() -> None:
