@@ -139,14 +139,16 @@ class Charges:
     ) -> ChargeResult | Verdict:
         """After a replay, or a refusal that carries the intent: what it is by now.
 
-        A refusal that leaves the charge open is told as such: that this request was refused, not what became of it.
+        A refusal that leaves the charge open is told as such: that this request was refused, not what became of it. A
+        card that was declined is told with the intent, which another card may still pay.
         """
         if isinstance(told, Verdict) and _intent_in(told) is None:
             return told
         seen = await self.fetch(errand, charge_ref, now=now)
         if isinstance(told, Answer):
             return seen
-        return seen if isinstance(seen, ChargeResult) and seen.outcome in _ENDED else told
+        ended = {*_ENDED, Outcome.DECLINED} if told.outcome is Outcome.DECLINED else _ENDED
+        return seen if isinstance(seen, ChargeResult) and seen.outcome in ended else told
 
     async def _retrieve(self, errand: Errand, charge_ref: str) -> Answer | Verdict:
         return await errand.look(

@@ -161,6 +161,24 @@ async def test_what_only_lacks_its_confirmation_is_confirmed_under_the_key_of_th
     assert [each["idempotency_key"] for each in await desk.requests("payment_intents.confirm")] == ["op_continue"]
 
 
+async def test_a_card_that_is_declined_as_it_is_confirmed_leaves_the_intent_open(desk: Desk) -> None:
+    waiting = await desk.charge(token="pm_card_authenticationRequired", return_url=RETURN_URL)
+    assert waiting.charge_ref is not None
+    await desk.http.post(
+        f"/v1/payment_intents/{waiting.charge_ref}",
+        data={"payment_method": "pm_card_visa_chargeDeclined"},
+        headers={"Authorization": f"Bearer {SECRET_KEY}"},
+    )
+    ask = ContinueRequest(operation_id="op_continue", charge_ref=waiting.charge_ref, token=None)
+
+    declined, again = await desk.provider.continue_charge(ask), await desk.provider.continue_charge(ask)
+
+    assert (declined.outcome, declined.is_open, declined.charge_ref) == (Outcome.DECLINED, True, waiting.charge_ref)
+    assert declined.refusal is not None
+    assert declined.refusal.decline_code is DeclineCode.GENERIC_DECLINE
+    assert again == declined
+
+
 async def test_an_abandoned_confirmation_can_be_called_off(desk: Desk) -> None:
     waiting = await desk.charge(token="pm_card_authenticationRequired", return_url=RETURN_URL)
     assert waiting.charge_ref is not None
