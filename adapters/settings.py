@@ -215,7 +215,8 @@ class Settings(BaseSettings):
     stripe_api_base: str = Field(
         "https://api.stripe.com",
         validation_alias="STRIPE_API_BASE",
-        description="Where Stripe is asked: another address for an emulator. https, or on this machine.",
+        description="Where Stripe is asked: another address for an emulator, with a key of test mode. https, or on "
+        "this machine.",
     )
 
     # --- the fake provider ------------------------------------------------------------------------------------------

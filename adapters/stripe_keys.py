@@ -11,6 +11,7 @@ _TEST_KEYS = ("sk_test_", "rk_test_")
 _LIVE_PUBLISHABLE, _TEST_PUBLISHABLE = "pk_live_", "pk_test_"
 _PUBLISHABLE = "pk_"
 _WEBHOOK_SECRET = "whsec_"  # noqa: S105 - how each of them begins
+API_BASE = "https://api.stripe.com"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -34,6 +35,10 @@ def wrong_with_stripe(
         wrong.append("STRIPE_WEBHOOK_SECRET has something in it that is no webhook secret: each begins with whsec_.")
     if not _is_safe(api_base):
         wrong.append("STRIPE_API_BASE has to be an https address, or one of this machine: the secret key goes there.")
+    elif (secret_key or "").startswith(LIVE_KEYS) and not _is_stripes(api_base):
+        wrong.append(
+            f"STRIPE_API_BASE has to be {API_BASE} with a key of live mode: whoever answers there says what was paid."
+        )
     return wrong
 
 
@@ -67,3 +72,7 @@ def _wrong_with_publishable_key(key: str | None, secret_key: str | None) -> list
 def _is_safe(api_base: str) -> bool:
     parts = urlsplit(api_base)
     return bool(parts.hostname) and (parts.scheme == "https" or parts.hostname in _LOOPBACK)
+
+
+def _is_stripes(api_base: str) -> bool:
+    return api_base.rstrip("/") == API_BASE

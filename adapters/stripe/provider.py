@@ -14,8 +14,8 @@ from adapters.stripe.errands import Errand
 from adapters.stripe.methods import Methods
 from adapters.stripe.refunds import Refunds
 from adapters.stripe.verdicts import Verdict
-from adapters.stripe.wire import API_BASE, stripe_client
-from adapters.stripe_keys import LIVE_KEYS
+from adapters.stripe.wire import stripe_client
+from adapters.stripe_keys import API_BASE, LIVE_KEYS
 from domain.clock import Clock
 from domain.provider import (
     AcceptRequest,

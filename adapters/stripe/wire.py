@@ -16,7 +16,6 @@ import stripe
 API_VERSION = "2026-10-28.endive"
 """What this adapter was written against. Another one may have other parameters, states and amounts: an SDK that speaks
 it is refused before anything is sent."""
-API_BASE = "https://api.stripe.com"
 
 CONNECT_SECONDS = 5.0
 _KEPT_CONNECTIONS = 100

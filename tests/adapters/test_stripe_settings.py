@@ -156,3 +156,24 @@ def test_a_mistake_is_told_in_a_sentence_that_shows_no_key(
 @pytest.mark.parametrize("base", ["http://127.0.0.1:12111", "http://localhost:12111/", "https://stripe.example"])
 def test_an_emulator_is_on_this_machine_or_encrypted(given: Given, base: str) -> None:
     assert given(SANDBOX | {"STRIPE_API_BASE": base}).stripe_api_base == base
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        *("https://stripe.example", "https://api.stripe.com.example", "https://api.stripe.com@stripe.example"),
+        *(
+            "http://127.0.0.1:12111",
+            "http://api.stripe.com",
+            "https://api.stripe.com:8443",
+            "https://api.stripe.com/v1",
+        ),
+    ],
+)
+def test_a_key_that_moves_real_money_is_shown_to_stripe_alone(given: Given, base: str) -> None:
+    (sentence,) = given.wrong(PRODUCTION | {"STRIPE_API_BASE": base})
+    assert sentence.startswith("STRIPE_API_BASE has to be ")
+
+
+def test_an_address_of_stripes_may_end_in_a_slash(given: Given) -> None:
+    assert given(PRODUCTION | {"STRIPE_API_BASE": "https://api.stripe.com/"}).is_production

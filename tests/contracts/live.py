@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from adapters.stripe import StripeProvider
-from adapters.stripe.wire import API_BASE
+from adapters.stripe_keys import API_BASE
 from domain.clock import SystemClock
 from tests.contracts.houses import HOUSES, LIVE_KEY, LIVE_PUBLISHABLE_KEY
 from tests.contracts.houses.house import Power

@@ -18,7 +18,7 @@ from typing import Any
 import stripe
 
 from adapters.stripe import StripeProvider
-from adapters.stripe.wire import API_BASE
+from adapters.stripe_keys import API_BASE
 from domain.clock import SystemClock
 from domain.declines import DeclineCode
 from domain.money import Money
