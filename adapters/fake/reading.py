@@ -89,6 +89,7 @@ def understand(reply: Reply, *, now: datetime) -> dict[str, Any] | Verdict:
         provider_code=code,
         is_outage=reply.status >= 500,
         retry_after_seconds=retry_after.seconds_of(reply.retry_after, now=now),
+        is_key_spent=code == "idempotency_key_reused",
     )
     return Verdict(outcome, refusal)
 

@@ -114,8 +114,9 @@ def _of_the_status(error: stripe.StripeError, status: int, *, now: datetime) -> 
             provider_code=code,
             is_outage=status >= 500 and not replayed,
             retry_after_seconds=retry_after.seconds_of(headers.get("retry-after"), now=now),
-            # https://docs.stripe.com/api/idempotent_requests: a 500 is kept for the key like any other answer.
-            is_key_spent=status >= 500 and replayed,
+            # https://docs.stripe.com/api/idempotent_requests: a 500 is kept for the key like any other answer, and a
+            # key whose first request was another one (or written otherwise, by another version) does no work for this.
+            is_key_spent=(status >= 500 and replayed) or code == KEY_REUSED,
         )
     return Verdict(
         outcome=outcome,
@@ -136,8 +137,9 @@ _OUTCOMES_BY_CODE = {
 }
 _OUTCOMES = {
     400: Outcome.FAILED,
-    401: Outcome.FAILED,
-    403: Outcome.FAILED,
+    # Turned away at the door too, for the key: it says nothing of an earlier sending, and may be cured.
+    401: Outcome.NOT_SENT,
+    403: Outcome.NOT_SENT,
     404: Outcome.FAILED,
     # Rate limits and locks: turned away at the door, without an answer for the key.
     429: Outcome.NOT_SENT,

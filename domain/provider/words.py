@@ -150,4 +150,5 @@ class Refusal:
     """How long the provider asked to be left alone with this request (`Retry-After`), where it did."""
     is_key_spent: bool = False
     """The provider answers an error of its own for this key as long as it keeps it: whatever the first request came to,
-    no other with the key is worked on, and only looking tells (Stripe: a 500 that is replayed)."""
+    no other with the key is worked on, and only looking tells (Stripe: a 500 that is replayed, or a key whose first
+    request was written otherwise)."""

@@ -271,8 +271,11 @@ class Resolver:
 
 
 def _as_replay(result: Answer) -> Answer:
-    """A repeat that never left says nothing of the first request, which may have arrived."""
-    return replace(result, outcome=Outcome.UNKNOWN) if result.outcome is Outcome.NOT_SENT else result
+    """A repeat that never left says nothing of the first request, which may have arrived; nor does one that was refused
+    for its key, which somebody has used by then."""
+    is_refused_for_its_key = result.refusal is not None and result.refusal.is_key_spent
+    says_nothing = result.outcome is Outcome.NOT_SENT or (result.outcome is Outcome.FAILED and is_refused_for_its_key)
+    return replace(result, outcome=Outcome.UNKNOWN) if says_nothing else result
 
 
 def look_up_of(operation: Operation, charge: Charge, account: ProviderAccount | None) -> LookUp:

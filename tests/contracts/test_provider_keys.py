@@ -88,6 +88,7 @@ async def test_a_key_belongs_to_one_request(shop: Shop, changed: dict[str, objec
     assert reused.outcome is Outcome.UNKNOWN
     assert reused.refusal is not None
     assert reused.refusal.decline_code is None
+    assert reused.refusal.is_key_spent, "that it is refused says nothing of the request which has the key"
     assert await taken(shop) == ["20.00"]
 
 

@@ -87,3 +87,32 @@ async def test_a_refund_whose_key_is_spent_has_failed_once_nobody_finds_it(shop:
     assert (await shop.refunded(paid.id, 5_00)).state is RefundState.SUCCEEDED
     assert len(shop.bank.truth().refunds) == 1
     await shop.check(settled=True)
+
+
+class WrittenOtherwise:
+    """The first request is still on its way when its repetition comes, in the words of another version."""
+
+    def __init__(self) -> None:
+        self._first: Ask | None = None
+
+    async def __call__(self, _asked: Any, ask: Ask) -> Any:
+        if self._first is None:
+            self._first = ask
+            return ChargeResult(outcome=Outcome.UNKNOWN, refusal=_FIRST)
+        await self._first()
+        refused = Refusal(message="the key is of another request", is_key_spent=True)
+        return ChargeResult(outcome=Outcome.FAILED, refusal=refused)
+
+
+async def test_a_repetition_that_is_refused_for_its_key_says_nothing_of_the_first(shop: Shop) -> None:
+    order_id = await shop.order()
+    shop.provider.between["charge"] = WrittenOtherwise()
+    charge = await shop.paid(order_id)
+
+    await shop.run_jobs()
+    assert (await shop.charge(charge.id)).state is ChargeState.UNKNOWN
+    assert (await shop.operation(charge.id)).solved_by is SolvedBy.SEARCH
+    await shop.run_jobs()
+
+    assert (await shop.charge(charge.id)).captured == usd(20_00)
+    await shop.check(settled=True)

@@ -25,10 +25,11 @@ async def test_what_a_restricted_key_lacks_is_named(desk: Desk) -> None:
     )
 
 
-async def test_what_is_forbidden_is_a_definite_refusal(desk: Desk) -> None:
+async def test_what_the_key_may_not_do_was_certainly_not_done_and_is_no_outage(desk: Desk) -> None:
+    """Whoever sends it again learns nothing of what was sent before, under a key that was changed since."""
     await desk.misbehave({"on": "payment_intents.create", "fault": "forbidden"})
     charge = await desk.charge()
-    assert charge.outcome == "FAILED"
+    assert charge.outcome == "NOT_SENT"
     assert charge.refusal is not None
     assert charge.refusal.message.startswith("STRIPE_SECRET_KEY may not do this at Stripe")
     assert not charge.refusal.is_outage

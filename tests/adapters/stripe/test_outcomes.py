@@ -143,7 +143,7 @@ async def test_one_key_is_good_for_one_request(desk: Desk) -> None:
     other = await desk.provider.charge(replace(request, amount=Money(11_00, "USD")))
     assert other.outcome is Outcome.UNKNOWN
     assert other.refusal is not None
-    assert other.refusal.provider_code == "idempotency_error"
+    assert (other.refusal.provider_code, other.refusal.is_key_spent) == ("idempotency_error", True)
 
 
 async def test_no_answer_in_time_is_unknown(desk: Desk) -> None:
@@ -176,7 +176,7 @@ async def test_a_broken_handshake_was_certainly_not_asked(desk: Desk) -> None:
     assert charge.outcome is Outcome.NOT_SENT
 
 
-async def test_a_wrong_key_is_a_definite_refusal_and_never_in_the_log(
+async def test_a_wrong_key_is_turned_away_at_the_door_and_never_in_the_log(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     wrong = "sk_test_0123456789wrong"
@@ -185,7 +185,7 @@ async def test_a_wrong_key_is_a_definite_refusal_and_never_in_the_log(
             charge = await stranger.charge(desk.charge_request())
             problem = await stranger.check()
         await desk.charge(token="pm_card_chargeDeclined")
-    assert charge.outcome is Outcome.FAILED
+    assert charge.outcome is Outcome.NOT_SENT
     assert charge.refusal is not None
     assert not charge.refusal.is_outage
     assert problem == "Stripe does not take this key: check STRIPE_SECRET_KEY."
