@@ -363,9 +363,12 @@ class PaymentMethodService:
         except UniqueTaken as taken:
             if taken.constraint != "payment_methods_ref":
                 raise
-            # Providers answer a token that they know already with the card that they made of it.
+            # Providers answer a token that they know already with the card that they made of it. Under its name, so
+            # that whoever forgets this one finds the one in use, and leaves it alone.
             twice = Refusal(message="the card is stored already", provider_code="already_attached")
-            failed = PaymentMethodResult(outcome=Outcome.FAILED, refusal=twice)
+            failed = PaymentMethodResult(
+                outcome=Outcome.FAILED, payment_method_ref=result.payment_method_ref, refusal=twice
+            )
             return await self._book(payment_method_id, failed, actor=actor, is_of_card=False)
 
     async def _book(

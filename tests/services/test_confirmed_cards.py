@@ -1,5 +1,6 @@
 """Cards that their owner has to confirm before they are stored."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,6 +119,24 @@ async def test_what_is_not_confirmed_in_time_is_given_up_here_and_there(shop: Sh
     assert shop.provider.asked("detach_payment_method") == [method.payment_method_ref]
     await answer(shop, method)
     assert [known.payment_method_ids for known in shop.bank.truth().customers] == [()]
+    assert await shop.jobs() == []
+
+
+async def test_one_that_is_stored_already_is_left_alone(shop: Shop) -> None:
+    """Where a provider knows one card by one reference: to forget the one that waited would take away the other."""
+    method = await waiting(shop)
+    stored = await shop.method(await shop.card(method.customer_id))
+
+    async def as_known(_asked: Any, ask: Ask) -> Any:
+        return replace(await ask(), payment_method_ref=stored.payment_method_ref)
+
+    shop.provider.between["fetch_payment_method"] = as_known
+    await answer(shop, method)
+    assert (await proceed(shop, method)).state is PaymentMethodState.FAILED
+    await shop.run_jobs()
+
+    assert shop.provider.asked("detach_payment_method") == []
+    assert (await shop.method(stored.id)).state is PaymentMethodState.ACTIVE
     assert await shop.jobs() == []
 
 
