@@ -130,6 +130,16 @@ class PaymentMethod:
             updated_at=now,
         )
 
+    def charged_too_late(self, told: PaymentMethodResult | None, *, now: datetime) -> "PaymentMethod":
+        """It was removed, or its owner erased, before the charge that brought it took the money after all.
+
+        What the provider has stored with that has to be forgotten; of the card nothing is kept.
+        """
+        known_as = told.payment_method_ref if told is not None and self.storing is Storing.WITH_CHARGE else None
+        if known_as is None or self.payment_method_ref is not None:
+            return self
+        return replace(self, state=PaymentMethodState.DETACHED, payment_method_ref=known_as, updated_at=now)
+
     def not_charged(
         self,
         decline_code: DeclineCode | None,

@@ -19,6 +19,9 @@ _EVENTS: dict[PaymentMethodState, EventKind] = {
     PaymentMethodState.DETACHED: EventKind.PAYMENT_METHOD_DETACHED,
 }
 
+_NOT_IN_USE = (PaymentMethodState.DETACHED, PaymentMethodState.FAILED)
+"""Whose reference another row may have, as the database holds it."""
+
 
 async def settle(
     tx: Transaction,
@@ -47,6 +50,8 @@ async def settle(
     if after.state is PaymentMethodState.ACTIVE:
         # Whether it becomes the default is up to the customer's row, which nobody locks after an order's.
         await tx.jobs.schedule(JobKind.RESOLVE_PAYMENT_METHOD, after.id, after_seconds=0)
+    elif after.payment_method_ref != before.payment_method_ref:
+        await tx.jobs.schedule(JobKind.FORGET_PAYMENT_METHOD, after.id, after_seconds=0)
     if after.state is not before.state:
         await tx.events.add(
             new_event(_EVENTS[after.state], after.id, after.customer_id, actor=actor, livemode=after.livemode, now=now)
@@ -57,13 +62,20 @@ async def _after(
     tx: Transaction, charge: Charge, method: PaymentMethod, told: PaymentMethodResult | None, *, now: datetime
 ) -> PaymentMethod:
     if charge.state in _TAKEN:
+        if method.state is PaymentMethodState.DETACHED or await _is_erased(tx, method):
+            return method.charged_too_late(told, now=now)
         charged = method.charged(told, now=now)
         if charged.payment_method_ref is not None and charged.state is PaymentMethodState.ACTIVE:
             other = await tx.payment_methods.find_by_ref(charged.account, charged.payment_method_ref)
-            if other is not None and other.id != method.id and other.state is PaymentMethodState.ACTIVE:
+            if other is not None and other.id != method.id and other.state not in _NOT_IN_USE:
                 # It was stored before; a provider knows one card by one reference, and the row in use keeps it.
                 return method.not_charged(None, "the card is stored already", told=told, now=now)
         return charged
     if charge.has_ended_unpaid:
         return method.not_charged(charge.decline_code, charge.provider_message, told=told, now=now)
     return method
+
+
+async def _is_erased(tx: Transaction, method: PaymentMethod) -> bool:
+    """Under the order's lock, which an erasure takes too."""
+    return there(await tx.customers.get(method.customer_id), method.customer_id).redacted_at is not None

@@ -176,7 +176,7 @@ class VoidService:
         picture = await self._teller.fetch_charge(charge.account, charge.charge_ref)
         if picture.outcome is Outcome.UNKNOWN:
             raise NothingHeard(charge.charge_ref)
-        if picture.outcome is not Outcome.AUTHORIZED and not picture.is_open:
+        if picture.outcome not in (Outcome.AUTHORIZED, Outcome.REQUIRES_ACTION) and not picture.is_open:
             async with self._store.transaction() as tx:
                 await self._settlement.settle_charge(tx, charge_id, picture, actor="system:release")
             return None
@@ -186,7 +186,12 @@ class VoidService:
                 if not charge.has_ended_unpaid:
                     return None  # the picture is older than what is known by now: a paid charge is not called off
                 operation = await self._write_down(
-                    tx, charge, VoidPurpose.CANCEL, actor="system:release", path="id", told=not picture.is_open
+                    tx,
+                    charge,
+                    VoidPurpose.CANCEL,
+                    actor="system:release",
+                    path="id",
+                    told=picture.outcome is Outcome.AUTHORIZED,
                 )
             await self._sending.send(operation, actor=f"provider:{operation.account}")
         return LOOK_AGAIN_SECONDS

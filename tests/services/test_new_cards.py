@@ -19,10 +19,11 @@ from domain.errors import (
 from domain.jobs import JobKind
 from domain.payment_methods import PaymentMethod, PaymentMethodState, Storing
 from domain.principals import ALL_PERMISSIONS, Permission, server
-from domain.provider import Capability, CaptureMode, Initiator, Outcome, ProviderAction, Support
+from domain.provider import Capability, CaptureMode, ChargeResult, Initiator, Outcome, ProviderAction, Support
 from domain.services.charges import NewCard
 from tests.services.conftest import OpenShop
 from tests.services.shop import SHOP, MovableClock, Shop, usd
+from tests.services.test_confirmed_cards import waiting
 from tests.services.watching import Ask
 
 STORED = NewCard(token="tok_visa", store=True)
@@ -227,6 +228,58 @@ async def test_a_card_that_is_there_already_is_not_stored_twice(shop: Shop) -> N
     assert (await shop.method(stored.id)).state is PaymentMethodState.ACTIVE
 
 
+async def test_a_card_that_waits_under_the_same_reference_keeps_no_money_from_being_booked(shop: Shop) -> None:
+    waits = await waiting(shop)
+
+    async def as_known(_asked: Any, ask: Ask) -> Any:
+        answer = await ask()
+        return replace(
+            answer, payment_method=replace(answer.payment_method, payment_method_ref=waits.payment_method_ref)
+        )
+
+    shop.provider.between["charge"] = as_known
+    charge = await paid_with(shop, STORED, await new_order(shop, waits.customer_id))
+
+    assert charge.state is ChargeState.SUCCEEDED
+    assert (await card_of(shop, charge)).state is PaymentMethodState.FAILED
+    assert (await shop.method(waits.id)).state is PaymentMethodState.REQUIRES_ACTION
+
+
+async def made_and_told_otherwise(_asked: Any, ask: Ask) -> ChargeResult:
+    await ask()
+    return ChargeResult(outcome=Outcome.FAILED)
+
+
+async def test_what_was_stored_after_it_was_removed_is_forgotten(shop: Shop) -> None:
+    shop.provider.between["charge"] = made_and_told_otherwise
+    charge = await paid_with(shop, STORED)
+    await shop.payment_methods.detach(SHOP, charge.payment_method_id)
+
+    await shop.hear()
+    await shop.run_jobs()
+
+    assert (await shop.charge(charge.id)).state is ChargeState.SUCCEEDED
+    assert (await card_of(shop, charge)).state is PaymentMethodState.DETACHED
+    assert kept_at_the_bank(shop) == 0
+    assert await shop.jobs() == []
+
+
+async def test_nothing_is_kept_of_a_card_whose_owner_was_erased_before_it_paid(shop: Shop) -> None:
+    shop.provider.between["charge"] = made_and_told_otherwise
+    charge = await paid_with(shop, STORED)
+    await shop.orders.cancel(SHOP, charge.order_id, version=None)
+    await shop.redactions.redact(SHOP, charge.customer_id)
+
+    await shop.hear()
+    await shop.run_jobs(rounds=2)
+
+    method = await card_of(shop, charge)
+    assert (await shop.charge(charge.id)).state is ChargeState.SUCCEEDED
+    assert (method.state, method.card, method.card_fingerprint) == (PaymentMethodState.DETACHED, None, None)
+    assert await default_of(shop, charge) is None
+    assert kept_at_the_bank(shop) == 0
+
+
 async def test_a_success_that_does_not_name_the_card_stores_none(shop: Shop) -> None:
     async def nameless(_asked: Any, ask: Ask) -> Any:
         return replace(await ask(), payment_method=None)
@@ -339,3 +392,18 @@ async def test_a_declined_charge_that_could_still_be_paid_is_called_off(shop: Sh
     assert "CHARGE_VOID_REQUESTED" not in await shop.events(charge.id)
     assert await shop.jobs() == []
     await shop.check(settled=True)
+
+
+async def test_a_refused_charge_that_waits_for_its_customer_there_is_called_off(shop: Shop) -> None:
+    async def refused_open(_asked: Any, ask: Ask) -> Any:
+        return replace(await ask(), outcome=Outcome.FAILED, next_action=None, is_open=True)
+
+    shop.provider.between["charge"] = refused_open
+    charge = await shop.paid(await shop.order(token="tok_threeDSecureRequired"))
+    assert charge.state is ChargeState.FAILED
+
+    await shop.run_jobs(rounds=3)
+
+    assert [there.state for there in shop.bank.truth().charges] == ["voided"]
+    assert "CHARGE_VOID_REQUESTED" not in await shop.events(charge.id)
+    assert await shop.jobs() == []
