@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.fake.customers import finish_confirmation
 from domain.clock import SystemClock
 from domain.principals import Permission
 from tests.deliveries import deliver, event
@@ -79,6 +80,18 @@ class World:
         charge = await self.shop.charge(await self.order(), paymentMethodId=card)
         assert charge["state"] == "REQUIRES_ACTION"
         return str(charge["id"])
+
+    async def confirmed_card(self) -> str:
+        """Its owner has confirmed it at the bank, and nobody here has heard of that."""
+        running = self.shop.running
+        assert running.bank
+        card = {"customerId": self.ada, "token": "tok_threeDSecureWhenStored"}
+        waiting = await self.shop.do(
+            "paymentMethodAttach", card, "paymentMethod { id nextAction { ... on RedirectAction { url } } }"
+        )
+        challenge = waiting["nextAction"]["url"].rpartition("/")[2]
+        await running.bank.run(lambda books: finish_confirmation(books, challenge, confirmed=True))
+        return str(waiting["id"])
 
     async def held(self) -> str:
         charge = await self.shop.charge(await self.order(), capture="MANUAL")
@@ -250,7 +263,7 @@ MUTATIONS: Mapping[str, Row] = {
         (P.PAYMENT_METHODS_WRITE,), (*_CUSTOMERS, YES, DENIED, YES, YES), _with(customerId=_ada, token="tok_visa")
     ),
     "paymentMethodContinue": Row(
-        (P.PAYMENT_METHODS_WRITE,), (*_CUSTOMERS, YES, DENIED, YES, YES), _with(paymentMethodId=World.card)
+        (P.PAYMENT_METHODS_WRITE,), (*_CUSTOMERS, YES, DENIED, YES, YES), _with(paymentMethodId=World.confirmed_card)
     ),
     "paymentMethodDetach": Row(
         (P.PAYMENT_METHODS_WRITE,), (*_CUSTOMERS, YES, DENIED, YES, YES), _with(paymentMethodId=World.card)

@@ -22,6 +22,7 @@ ENTRIES = """query($filter: AuditEntryFilterInput, $first: Int) { auditEntries(f
 CHANGE_NOTHING: Mapping[str, str] = {
     "recordDelete": "nothing is ever deleted",
     "clientSessionCreate": "opens a card form; what comes of it is an attachment of its own",
+    "paymentMethodContinue": "asks what the owner of a card did, who is no member of the staff",
 }
 """Mutations that change no record, and why."""
 
