@@ -36,7 +36,7 @@ class Desk:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder: Path = tmp_path_factory.mktemp("desk")
     with temporary_database(Dialect.SQLITE, folder) as database_url, stripe_aside(folder) as bank:
-        chosen = settings(database_url, folder, provider_timeout_seconds="2") | bank.settings(bank.address)
+        chosen = settings(database_url, folder) | bank.settings(bank.address)
         with serving(chosen, folder) as gateway:
             bank.listen(gateway.address)
             yield Desk(gateway.address, bank, database_url)
