@@ -2,6 +2,7 @@
 
 import pytest
 
+from adapters.stripe.errands import Errand
 from domain.charges import ChargeState
 from domain.services.resolver import Resolver
 from persistence.nouns.orders import Orders
@@ -35,7 +36,7 @@ async def test_an_order_can_be_paid_whatever_mistake_is_planted(shop: Shop, mist
 @pytest.mark.parametrize("mistake", Mistake)
 def test_nothing_of_a_mistake_is_left_behind(mistake: Mistake) -> None:
     def methods() -> list[object]:
-        return [TortoiseStore.run, TortoiseStore.transaction, Orders.get_for_update, Resolver._take_over]
+        return [TortoiseStore.run, TortoiseStore.transaction, Orders.get_for_update, Resolver._take_over, Errand.do]
 
     before = methods()
     with planted(mistake):
