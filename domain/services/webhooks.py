@@ -14,6 +14,7 @@ from domain.principals import Permission, Principal
 from domain.provider import Outcome, WebhookSubject
 from domain.services.dispute_settlement import DisputeSettlement
 from domain.services.keyed import claim
+from domain.services.locking import there
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.settlement import Settlement
 from domain.services.teller import NothingHeard, Teller
@@ -174,7 +175,9 @@ class WebhookService:
                 operation = await tx.operations.get(delivery.operation_id)
                 # Only of the same account: an id in somebody else's payload must not reach ours.
                 if operation and operation.account == delivery.account and operation.is_of_the_charge:
-                    charge_id = operation.charge_id
+                    made = there(await tx.charges.get(operation.charge_id), operation.charge_id)
+                    # Nor the id that somebody copied from ours to another charge: reconciliation tells of that one.
+                    charge_id = made.id if made.charge_ref is None else None
         if charge_id is None:
             return False
         result = await self._teller.fetch_charge(delivery.account, ref)

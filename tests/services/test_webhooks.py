@@ -1,6 +1,7 @@
 """Webhooks in: stored before they are believed, applied once, in any order, and never able to stop the others."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from adapters.fake.webhooks import SIGNATURE_HEADER, sign
 from domain.charges import ChargeState
+from domain.ids import IdPrefix, new_id
 from domain.jobs import MOST_TRIES, JobKind
+from domain.operations import restored
 from domain.orders import OrderState
 from domain.provider import WebhookRejected
 from domain.refunds import RefundState
@@ -249,3 +252,20 @@ async def test_a_poisonous_event_is_buried_and_the_others_proceed(shop: Shop) ->
     (dead,) = await shop.jobs(JobKind.APPLY_WEBHOOK)
     assert dead["dead_at"] is not None
     assert dead["tries"] == MOST_TRIES
+
+
+async def test_another_charge_that_names_a_request_of_ours_is_not_taken_for_the_one_that_it_made(shop: Shop) -> None:
+    """Somebody with the account's keys copies what we wrote to a charge, as shops do with metadata."""
+    ours = await shop.authorized()
+    operation = await shop.operation(ours.id)
+    copied = replace(restored(operation), operation_id=new_id(IdPrefix.OPERATION), amount=usd(70_00))
+    theirs = await shop.provider.charge(copied)
+    assert theirs.charge_ref not in (None, ours.charge_ref)
+    assert await receive(shop, event("charge.voided", theirs.charge_ref or "", operation_id=operation.id))
+
+    await shop.worker.run_due()
+
+    charge = await shop.charge(ours.id)
+    assert (charge.charge_ref, charge.authorized, charge.reviews) == (ours.charge_ref, usd(20_00), ())
+    assert await states(shop) == [DeliveryState.STORED], "what is none of ours is asked for again, and parked at last"
+    assert (await shop.void(ours.id)).state is ChargeState.VOIDED
