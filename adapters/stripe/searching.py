@@ -17,9 +17,10 @@ from adapters.stripe.verdicts import UNREADABLE, Verdict, as_looked
 PAGE = 100
 """The largest that Stripe has."""
 _MOST_PAGES = 10
-"""Of one look. A customer with a thousand payments in a day is no customer; whoever looks later begins later."""
-_SKEW = timedelta(minutes=5)
-"""How far our clock may be ahead of Stripe's, which tells when an object was made."""
+"""Of one look. A customer with a thousand payments in two days is no customer."""
+_SKEW = timedelta(days=1)
+"""How far our clock may be ahead of Stripe's, which tells when an object was made. Generous, down to another time zone:
+what is not found is taken for not done, and the lists are one customer's, or one charge's."""
 
 
 class Page(TypedDict, total=False):

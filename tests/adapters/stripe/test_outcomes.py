@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -220,6 +221,19 @@ async def test_a_look_without_a_usable_answer_is_unknown_and_never_empty(desk: D
     assert found is not None
     assert found_back is not None
     assert {each.outcome for each in (seen, found, back, found_back, page)} == {Outcome.UNKNOWN}
+
+
+async def test_a_charge_is_found_by_a_gateway_whose_clock_is_of_another_time_zone(desk: Desk) -> None:
+    """An empty look is what makes a charge failed that may have been paid."""
+    request = desk.charge_request()
+    await desk.provider.charge(request)
+
+    found = await desk.provider.find_charge(
+        replace(desk.look_up(request.operation_id), not_before=datetime.now(UTC) + timedelta(hours=14))
+    )
+
+    assert found is not None
+    assert found.outcome is Outcome.SUCCEEDED
 
 
 async def test_a_look_that_ran_into_a_closed_connection_is_tried_once_more(desk: Desk) -> None:
