@@ -14,7 +14,7 @@ from domain.ids import IdPrefix, new_id
 from domain.jobs import MOST_TRIES, JobKind
 from domain.operations import restored
 from domain.orders import OrderState
-from domain.provider import WebhookRejected
+from domain.provider import ChargeRequest, WebhookRejected
 from domain.refunds import RefundState
 from domain.services.webhooks import UnknownAccount
 from domain.webhooks import DeliveryState
@@ -258,7 +258,9 @@ async def test_another_charge_that_names_a_request_of_ours_is_not_taken_for_the_
     """Somebody with the account's keys copies what we wrote to a charge, as shops do with metadata."""
     ours = await shop.authorized()
     operation = await shop.operation(ours.id)
-    copied = replace(restored(operation), operation_id=new_id(IdPrefix.OPERATION), amount=usd(70_00))
+    request = restored(operation)
+    assert isinstance(request, ChargeRequest)
+    copied = replace(request, operation_id=new_id(IdPrefix.OPERATION), amount=usd(70_00))
     theirs = await shop.provider.charge(copied)
     assert theirs.charge_ref not in (None, ours.charge_ref)
     assert await receive(shop, event("charge.voided", theirs.charge_ref or "", operation_id=operation.id))
