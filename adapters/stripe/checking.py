@@ -20,6 +20,10 @@ class Checking:
             "Customers": v1.customers.list_async,
             "PaymentIntents": v1.payment_intents.list_async,
             "SetupIntents": v1.setup_intents.list_async,
+            # What answers are expanded with needs permissions of its own:
+            # https://docs.stripe.com/stripe-apps/reference/permissions#object-permissions.
+            "PaymentMethods": v1.payment_methods.list_async,
+            "Charges": v1.charges.list_async,
             "Refunds": v1.refunds.list_async,
             "Disputes": v1.disputes.list_async,
             "Events": v1.events.list_async,

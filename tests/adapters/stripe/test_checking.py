@@ -19,9 +19,11 @@ async def test_a_key_that_may_read_what_is_needed_is_good_and_nothing_is_changed
 
 
 async def test_what_a_restricted_key_lacks_is_named(desk: Desk) -> None:
-    await desk.misbehave(*({"on": f"{name}.list", "fault": "forbidden"} for name in ("disputes", "events")))
+    lacking = ("payment_methods", "charges", "disputes", "events")
+    await desk.misbehave(*({"on": f"{name}.list", "fault": "forbidden"} for name in lacking))
     assert await desk.provider.check() == (
-        "STRIPE_SECRET_KEY may not read Disputes, Events: give it that permission in the Dashboard."
+        "STRIPE_SECRET_KEY may not read PaymentMethods, Charges, Disputes, Events: "
+        "give it that permission in the Dashboard."
     )
 
 
