@@ -89,12 +89,14 @@ class PaymentMethod:
         """The method after the provider's answer; a final state is never left again by a repeated answer.
 
         A lost answer tells nothing, and a repeat that never left tells nothing against an answer that came before it.
+        Nor does a provider that still thinks about what the owner has confirmed.
         """
         if self.state not in (PaymentMethodState.PENDING, PaymentMethodState.REQUIRES_ACTION):
             return self
         if result.outcome is Outcome.UNKNOWN:
             return self
-        if result.outcome is Outcome.NOT_SENT and self.state is not PaymentMethodState.PENDING:
+        is_waiting = self.state is PaymentMethodState.REQUIRES_ACTION
+        if is_waiting and result.outcome in (Outcome.NOT_SENT, Outcome.PENDING):
             return self
         state = _STATE_AFTER[result.outcome]
         return replace(

@@ -390,8 +390,8 @@ class PaymentMethodService:
                 await tx.jobs.schedule(JobKind.RESOLVE_PAYMENT_METHOD, after.id, after_seconds=_LOOK_AGAIN_SECONDS)
             elif after.state is not PaymentMethodState.PENDING:
                 await tx.jobs.cancel(JobKind.RESOLVE_PAYMENT_METHOD, after.id)
-            if before.state is PaymentMethodState.REQUIRES_ACTION and after.state is PaymentMethodState.FAILED:
-                # What its owner may still confirm there is called off.
+            if before.payment_method_ref is not None and after.state is PaymentMethodState.FAILED:
+                # What its owner may still confirm there, or the provider still decide, is called off.
                 await tx.jobs.schedule(JobKind.FORGET_PAYMENT_METHOD, after.id, after_seconds=0)
             if result.outcome is Outcome.NOT_SENT:
                 await tx.keys.release(after.id)

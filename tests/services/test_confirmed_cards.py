@@ -122,6 +122,31 @@ async def test_what_is_not_confirmed_in_time_is_given_up_here_and_there(shop: Sh
     assert await shop.jobs() == []
 
 
+@pytest.mark.parametrize("decided", [True, False])
+async def test_a_bank_that_thinks_about_it_is_waited_for(shop: Shop, clock: MovableClock, decided: bool) -> None:
+    method = await waiting(shop)
+
+    async def thinking(_asked: Any, ask: Ask) -> Any:
+        return PaymentMethodResult(outcome=Outcome.PENDING, payment_method_ref=(await ask()).payment_method_ref)
+
+    shop.provider.between["fetch_payment_method"] = thinking
+    await answer(shop, method)
+    await proceed(shop, method)
+    await shop.run_jobs()
+    assert [job["tries"] for job in await shop.jobs(JobKind.RESOLVE_PAYMENT_METHOD)] == [1]
+
+    if decided:
+        shop.provider.between.clear()
+    else:
+        clock.advance(minutes=61)
+    await shop.run_jobs(rounds=2)
+
+    kept = PaymentMethodState.ACTIVE if decided else PaymentMethodState.FAILED
+    assert (await shop.method(method.id)).state is kept
+    assert [len(known.payment_method_ids) for known in shop.bank.truth().customers] == [decided]
+    assert await shop.jobs() == []
+
+
 async def test_one_that_is_stored_already_is_left_alone(shop: Shop) -> None:
     """Where a provider knows one card by one reference: to forget the one that waited would take away the other."""
     method = await waiting(shop)
