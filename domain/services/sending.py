@@ -7,7 +7,7 @@ from domain.operations import Operation
 from domain.provider import Outcome
 from domain.services.settlement import Settlement
 from domain.services.teller import Teller
-from domain.store import Store, Transaction, to_be_repeated
+from domain.store import Store, Transaction, UniqueTaken, to_be_repeated
 
 
 class Sending:
@@ -48,7 +48,11 @@ class Sending:
                 tx, operation.charge_id, result, operation_id=operation.id, actor=actor
             )
 
-        await self._store.run(settle, landed=to_be_repeated)
+        try:
+            await self._store.run(settle, landed=to_be_repeated)
+        except UniqueTaken:
+            # A rival has just stored the same card with another charge: by now that is seen.
+            await self._store.run(settle, landed=to_be_repeated)
         if operation.is_refused_by(result.outcome):
             await self._see_why(operation, actor=actor)
         return result.outcome

@@ -1,5 +1,6 @@
 """A card that is charged before it is stored: with the payment, or never."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -243,6 +244,29 @@ async def test_a_card_that_waits_under_the_same_reference_keeps_no_money_from_be
     assert charge.state is ChargeState.SUCCEEDED
     assert (await card_of(shop, charge)).state is PaymentMethodState.FAILED
     assert (await shop.method(waits.id)).state is PaymentMethodState.REQUIRES_ACTION
+
+
+async def test_two_payments_that_bring_one_card_at_once_are_both_booked(new_shop: OpenShop) -> None:
+    shop = new_shop()
+    customer_id = await shop.customer()
+    orders = [await new_order(shop, customer_id) for _ in range(2)]
+    refs: list[str] = []
+    both = asyncio.Event()
+
+    async def as_one(_asked: Any, ask: Ask) -> Any:
+        answer = await ask()
+        refs.append(answer.payment_method.payment_method_ref)
+        if len(refs) == len(orders):
+            both.set()
+        await both.wait()
+        return replace(answer, payment_method=replace(answer.payment_method, payment_method_ref=refs[0]))
+
+    shop.provider.between["charge"] = as_one
+    charges = await asyncio.gather(*(paid_with(shop, STORED, order_id) for order_id in orders))
+
+    assert [charge.state for charge in charges] == [ChargeState.SUCCEEDED] * 2
+    states = sorted([(await card_of(shop, charge)).state for charge in charges])
+    assert states == [PaymentMethodState.ACTIVE, PaymentMethodState.FAILED]
 
 
 async def made_and_told_otherwise(_asked: Any, ask: Ask) -> ChargeResult:
