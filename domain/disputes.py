@@ -127,6 +127,11 @@ class Dispute:
         )
         return replace(shown, seen_at=asked_at, updated_at=self.updated_at if shown == self else now)
 
+    def shows(self, picture: DisputeResult) -> bool:
+        """Whether nothing would be booked if this were known; of which moment it is, is not asked."""
+        after = self.after(picture, asked_at=self.seen_at, now=self.updated_at)
+        return (after.state, after.is_inquiry, after.amount) == (self.state, self.is_inquiry, self.amount)
+
     def _called(self, state: DisputeState) -> DisputeState:
         """A dispute that we gave up was accepted, which not every provider tells from one that was lost."""
         gave_in = self.accepted_at is not None or self.acceptance_requested_at is not None

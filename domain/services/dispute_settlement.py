@@ -40,7 +40,8 @@ class DisputeSettlement:
     async def look(self, account: str, dispute_ref: str, *, actor: str) -> bool:
         """Ask the provider for a dispute, and settle what it shows; False where it is none of ours.
 
-        NothingHeard when it gives no usable answer. No transaction is open.
+        NothingHeard when it gives no usable answer, or one that somebody whose clock is ahead of ours keeps from being
+        booked: asked again, it tells the same or more. No transaction is open.
         """
         asked_at = self._clock.now()
         picture = await self._teller.fetch_dispute(account, dispute_ref)
@@ -50,7 +51,12 @@ class DisputeSettlement:
         async def settle(tx: Transaction) -> bool:
             return await self.settle_picture(tx, account, picture, asked_at=asked_at, actor=actor)
 
-        return await self._store.run(settle, landed=to_be_repeated)
+        is_ours = await self._store.run(settle, landed=to_be_repeated)
+        async with self._store.reading() as tx:
+            known = await tx.disputes.find_by_ref(account, dispute_ref)
+        if known is not None and known.seen_at > asked_at and not known.shows(picture):
+            raise NothingHeard(dispute_ref)
+        return is_ours
 
     async def settle_picture(
         self, tx: Transaction, account: str, picture: DisputeResult, *, asked_at: datetime, actor: str

@@ -36,7 +36,7 @@ from domain.discrepancies import (
     unknown_refund,
     unreadable,
 )
-from domain.disputes import Dispute, is_picture
+from domain.disputes import is_picture
 from domain.errors import PaydeskError
 from domain.jobs import JobKind
 from domain.operations import Operation
@@ -380,7 +380,7 @@ class ReconciliationService:
             operation = await tx.operations.unfinished_of_dispute(dispute.id) if dispute else None
         if charge is None or ref is None or self._is_in_flight(operation):
             return
-        if dispute is not None and operation is None and _is_told(dispute, listed):
+        if dispute is not None and operation is None and is_picture(listed) and dispute.shows(listed):
             return
         finding = of_dispute(account, listed, charge, dispute)
         try:
@@ -597,14 +597,6 @@ async def _our_refund(tx: Transaction, account: str, listed: ListedRefund) -> tu
     if named is not None and named.account == account and named.refund_ref is not None:
         return named, False
     return None, False
-
-
-def _is_told(dispute: Dispute, listed: DisputeResult) -> bool:
-    """Whether the list says what is known here; of which moment it is, nobody knows."""
-    if not is_picture(listed):
-        return False
-    after = dispute.after(listed, asked_at=dispute.seen_at, now=dispute.updated_at)
-    return (after.state, after.is_inquiry, after.amount) == (dispute.state, dispute.is_inquiry, dispute.amount)
 
 
 def _not_comparable(record: Charge | Refund | Discrepancy) -> Finding | None:

@@ -173,6 +173,24 @@ async def test_what_is_lost_on_appeal_after_it_was_won_is_booked_again(shop: Sho
     assert len(causes) == (await shop.dispute(dispute.id)).movements == 5
 
 
+async def test_a_process_whose_clock_is_ahead_keeps_nobody_from_hearing(shop: Shop, clock: MovableClock) -> None:
+    charge, dispute = await disputed(shop)
+    clock.advance(seconds=30)
+    await shop.dispute_settlement.look(ACCOUNT, dispute.dispute_ref, actor="another process")
+    clock.advance(seconds=-30)
+    await decide(shop, dispute, won=True)
+    await shop.hear()
+    assert [job["tries"] for job in await shop.jobs(JobKind.APPLY_WEBHOOK)] == [1]
+
+    clock.advance(seconds=31)
+    await shop.run_jobs()
+
+    assert (await shop.dispute(dispute.id)).state is S.WON
+    assert (await shop.charge(charge.id)).disputed == usd(0)
+    assert await shop.jobs() == []
+    await shop.check(settled=True)
+
+
 async def test_webhooks_twice_and_of_somebody_elses_charge(shop: Shop) -> None:
     charge, dispute = await disputed(shop)
     for row in await shop.rows("SELECT id FROM webhook_deliveries WHERE subject = 'DISPUTE'"):
