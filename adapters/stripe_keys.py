@@ -49,6 +49,8 @@ def _wrong_with_secret_key(key: str | None, *, livemode: bool) -> list[str]:
         return ["STRIPE_SECRET_KEY is a publishable key, which moves no money: its place is STRIPE_PUBLISHABLE_KEY."]
     if not key.startswith(LIVE_KEYS + _TEST_KEYS):
         return ["STRIPE_SECRET_KEY is no secret key: one begins with sk_test_, rk_test_, sk_live_ or rk_live_."]
+    if not _is_one_word(key):
+        return ["STRIPE_SECRET_KEY has more in it than a key: white space, or the end of a line of the file it is from."]
     if livemode and not key.startswith(LIVE_KEYS):
         return ["STRIPE_SECRET_KEY is of test mode, and PAYDESK_ENVIRONMENT is production (the default)."]
     if not livemode and key.startswith(LIVE_KEYS):
@@ -63,10 +65,16 @@ def _wrong_with_publishable_key(key: str | None, secret_key: str | None) -> list
         return ["STRIPE_PUBLISHABLE_KEY is a secret key, and would be given to every customer."]
     if not key.startswith((_LIVE_PUBLISHABLE, _TEST_PUBLISHABLE)):
         return ["STRIPE_PUBLISHABLE_KEY is no publishable key: one begins with pk_test_ or pk_live_."]
+    if not _is_one_word(key):
+        return ["STRIPE_PUBLISHABLE_KEY has more in it than a key: white space, or the end of a line."]
     modes = {(LIVE_KEYS, _TEST_PUBLISHABLE), (_TEST_KEYS, _LIVE_PUBLISHABLE)}
     if any(secret_key and secret_key.startswith(secret) and key.startswith(shown) for secret, shown in modes):
         return ["STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY are of different modes."]
     return []
+
+
+def _is_one_word(key: str) -> bool:
+    return key.isascii() and key.isprintable() and " " not in key
 
 
 def _is_safe(api_base: str) -> bool:

@@ -177,3 +177,11 @@ def test_a_key_that_moves_real_money_is_shown_to_stripe_alone(given: Given, base
 
 def test_an_address_of_stripes_may_end_in_a_slash(given: Given) -> None:
     assert given(PRODUCTION | {"STRIPE_API_BASE": "https://api.stripe.com/"}).is_production
+
+
+@pytest.mark.parametrize("name", ["STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY"])
+@pytest.mark.parametrize("behind", ["\n", " ", "\u200b", " # of the shop"])
+def test_a_key_with_more_than_a_key_in_it_is_no_key(given: Given, name: str, behind: str) -> None:
+    """As Kubernetes gives it to whoever made a secret of a file with its last line's end."""
+    (sentence,) = given.wrong(SANDBOX | {name: SANDBOX[name] + behind})
+    assert sentence.startswith(f"{name} has more in it than a key")
