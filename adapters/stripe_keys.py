@@ -50,7 +50,9 @@ def _wrong_with_secret_key(key: str | None, *, livemode: bool) -> list[str]:
     if not key.startswith(LIVE_KEYS + _TEST_KEYS):
         return ["STRIPE_SECRET_KEY is no secret key: one begins with sk_test_, rk_test_, sk_live_ or rk_live_."]
     if not _is_one_word(key):
-        return ["STRIPE_SECRET_KEY has more in it than a key: white space, or the end of a line of the file it is from."]
+        return [
+            "STRIPE_SECRET_KEY has more in it than a key: white space, or the end of a line of the file it is from."
+        ]
     if livemode and not key.startswith(LIVE_KEYS):
         return ["STRIPE_SECRET_KEY is of test mode, and PAYDESK_ENVIRONMENT is production (the default)."]
     if not livemode and key.startswith(LIVE_KEYS):
