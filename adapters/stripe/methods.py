@@ -9,6 +9,7 @@ cards are stored, wallets' among them. Link's own accounts are none: what is cha
 gateway could show, or that a later charge which asks for cards could take.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,8 @@ from domain.provider import AttachRequest, Outcome, PaymentMethodResult, Refusal
 METHOD = "paydesk_payment_method"
 _SETUP = "seti_"
 _SECRET = "_secret_"  # noqa: S105 - what stands between an intent's id and the rest of its client secret
+_NAME = re.compile(r"seti_\w+", re.ASCII)
+"""It comes from anybody, and becomes a part of an address."""
 _EXPAND = ["payment_method"]
 _ENDED = frozenset({"canceled", "succeeded"})
 
@@ -66,6 +69,8 @@ class Methods:
     async def _adopt(self, errand: Errand, request: AttachRequest, *, now: datetime) -> PaymentMethodResult | Verdict:
         """A SetupIntent that the app has confirmed; its name alone proves nothing of whose it is."""
         setup_ref = request.token.partition(_SECRET)[0]
+        if not _NAME.fullmatch(setup_ref):
+            return failed("setup_intent_unreadable", "This is no name of a SetupIntent.")
         told = await self._retrieve_setup(errand, setup_ref)
         if is_missing(told):
             return told

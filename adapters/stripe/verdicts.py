@@ -5,6 +5,7 @@ looked at and is final, a 429 was not worked on, a 5xx leaves open what happened
 (a proxy's page, half a body, `200 {}`) says nothing.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -169,9 +170,13 @@ def _message(error: Mapping[str, Any], status: int) -> str:
         # Stripe's own sentence repeats a part of the key.
         return _NOT_ALLOWED[status]
     message = error.get("message")
-    return message[:500] if isinstance(message, str) else f"Stripe answered {status}."
+    if not isinstance(message, str):
+        return f"Stripe answered {status}."
+    # It repeats what it does not know, which may be a client secret in the place of a card.
+    return _SECRET.sub(r"\1…", message)[:500]
 
 
+_SECRET = re.compile(r"(_secret_)\w+")
 _NOT_ALLOWED = {
     401: "Stripe does not take this key: check STRIPE_SECRET_KEY.",
     403: "STRIPE_SECRET_KEY may not do this at Stripe: see which permissions the key has.",

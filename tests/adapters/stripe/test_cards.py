@@ -230,6 +230,33 @@ async def test_what_another_customer_confirmed_is_refused(desk: Desk) -> None:
     assert refused.refusal.provider_code == "customer_mismatch"
 
 
+@pytest.mark.parametrize("name", ["seti_", "seti_/../x", "seti_..", "seti_%2e", "seti_x?expand[]=customer", "seti_é"])
+async def test_what_is_no_name_of_a_setup_intent_is_refused_before_it_is_asked_for(desk: Desk, name: str) -> None:
+    """Asked for, it is an address that Stripe does not have: no answer to a question, to be asked again."""
+    before = len(await desk.requests())
+    refused = await desk.attach(f"{name}_secret_x")
+    assert refused.outcome is Outcome.FAILED
+    assert len(await desk.requests()) == before
+
+
+async def test_a_client_secret_in_the_place_of_a_card_is_not_repeated(desk: Desk) -> None:
+    secret = await _confirmed_in_the_app(desk)
+    refused = await desk.charge(token=secret)
+    assert refused.outcome is Outcome.FAILED
+    assert refused.refusal is not None
+    assert refused.refusal.provider_code == "resource_missing"
+    assert secret.partition("_secret_")[2] not in str(refused)
+
+
+async def test_a_card_of_another_customer_is_neither_stored_nor_charged(desk: Desk) -> None:
+    theirs = await desk.card()
+    desk.customer_ref = await desk.customer("cus_2")
+    stored = await desk.attach(theirs)
+    paid, charged = await desk.charge(token=theirs), await desk.charge(card=theirs)
+    assert {stored.outcome, paid.outcome, charged.outcome} == {Outcome.FAILED}
+    assert (await desk.control("truth"))["payments"] == []
+
+
 async def test_what_the_app_has_not_confirmed_or_what_failed_there_is_no_card(desk: Desk) -> None:
     session = await desk.provider.client_session(customer_ref=desk.customer_ref)
     assert isinstance(session, ClientSession)
