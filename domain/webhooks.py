@@ -19,9 +19,9 @@ class DeliveryState(StrEnum):
     STORED = "STORED"
     APPLIED = "APPLIED"
     IGNORED = "IGNORED"
-    """Genuine, but about something that the gateway does not follow."""
+    """Genuine, but about something that the gateway does not follow, or a card that stayed unknown."""
     PARKED = "PARKED"
-    """Of the other mode, or about an object that stayed unknown: nothing was changed; a person may look."""
+    """Of the other mode, or about money that stayed unknown: nothing was changed; a person may look."""
     FAILED = "FAILED"
     """Stored, and its job was given up. No state of the row: the job says it, so that the two cannot disagree."""
 

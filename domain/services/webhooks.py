@@ -147,7 +147,10 @@ class WebhookService:
             return DeliveryState.APPLIED
         if tries <= len(_UNKNOWN_OBJECT_SECONDS):
             return Again(_UNKNOWN_OBJECT_SECONDS[tries - 1])
-        return DeliveryState.PARKED
+        # Every card that is stored comes with confirmations and names by which nobody here knows it, and no money hangs
+        # on them: they are no reason to call somebody.
+        is_card = delivery.subject is WebhookSubject.PAYMENT_METHOD
+        return DeliveryState.IGNORED if is_card else DeliveryState.PARKED
 
     def _is_of_our_mode(self, delivery: WebhookDelivery) -> bool:
         return delivery.livemode is self._teller.provider(delivery.account).livemode
