@@ -37,7 +37,7 @@ described_enum(
     values={
         DeliveryState.STORED: "Kept; it is applied next.",
         DeliveryState.APPLIED: "Its object was read again at the provider, and what it is now was booked.",
-        DeliveryState.IGNORED: "Genuine, and about something that the gateway does not follow, or a card that nobody has.",
+        DeliveryState.IGNORED: "Genuine, about what the gateway does not follow, or about an unknown card.",
         DeliveryState.PARKED: "About money that is none of ours, or of the other mode: nothing was changed.",
         DeliveryState.FAILED: "Given up after many tries; see `lastError`. `webhookDeliveryReplay` tries again.",
     },
