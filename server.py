@@ -400,7 +400,9 @@ def _graphql(running: Gateway) -> GraphQLView:
             raise NotCheckedNow(error.retry_after_seconds) from None
 
     async def graphiql(_request: Request) -> Response:
-        return graphiql_page(endpoint="/graphql", token=_graphiql_token(running))
+        return graphiql_page(
+            endpoint="/graphql", token=_graphiql_token(running), provider=running.services.providers.default.name
+        )
 
     settings = running.settings
     proxies = Proxies(settings.trusted_proxies)

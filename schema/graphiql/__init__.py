@@ -38,6 +38,10 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
     )
 )
 
+_TEST_CARD: Final = "tok_visa"
+_TEST_CARDS: Final = {"stripe": "pm_card_visa"}
+"""By provider, where its name is not the fake provider's: https://docs.stripe.com/testing."""
+
 _PAGE_HEADERS: Final = {
     "Cache-Control": "no-store",  # the page may hold a token
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -60,7 +64,9 @@ _MEDIA_TYPES: Final = {
 _UNHASHED: Final = frozenset({"manifest.json", "LICENSES.md"})
 
 
-def graphiql_page(*, endpoint: str, token: str | None = None, assets: Path = _ASSETS) -> Response:
+def graphiql_page(
+    *, endpoint: str, token: str | None = None, provider: str = "fake", assets: Path = _ASSETS
+) -> Response:
     """The explorer for the GraphQL endpoint at that path of this host.
 
     With a token every request of the page carries it: for development only.
@@ -69,7 +75,7 @@ def graphiql_page(*, endpoint: str, token: str | None = None, assets: Path = _AS
     if entry is None:
         return HTMLResponse(_MISSING_PAGE, status_code=503, headers=_PAGE_HEADERS)
 
-    settings = {"endpoint": endpoint, "token": token, "tabs": first_steps()}
+    settings = {"endpoint": endpoint, "token": token, "tabs": first_steps(provider=provider)}
     page = _PAGE.format(
         styles="\n".join(_STYLE.format(address=_address(name)) for name in entry.get("css", ())),
         script=_address(entry["file"]),
@@ -78,19 +84,20 @@ def graphiql_page(*, endpoint: str, token: str | None = None, assets: Path = _AS
     return HTMLResponse(page, headers=_PAGE_HEADERS)
 
 
-def first_steps() -> list[dict[str, str]]:
-    """The default tabs, in order: what a newcomer runs from customer to refund.
+def first_steps(*, provider: str = "fake") -> list[dict[str, str]]:
+    """The default tabs, in order: what a newcomer runs from customer to refund, with a test card of the provider.
 
     `NAME.graphql` is the text of a tab and `NAME.json`, where there is one, its variables.
     """
-    return [_step(query) for query in sorted(_FIRST_STEPS.glob("*.graphql"))]
+    card = _TEST_CARDS.get(provider, _TEST_CARD)
+    return [_step(query, card) for query in sorted(_FIRST_STEPS.glob("*.graphql"))]
 
 
-def _step(query: Path) -> dict[str, str]:
+def _step(query: Path, card: str) -> dict[str, str]:
     step = {"query": query.read_text(encoding="utf-8")}
     variables = query.with_suffix(".json")
     if variables.exists():
-        step["variables"] = variables.read_text(encoding="utf-8")
+        step["variables"] = variables.read_text(encoding="utf-8").replace(f'"{_TEST_CARD}"', f'"{card}"')
     return step
 
 

@@ -26,6 +26,14 @@ def test_the_page_is_told_the_endpoint_the_token_and_the_first_steps(built: Path
     assert settings == {"endpoint": "/graphql", "token": "eyJ.a.b", "tabs": first_steps()}
 
 
+def test_the_first_steps_pay_with_a_test_card_of_the_provider(built: Path) -> None:
+    tabs = first_steps(provider="stripe")
+
+    assert _settings(graphiql_page(endpoint="/graphql", provider="stripe", assets=built))["tabs"] == tabs
+    assert json.loads(tabs[0]["variables"])["input"]["token"] == "pm_card_visa"
+    assert [tab["query"] for tab in tabs] == [tab["query"] for tab in first_steps()]
+
+
 def test_the_page_has_no_token_unless_one_is_given(built: Path) -> None:
     assert _settings(graphiql_page(endpoint="/graphql", assets=built))["token"] is None
 
