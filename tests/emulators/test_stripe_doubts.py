@@ -146,6 +146,21 @@ async def test_a_request_that_was_refused_for_its_parameters_leaves_its_key_free
     assert (await asked.pay(key=key)).status == "succeeded"
 
 
+async def test_a_card_alone_needs_no_address_to_come_back_to(asked: Asked) -> None:
+    """How everything is charged without its customer."""
+    made = await asked.sdk.v1.payment_intents.create_async(
+        {
+            "amount": 10_00,
+            "currency": "usd",
+            "payment_method": "pm_card_visa",
+            "confirm": True,
+            "allowed_payment_method_types": ["card"],
+        }
+    )
+
+    assert made.status == "succeeded"
+
+
 # --- holds ----------------------------------------------------------------------------------------------------------
 
 
