@@ -50,6 +50,8 @@ _NOT_KEPT = (PaymentMethodState.DETACHED, PaymentMethodState.FAILED)
 _LOOK_AGAIN_SECONDS = 60.0
 """At a card that its owner has to confirm, and then after half of its age: a webhook tells sooner, where it comes."""
 
+_LONGEST_WAIT_SECONDS = 3_600.0
+
 _TRY_AGAIN_SECONDS = (5, 15, 60, 300, 900)
 """A lost answer to an attachment is asked for again with the same key; after about twenty minutes the customer is
 gone, and a card that nobody uses does no harm."""
@@ -195,12 +197,16 @@ class PaymentMethodService:
         return Attached(customer_id=method.customer_id, payment_method_id=method.id)
 
     async def _watch(self, method: PaymentMethod) -> Again | None:
-        looked_at = await self._look_at(method)
+        age = self._clock.now() - method.created_at
+        later = Again(min(max(_LOOK_AGAIN_SECONDS, age.total_seconds() / 2), _LONGEST_WAIT_SECONDS))
+        try:
+            looked_at = await self._look_at(method)
+        except NothingHeard:
+            return later  # however long it is away: its owner may have confirmed it
         if looked_at.state is not PaymentMethodState.REQUIRES_ACTION:
             return None
-        if self._clock.now() < method.created_at + self._deployment.action_lifetime:
-            age = (self._clock.now() - method.created_at).total_seconds()
-            return Again(max(_LOOK_AGAIN_SECONDS, age / 2))
+        if age < self._deployment.action_lifetime:
+            return later
         late = PaymentMethodResult(outcome=Outcome.EXPIRED, refusal=Refusal(message="nobody confirmed it in time"))
         await self._settle(method.id, late, actor="system:expiry", is_of_card=False)
         return None

@@ -8,7 +8,7 @@ import pytest
 from adapters.fake import customers as bank_customers
 from domain.charges import ChargeState
 from domain.errors import NotFound, PaymentMethodNotUsable
-from domain.jobs import JobKind
+from domain.jobs import MOST_TRIES, JobKind
 from domain.payment_methods import PaymentMethod, PaymentMethodState
 from domain.principals import customer
 from domain.provider import Outcome, PaymentMethodResult, RedirectAction
@@ -208,3 +208,22 @@ async def test_a_bank_that_is_away_leaves_it_waiting(shop: Shop) -> None:
     assert (await proceed(shop, method)).state is PaymentMethodState.REQUIRES_ACTION
     await answer(shop, method)
     assert (await proceed(shop, method)).state is PaymentMethodState.ACTIVE
+
+
+async def test_a_bank_that_is_away_for_long_is_asked_until_it_is_back(shop: Shop, clock: MovableClock) -> None:
+    method = await waiting(shop)
+    await answer(shop, method)
+
+    async def silent(_asked: Any, _ask: Ask) -> Any:
+        return PaymentMethodResult(outcome=Outcome.UNKNOWN)
+
+    shop.provider.between["fetch_payment_method"] = silent
+    clock.advance(hours=2)
+
+    await shop.run_jobs(rounds=MOST_TRIES + 1)
+    assert [job["dead_at"] for job in await shop.jobs(JobKind.RESOLVE_PAYMENT_METHOD)] == [None]
+
+    shop.provider.between.clear()
+    await shop.run_jobs()
+    assert (await shop.method(method.id)).state is PaymentMethodState.ACTIVE
+    assert await shop.jobs() == []
