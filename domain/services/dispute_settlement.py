@@ -171,6 +171,8 @@ class DisputeSettlement:
         if after != before:
             await self._write(tx, charge, before, after, now=now)
             await tx.events.add(*_events(before, after, operation, refusal, actor=actor, now=now))
+        if before is not None and operation is not None and before.is_inquiry and not after.is_inquiry:
+            await _only_look_for(tx, operation.id)
         await forget_who(tx, charge)
         return after
 
@@ -205,6 +207,13 @@ async def _charge_of(tx: Transaction, account: str, picture: DisputeResult) -> C
         return None
     charge = await tx.charges.find_by_ref(account, picture.charge_ref)
     return charge if charge is not None and charge.livemode is picture.livemode else None
+
+
+async def _only_look_for(tx: Transaction, operation_id: str) -> None:
+    """An answer to an inquiry that has become a dispute, which is heard once, and of which nobody wrote it."""
+    operation = there(await tx.operations.get_for_update(operation_id), operation_id)
+    if not operation.is_finished:
+        await tx.operations.save(operation.without_key())
 
 
 async def _lock(tx: Transaction, dispute_id: str, operation_id: str) -> tuple[Charge, Operation, Dispute]:

@@ -158,7 +158,9 @@ class Resolver:
         asked_at = self._clock.now()
         found = await self._teller.fetch_dispute(dispute.account, dispute.dispute_ref)
         is_untouched = is_picture(found) and answer_in(found, operation.kind) is Outcome.UNKNOWN
-        is_repeated = is_untouched and await self._may_send_now(operation)
+        # What was said to an inquiry is not said to the dispute that has come of it: a bank listens once.
+        is_the_same = found.is_inquiry is dispute.is_inquiry
+        is_repeated = is_untouched and is_the_same and await self._may_send_now(operation)
         if is_repeated:
             taken = await self._take_over(operation)
             if taken is None:

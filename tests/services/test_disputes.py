@@ -469,6 +469,33 @@ async def test_what_cannot_be_found_out_asks_for_a_person_and_ends_by_itself(sho
     await shop.check(settled=True)
 
 
+@pytest.mark.parametrize("heard", [True, False])
+async def test_what_was_said_to_an_inquiry_is_not_said_to_the_dispute_that_comes_of_it(
+    shop: Shop, clock: MovableClock, heard: bool
+) -> None:
+    _, dispute = await disputed(shop, is_inquiry=True)
+
+    async def lost(_asked: Any, _ask: Ask) -> Any:
+        return DisputeResult(outcome=Outcome.UNKNOWN)
+
+    shop.provider.between["submit_evidence"] = lost
+    await shop.send_evidence(dispute.id, "You ask, we answer.")
+    await decide(shop, dispute, won=False)
+    shop.provider.between.clear()
+    if heard:
+        await shop.deliver_webhooks()
+    for _ in range(4):
+        clock.advance(hours=1)
+        await shop.run_jobs()
+
+    escalated = await shop.dispute(dispute.id)
+    assert (escalated.state, escalated.is_inquiry, escalated.evidence) == (S.NEEDS_RESPONSE, False, {})
+    assert len(shop.provider.asked("submit_evidence")) == 1
+    assert "DISPUTE_RESPONSE_FAILED" in await shop.events(dispute.id)
+    assert (await shop.send_evidence(dispute.id, "It was delivered.")).state is S.UNDER_REVIEW
+    await shop.check(settled=True)
+
+
 async def test_an_account_without_keys_is_only_looked_at(shop: Shop, clock: MovableClock) -> None:
     """What the bank shows untouched, long after, was not applied; and nothing was sent again."""
     shop.provider.key_lifetime_shown = None
