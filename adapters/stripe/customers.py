@@ -1,15 +1,12 @@
 """Customers: https://docs.stripe.com/api/customers."""
 
-import hashlib
-from dataclasses import replace
 from typing import Any
 
-import orjson
 import stripe
 
 from adapters.stripe.errands import Answer, Errand, read
 from adapters.stripe.reading import object_of, text
-from adapters.stripe.verdicts import KEY_REUSED, UNREADABLE, Verdict, as_looked, is_missing
+from adapters.stripe.verdicts import UNREADABLE, Verdict, as_looked, is_missing
 from domain.provider import CustomerRequest, CustomerResult, Outcome
 
 CUSTOMER = "paydesk_customer"
@@ -23,18 +20,12 @@ class Customers:
     async def ensure(self, errand: Errand, request: CustomerRequest) -> CustomerResult | Verdict:
         """Under our id as the key: asked again after a lost answer, it is the same customer.
 
-        One who has another name by then, or was deleted since, or whose key is answered with an error for good, is
-        made anew under another key. What may be left over at Stripe is a customer without cards.
+        Who they are is written to them afterwards, for the key's request must not depend on it: whoever has another
+        name by then, or none because they were erased, is still that customer. One who was deleted since, or whose key
+        is answered with an error for good, is made anew under another key.
         """
         key = request.customer_id
         told = await self._create(errand, request, key)
-        if isinstance(told, Verdict) and told.code == KEY_REUSED:
-            key = f"{key}:{_digest(request)}"
-            told = await self._create(errand, request, key)
-        if isinstance(told, Verdict) and told.code == _EMAIL_INVALID:
-            # Stripe is stricter than we are, and an address that it dislikes is no reason not to take money.
-            request, key = replace(request, email=None), f"{key}:without-email"
-            told = await self._create(errand, request, key)
         if isinstance(told, Verdict) and told.refusal.is_key_spent:
             key = f"{key}:again"
             told = await self._create(errand, request, key)
@@ -45,7 +36,10 @@ class Customers:
                 return is_gone
             if is_gone:
                 ref = read(_ref, await self._create(errand, request, f"{key}:after:{ref}"))
-        return ref if isinstance(ref, Verdict) else CustomerResult(outcome=Outcome.SUCCEEDED, customer_ref=ref)
+        if isinstance(ref, Verdict):
+            return ref
+        await self._describe(errand, ref, request)
+        return CustomerResult(outcome=Outcome.SUCCEEDED, customer_ref=ref)
 
     async def forget(self, errand: Errand, customer_ref: str) -> CustomerResult | Verdict:
         """Their cards go with them; what they paid stays: https://docs.stripe.com/api/customers/delete."""
@@ -65,17 +59,29 @@ class Customers:
 
     async def _create(self, errand: Errand, request: CustomerRequest, key: str) -> Answer | Verdict:
         params: stripe.params.CustomerCreateParams = {"metadata": {CUSTOMER: request.customer_id}}
+        return await errand.do("customer", lambda options: self._customers.create_async(params, options), key=key)
+
+    async def _describe(self, errand: Errand, customer_ref: str, request: CustomerRequest) -> None:
+        """Who it is, for people who look at Stripe's pages. No payment depends on whether it arrives."""
+        params: stripe.params.CustomerUpdateParams = {}
         if request.email:
             params["email"] = request.email
         if request.name:
             params["name"] = request.name
-        return await errand.do("customer", lambda options: self._customers.create_async(params, options), key=key)
+        if not params:
+            return
+        told = await self._update(errand, customer_ref, params)
+        if isinstance(told, Verdict) and told.code == _EMAIL_INVALID and request.name:
+            # Stripe is stricter with addresses than we are.
+            await self._update(errand, customer_ref, {"name": request.name})
+
+    async def _update(
+        self, errand: Errand, customer_ref: str, params: stripe.params.CustomerUpdateParams
+    ) -> Answer | Verdict:
+        return await errand.do(
+            "customer's name", lambda options: self._customers.update_async(customer_ref, params, options)
+        )
 
 
 def _ref(body: dict[str, Any]) -> str:
     return text(object_of(body, "customer")["id"])
-
-
-def _digest(request: CustomerRequest) -> str:
-    said = orjson.dumps([request.email, request.name])
-    return hashlib.sha256(said).hexdigest()[:16]

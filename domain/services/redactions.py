@@ -107,7 +107,7 @@ class RedactionService:
         if not self._providers.supports(account, ProviderAction.FORGET_CUSTOMER):
             _log.warning("%s cannot be erased at %s, which has no such call: erase there by hand", customer.id, account)
             return True
-        # Without a name or an email, for they are gone here: asked by our id, it answers with the one that it has.
+        # Without a name or an email, for they are gone here: asked by our id, it answers with whom it has.
         customer_ref = (await self._accounts.ensure(customer, account)).customer_ref
         if customer_ref is None:
             return False

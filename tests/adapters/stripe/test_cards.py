@@ -18,6 +18,12 @@ from tests.adapters.stripe.desk import PUBLISHABLE_KEY, RETURN_URL, SECRET_KEY, 
 ANN = CustomerRequest(customer_id="cus_ann", email="ann@example.org", name="Ann")
 
 
+async def named(desk: Desk, customer_id: str) -> list[tuple[str | None, str | None]]:
+    """Whom Stripe has for this customer of ours, and by which name."""
+    listed = (await desk.api("customers"))["data"]
+    return [(each["id"], each["name"]) for each in listed if each["metadata"].get("paydesk_customer") == customer_id]
+
+
 # --- customers --------------------------------------------------------------------------------------------------------
 
 
@@ -30,7 +36,7 @@ async def test_a_customer_is_one_however_often_they_are_asked_for(desk: Desk) ->
     assert kept["metadata"] == {"paydesk_customer": "cus_ann"}
 
 
-async def test_a_customer_who_was_renamed_after_a_lost_answer_is_made_all_the_same(desk: Desk) -> None:
+async def test_a_customer_who_was_renamed_after_a_lost_answer_is_that_one(desk: Desk) -> None:
     await desk.misbehave({"on": "customers.create", "fault": "lose_answer", "last": 1})
     assert (await desk.provider.ensure_customer(ANN)).outcome is Outcome.UNKNOWN
     renamed = CustomerRequest(customer_id="cus_ann", email="ann@example.org", name="Ann Other")
@@ -38,7 +44,28 @@ async def test_a_customer_who_was_renamed_after_a_lost_answer_is_made_all_the_sa
     made = await desk.provider.ensure_customer(renamed)
 
     assert made.outcome is Outcome.SUCCEEDED
-    assert (await desk.provider.ensure_customer(renamed)) == made
+    assert await named(desk, "cus_ann") == [(made.customer_ref, "Ann Other")]
+
+
+async def test_a_customer_who_was_erased_after_a_lost_answer_leaves_nothing_behind(desk: Desk) -> None:
+    """Erased here, they have no name to be asked for with; and it is the one whom Stripe has who is to be forgotten."""
+    await desk.misbehave({"on": "customers.create", "fault": "lose_answer", "last": 1})
+    assert (await desk.provider.ensure_customer(ANN)).outcome is Outcome.UNKNOWN
+
+    known = await desk.provider.ensure_customer(CustomerRequest(customer_id="cus_ann", email=None, name=None))
+    assert known.customer_ref is not None
+    await desk.provider.forget_customer(customer_ref=known.customer_ref)
+
+    assert await named(desk, "cus_ann") == []
+
+
+async def test_a_name_that_does_not_arrive_keeps_nobody_from_paying(desk: Desk) -> None:
+    await desk.misbehave({"on": "customers.update", "fault": "error", "last": 1})
+
+    made = await desk.provider.ensure_customer(ANN)
+
+    assert made.outcome is Outcome.SUCCEEDED
+    assert await named(desk, "cus_ann") == [(made.customer_ref, None)]
 
 
 async def test_an_address_that_stripe_dislikes_keeps_nobody_from_paying(desk: Desk) -> None:
