@@ -38,9 +38,12 @@ class Postgres:
         self._server = self._begin()
         await asyncio.to_thread(wait_until_ready, self._server, self._data)
 
-    async def restart_immediately(self) -> None:
-        """What `pg_ctl restart -m immediate` does: every session is cut off, and the start recovers from the log."""
-        restarting = asyncio.create_task(self._restart())
+    async def restart_immediately(self, *, away_seconds: float = 0.0) -> None:
+        """What `pg_ctl restart -m immediate` does: every session is cut off, and the start recovers from the log.
+
+        `away_seconds`: how long nobody listens at least, for a server whose files are in memory is back in no time.
+        """
+        restarting = asyncio.create_task(self._restart(away_seconds))
         try:
             await asyncio.shield(restarting)
         except asyncio.CancelledError:
@@ -48,8 +51,9 @@ class Postgres:
             await restarting
             raise
 
-    async def _restart(self) -> None:
+    async def _restart(self, away_seconds: float) -> None:
         await self.stop()
+        await asyncio.sleep(away_seconds)
         await self.start()
 
     async def stop(self) -> None:

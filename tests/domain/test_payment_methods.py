@@ -42,7 +42,8 @@ AFTER: dict[State, dict[Outcome, State]] = {
     },
     State.REQUIRES_ACTION: {
         Outcome.SUCCEEDED: State.ACTIVE,
-        Outcome.PENDING: State.PENDING,
+        # Its owner has confirmed it, and a bank thinks about it: it goes on being looked at under the same name.
+        Outcome.PENDING: State.REQUIRES_ACTION,
         Outcome.REQUIRES_ACTION: State.REQUIRES_ACTION,
         Outcome.DECLINED: State.FAILED,
         Outcome.FAILED: State.FAILED,

@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from tests.chaos.postgres import postgres
 from tests.services.shop import MovableClock, open_shop
 
 ORDERS, CLIENTS, PAID_BEFORE = 24, 6, 6
+AWAY_SECONDS = 3.0
+"""Longer than a phase is repeated for, so that clients notice it."""
 
 
 @pytest.fixture
@@ -31,10 +34,12 @@ def folder() -> Iterator[Path]:
 async def test_payments_go_on_after_a_restart_and_each_is_taken_once(
     folder: Path, bank: Bank, clock: MovableClock
 ) -> None:
-    async with postgres(folder / "postgres") as server:
+    async with postgres(folder / "postgres") as server, AsyncExitStack() as opened:
         database = await Database.open(server.url)
+        opened.push_async_callback(database.close)
         await migrate(database)
         shop = open_shop(database, bank, clock)
+        opened.push_async_callback(shop.close)
         customer_id = await shop.customer()
         await shop.card(customer_id)
         orders = [await shop.order_of(customer_id) for _ in range(ORDERS)]
@@ -58,7 +63,7 @@ async def test_payments_go_on_after_a_restart_and_each_is_taken_once(
         async def restart() -> None:
             for _ in range(PAID_BEFORE):
                 await paid.acquire()
-            await server.restart_immediately()
+            await server.restart_immediately(away_seconds=AWAY_SECONDS)
 
         async with asyncio.timeout(60):
             await asyncio.gather(restart(), *(buy() for _ in range(CLIENTS)))
@@ -69,5 +74,3 @@ async def test_payments_go_on_after_a_restart_and_each_is_taken_once(
         assert [charge.state for charge in charges] == [ChargeState.SUCCEEDED] * ORDERS
         assert refused > 0
         await shop.check(settled=True)
-        await shop.close()
-        await database.close()
