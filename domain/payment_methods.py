@@ -18,6 +18,10 @@ class PaymentMethodState(StrEnum):
     DETACHED = "DETACHED"
 
 
+NOT_IN_USE = frozenset({PaymentMethodState.DETACHED, PaymentMethodState.FAILED})
+"""What the provider knows by the reference of such a one may be another one's by now, as the database holds it."""
+
+
 class Storing(StrEnum):
     """How a card comes to be stored at the provider."""
 

@@ -43,6 +43,7 @@ async def search(
     page: Page = {"limit": PAGE}
     for _ in range(_MOST_PAGES):
         asked: Page = {**page}
+        # mypy infers no type of a lambda with a default, which binds this page and not the next one.
         told = await errand.look(f"list of {what}", lambda options, asked=asked: ask(asked, options))  # type: ignore[misc]
         listed = read(entries, told)
         if isinstance(listed, Verdict):

@@ -82,6 +82,7 @@ class Wire(stripe.HTTPClient):
                 return bytes(body), response.status_code, response.headers
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             message = f"The connection to Stripe broke: {type(error).__name__}."
+            # The SDK has no type hints of its errors' arguments.
             raise stripe.APIConnectionError(message) from error  # type: ignore[no-untyped-call]
 
     async def close_async(self) -> None:

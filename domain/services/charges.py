@@ -25,7 +25,7 @@ from domain.orders import Order, OrderState
 from domain.payment_methods import PaymentMethod, Storing
 from domain.principals import Permission, Principal
 from domain.provider import CaptureMode, ChargeRequest, ContinueRequest, Initiator, Outcome, ProviderAction
-from domain.services import declines
+from domain.services import card_events, declines
 from domain.services.accounts import ProviderAccountService
 from domain.services.discrepancies import check_may_charge
 from domain.services.gates import CallKind
@@ -172,7 +172,8 @@ class ChargeService:
         )
         await claim(tx, command.request, charge.id, now=now)
         if command.new_card is not None:
-            await _request_card(tx, method, actor=principal.actor, now=now)
+            await tx.payment_methods.insert(method)
+            await card_events.tell(tx, EventKind.PAYMENT_METHOD_REQUESTED, method, actor=principal.actor, now=now)
         await tx.charges.insert(charge)
         operation = await write_down(
             tx,
@@ -322,20 +323,6 @@ def _new_method(order: Order, card: NewCard, *, account: str, now: datetime) -> 
         livemode=order.livemode,
         created_at=now,
         updated_at=now,
-    )
-
-
-async def _request_card(tx: Transaction, method: PaymentMethod, *, actor: str, now: datetime) -> None:
-    await tx.payment_methods.insert(method)
-    await tx.events.add(
-        new_event(
-            EventKind.PAYMENT_METHOD_REQUESTED,
-            method.id,
-            method.customer_id,
-            actor=actor,
-            livemode=method.livemode,
-            now=now,
-        )
     )
 
 

@@ -4,23 +4,14 @@ from datetime import datetime
 
 from domain.charges import Charge, ChargeState
 from domain.decline_limits import DeclineLimits, of_payment_method
-from domain.events import EventKind, new_event
 from domain.jobs import JobKind
-from domain.payment_methods import PaymentMethod, PaymentMethodState, Storing
+from domain.payment_methods import NOT_IN_USE, PaymentMethod, PaymentMethodState, Storing
 from domain.provider import PaymentMethodResult
+from domain.services import card_events
 from domain.services.locking import there
 from domain.store import Transaction
 
 _TAKEN = (ChargeState.SUCCEEDED, ChargeState.AUTHORIZED)
-
-_EVENTS: dict[PaymentMethodState, EventKind] = {
-    PaymentMethodState.ACTIVE: EventKind.PAYMENT_METHOD_ATTACHED,
-    PaymentMethodState.FAILED: EventKind.PAYMENT_METHOD_FAILED,
-    PaymentMethodState.DETACHED: EventKind.PAYMENT_METHOD_DETACHED,
-}
-
-_NOT_IN_USE = (PaymentMethodState.DETACHED, PaymentMethodState.FAILED)
-"""Whose reference another row may have, as the database holds it."""
 
 
 async def settle(
@@ -53,9 +44,7 @@ async def settle(
     elif after.payment_method_ref != before.payment_method_ref:
         await tx.jobs.schedule(JobKind.FORGET_PAYMENT_METHOD, after.id, after_seconds=0)
     if after.state is not before.state:
-        await tx.events.add(
-            new_event(_EVENTS[after.state], after.id, after.customer_id, actor=actor, livemode=after.livemode, now=now)
-        )
+        await card_events.tell(tx, card_events.STATE_EVENTS[after.state], after, actor=actor, now=now)
 
 
 async def _after(
@@ -67,7 +56,7 @@ async def _after(
         charged = method.charged(told, now=now)
         if charged.payment_method_ref is not None and charged.state is PaymentMethodState.ACTIVE:
             other = await tx.payment_methods.find_by_ref(charged.account, charged.payment_method_ref)
-            if other is not None and other.id != method.id and other.state not in _NOT_IN_USE:
+            if other is not None and other.id != method.id and other.state not in NOT_IN_USE:
                 # It was stored before; a provider knows one card by one reference, and the row in use keeps it.
                 return method.not_charged(None, "the card is stored already", told=told, now=now)
         return charged

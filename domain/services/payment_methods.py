@@ -18,7 +18,7 @@ from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.jobs import Again, JobKind
-from domain.payment_methods import PaymentMethod, PaymentMethodState, Storing
+from domain.payment_methods import NOT_IN_USE, PaymentMethod, PaymentMethodState, Storing
 from domain.principals import Permission, Principal, system
 from domain.provider import (
     AttachRequest,
@@ -28,7 +28,7 @@ from domain.provider import (
     ProviderAction,
     Refusal,
 )
-from domain.services import declines
+from domain.services import card_events, declines
 from domain.services.accounts import ProviderAccountService
 from domain.services.customers import CustomerService, insert
 from domain.services.gates import CallKind
@@ -37,15 +37,6 @@ from domain.services.locking import there
 from domain.services.teller import NothingHeard, Teller
 from domain.store import Store, Transaction, UniqueTaken
 from domain.texts import LONGEST_TOKEN, clean_text
-
-_EVENTS: dict[PaymentMethodState, EventKind] = {
-    PaymentMethodState.ACTIVE: EventKind.PAYMENT_METHOD_ATTACHED,
-    PaymentMethodState.REQUIRES_ACTION: EventKind.PAYMENT_METHOD_REQUIRES_ACTION,
-    PaymentMethodState.FAILED: EventKind.PAYMENT_METHOD_FAILED,
-    PaymentMethodState.DETACHED: EventKind.PAYMENT_METHOD_DETACHED,
-}
-
-_NOT_KEPT = (PaymentMethodState.DETACHED, PaymentMethodState.FAILED)
 
 _LOOK_AGAIN_SECONDS = 60.0
 """At a card that its owner has to confirm, and then after half of its age: a webhook tells sooner, where it comes."""
@@ -256,7 +247,7 @@ class PaymentMethodService:
             )
         if customer.default_payment_method_id == method.id:
             await self._make_default(tx, customer, None, actor=actor)
-        await self._event(tx, EventKind.PAYMENT_METHOD_DETACHED, method, actor=actor, now=now)
+        await card_events.tell(tx, EventKind.PAYMENT_METHOD_DETACHED, method, actor=actor, now=now)
 
     async def _forget_now(self, payment_method_id: str) -> None:
         with suppress(NothingHeard):  # then the job does it later
@@ -266,7 +257,7 @@ class PaymentMethodService:
         """Have the provider forget a detached card; NothingHeard when it did not say that it has."""
         async with self._store.reading() as tx:
             method = await tx.payment_methods.get(payment_method_id)
-        if method is None or method.state not in _NOT_KEPT or method.payment_method_ref is None:
+        if method is None or method.state not in NOT_IN_USE or method.payment_method_ref is None:
             return
         if await self._came_back(method, method.payment_method_ref):
             return
@@ -333,7 +324,7 @@ class PaymentMethodService:
     ) -> None:
         await tx.payment_methods.insert(method)
         await tx.jobs.schedule(JobKind.RESOLVE_PAYMENT_METHOD, method.id, after_seconds=self._deployment.lease_seconds)
-        await self._event(tx, EventKind.PAYMENT_METHOD_REQUESTED, method, actor=actor, now=now)
+        await card_events.tell(tx, EventKind.PAYMENT_METHOD_REQUESTED, method, actor=actor, now=now)
         against = of_card(self._deployment.declines, customer_id=method.customer_id, network=network)
         await declines.count(tx, method.id, against, now=now)
 
@@ -403,7 +394,7 @@ class PaymentMethodService:
                 await tx.keys.release(after.id)
             await _tell_declines(tx, after, result, is_of_card=is_of_card)
             if after.state is not before.state:
-                await self._event(tx, _EVENTS[after.state], after, actor=actor, now=now)
+                await card_events.tell(tx, card_events.STATE_EVENTS[after.state], after, actor=actor, now=now)
             becomes_default = before.make_default or customer.default_payment_method_id is None
             if after.state is PaymentMethodState.ACTIVE and becomes_default:
                 await self._make_default(tx, customer, after.id, actor=actor)
@@ -434,20 +425,6 @@ class PaymentMethodService:
             raise NothingHeard(payment_method_ref)
         await self._settle(method.id, result, actor=actor)
         return True
-
-    async def _event(
-        self, tx: Transaction, kind: EventKind, method: PaymentMethod, *, actor: str, now: datetime
-    ) -> None:
-        await tx.events.add(
-            new_event(
-                kind,
-                method.id,
-                method.customer_id,
-                actor=actor,
-                livemode=method.livemode,
-                now=now,
-            )
-        )
 
 
 def _without_account(known: CustomerResult) -> PaymentMethodResult:

@@ -390,6 +390,7 @@ class ReconciliationService:
         except _OF_THE_DATABASE:
             raise
         except Exception:
+            # As of a charge: one dispute that cannot be booked keeps no other from being looked at.
             _log.exception("%s could not be settled with what the provider shows", ref)
             await self._found(finding)
             return

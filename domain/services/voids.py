@@ -123,7 +123,7 @@ class VoidService:
         )
         await tx.charges.save(charge.void_started(now=now))
         if purpose is VoidPurpose.EXPIRE or not told:
-            return operation  # nobody has asked for it; that it expired is told when it has
+            return operation  # nobody has asked for it; if it expires by this, that is told when it has
         await tx.events.add(
             new_event(
                 EventKind.CHARGE_VOID_REQUESTED,

@@ -81,7 +81,7 @@ async def test_a_key_belongs_to_one_request(shop: Shop, changed: dict[str, objec
     """That it was used says that something was sent under it, and nothing of what became of that."""
     request = await shop.charge_request()
     await shop.provider.charge(request)
-    other: ChargeRequest = replace(request, **changed)  # type: ignore[arg-type]
+    other: ChargeRequest = replace(request, **changed)  # type: ignore[arg-type]  # one field of it
 
     reused = await shop.provider.charge(other)
 

@@ -15,9 +15,9 @@ def report(number: int, outcome: str, *, when: str = "call", shows: str = "strip
         nodeid=f"test_{number}",
         location=("test_provider.py", number, "test"),
         keywords={},
-        outcome=outcome,  # type: ignore[arg-type]
+        outcome=outcome,  # type: ignore[arg-type]  # pytest's words
         longrepr=None,
-        when=when,  # type: ignore[arg-type]
+        when=when,  # type: ignore[arg-type]  # the same
         user_properties=[(SHOWS, shows), (WHOLE, 3)],
     )
 

@@ -50,7 +50,7 @@ class Shop:
             "return_url": RETURN_URL,
             "capture_method": "automatic",
         }
-        params: PaymentIntentCreateParams = asked | more  # type: ignore[assignment]
+        params: PaymentIntentCreateParams = asked | more  # type: ignore[assignment]  # what a test asks for
         return await self.sdk.v1.payment_intents.create_async(params, {"idempotency_key": key} if key else {})
 
     async def authorize(self, amount: int = 10_00, **more: Any) -> stripe.PaymentIntent:
@@ -114,4 +114,4 @@ async def open_shop(address: str, emulator: Emulator) -> AsyncIterator[Shop]:
         try:
             yield shop
         finally:
-            await transport.close_async()  # type: ignore[no-untyped-call]
+            await transport.close_async()  # type: ignore[no-untyped-call]  # the SDK has no type hint of it

@@ -50,7 +50,7 @@ class Asked:
         seen = await self.sdk.v1.payment_intents.retrieve_async(
             intent.id, {"expand": ["latest_charge", "latest_charge.refunds"]}
         )
-        return _data(seen)["latest_charge"]  # type: ignore[no-any-return]
+        return _data(seen)["latest_charge"]  # type: ignore[no-any-return]  # JSON
 
     async def dispute_of(self, intent: stripe.PaymentIntent) -> dict[str, Any]:
         async def look() -> dict[str, Any] | None:
@@ -97,7 +97,7 @@ async def asked(request: pytest.FixtureRequest) -> AsyncIterator[Asked]:
     try:
         yield Asked(stripe.StripeClient(_LIVE_KEY, http_client=transport), None)
     finally:
-        await transport.close_async()  # type: ignore[no-untyped-call]
+        await transport.close_async()  # type: ignore[no-untyped-call]  # the SDK has no type hint of it
 
 
 def _data(answer: Any) -> dict[str, Any]:
@@ -206,7 +206,7 @@ async def test_a_declined_card_has_the_codes_of_the_table(asked: Asked, card: st
     with pytest.raises(stripe.CardError) as raised:
         await asked.pay(card)
 
-    error: dict[str, Any] = raised.value.json_body["error"]  # type: ignore[index]
+    error: dict[str, Any] = raised.value.json_body["error"]  # type: ignore[index]  # an answer was there
     believed = DECLINES[decline_code]
     told = (error["code"], error.get("network_decline_code"), error.get("advice_code"))
     assert told == (believed.code, believed.network_decline_code, believed.advice_code)

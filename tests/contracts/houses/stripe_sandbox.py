@@ -157,7 +157,7 @@ class SandboxHouse(AnyStripe):
 
     async def close(self) -> None:
         await self.provider.close()
-        await self._transport.close_async()  # type: ignore[no-untyped-call]
+        await self._transport.close_async()  # type: ignore[no-untyped-call]  # the SDK has no type hint of it
 
 
 def _raw(listed: Any) -> list[dict[str, Any]]:

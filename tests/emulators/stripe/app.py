@@ -116,6 +116,7 @@ async def _tick(emulator: Emulator) -> None:
         try:
             emulator.account.catch_up()
         except Exception:
+            # One thing that is due and fails keeps nothing else from being done in its time.
             _log.exception("Something that was due could not be done.")
 
 

@@ -53,7 +53,7 @@ def create(call: Call) -> Json:
         if "payment_method" in asked:
             attach_to(account, asked["payment_method"], customer)
         _set_default(account, customer, asked)
-    except Exception:
+    except Exception:  # whatever was wrong with the card: it is told, and no customer stays
         account.remove(customer)
         raise
     account.tell("customer.created", customer)

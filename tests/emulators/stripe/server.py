@@ -156,6 +156,7 @@ class Emulator:
         except Refused as refused:
             reply = _refusal(refused, taken.request_id)
         except Exception:
+            # As Stripe does with its own mistakes: a 500, and the next request is served.
             _log.exception("The emulator failed at %s.", route.name)
             reply = _refusal(server_error(), taken.request_id)
         finally:

@@ -50,7 +50,7 @@ class _Quiet(Response):
 
 def _end_connection(raw_send: Callable[..., Awaitable[None]], *, reset: bool) -> None:
     """ASGI has no word for it, so this reaches for uvicorn's transport, which its `send` is bound to."""
-    transport = raw_send.__self__.transport  # type: ignore[attr-defined]
+    transport = raw_send.__self__.transport  # type: ignore[attr-defined]  # uvicorn's own cycle
     if reset:
         # Lingering for no time makes the kernel send RST instead of FIN.
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
