@@ -1,0 +1,195 @@
+"""What the merchant holds: the vault, nonces, transactions, disputes; and what will happen to them as time passes."""
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from random import Random
+from typing import Any, TypeVar
+
+from tests.emulators.braintree.clock import MovableClock
+from tests.emulators.braintree.instruments import Instrument
+from tests.emulators.braintree.refusals import invalid, missing
+from tests.emulators.braintree.things import (
+    Customer,
+    Dispute,
+    Document,
+    Nonce,
+    PaymentMethod,
+    Transaction,
+    Verification,
+)
+from tests.emulators.braintree.xmltext import Tree
+
+_LETTERS = "bcdfghjkmnpqrstvwxyz23456789"
+"""Those of Braintree's tokens: nothing that reads like a word or like another letter."""
+_HOUR_SECONDS = 3600.0
+_DAY_SECONDS = 24 * _HOUR_SECONDS
+
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long what is not instant takes, in the account's time."""
+
+    settling_seconds: float = 6 * _HOUR_SECONDS
+    """From submission to the batch that takes it along; batches go once a day."""
+    settled_seconds: float = _DAY_SECONDS
+    """From submission to settlement."""
+    expiry_seconds: float = 7 * _DAY_SECONDS
+    """How long a hold of a card lasts: https://developer.paypal.com/braintree/articles/get-started/transaction-lifecycle."""
+    reply_seconds: float = 7 * _DAY_SECONDS
+    """How long a dispute waits for its reply."""
+    verdict_seconds: float = 30 * _DAY_SECONDS
+    """How long the bank thinks about evidence that is neither the winning nor the losing one of tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is set up in the Control Panel, or by Braintree's support."""
+
+    merchant_accounts: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "usd_account": "USD",
+            "eur_account": "EUR",
+            "gbp_account": "GBP",
+            "jpy_account": "JPY",
+            "kwd_account": "KWD",
+        }
+    )
+    """The currency of each; the first is the default one."""
+    duplicate_window_seconds: float = 30.0
+    """0 switches the check off: https://developer.paypal.com/braintree/articles/control-panel/transactions/duplicate-checking."""
+    request_keys_allowed: bool = True
+    search_lag_seconds: float = 0.0
+    """How long a new transaction is not found by a search, in the account's time."""
+    page_size: int = 50
+
+    @property
+    def default_merchant_account(self) -> str:
+        return next(iter(self.merchant_accounts))
+
+
+class Account:
+    """Everything in the order in which it was made."""
+
+    def __init__(
+        self,
+        *,
+        clock: MovableClock,
+        told: Callable[[str, Tree, datetime], None],
+        seed: int | None = None,
+        pace: Pace | None = None,
+        options: Options | None = None,
+    ) -> None:
+        self.pace = pace or Pace()
+        self.options = options or Options()
+        self.customers: dict[str, Customer] = {}
+        self.payment_methods: dict[str, PaymentMethod] = {}
+        self.nonces: dict[str, Nonce] = {}
+        self.transactions: dict[str, Transaction] = {}
+        self.disputes: dict[str, Dispute] = {}
+        self.documents: dict[str, Document] = {}
+        self.verifications: dict[str, Verification] = {}
+        self.forced_response: str | None = None
+        """The processor's answer to the next authorization; set for one request by faults.py."""
+        self._clock = clock
+        self._told = told
+        self._random = Random(seed)
+        self._later: list[_Later] = []
+        self._numbers = count(1)
+        self._acting_at: float | None = None
+
+    @property
+    def now(self) -> datetime:
+        """Whole seconds; while something that was due is done, the time at which it was due."""
+        return datetime.fromtimestamp(int(self._seconds), UTC)
+
+    @property
+    def _seconds(self) -> float:
+        return self._acting_at if self._acting_at is not None else self._clock.now
+
+    # --- objects ------------------------------------------------------------------------------------------------------
+
+    def new_id(self, length: int = 8) -> str:
+        return "".join(self._random.choices(_LETTERS, k=length))
+
+    def customer(self, id: str) -> Customer:
+        """Of a URL: 404 when there is none."""
+        return _of_url(self.customers, id)
+
+    def payment_method(self, token: str) -> PaymentMethod:
+        return _of_url(self.payment_methods, token)
+
+    def transaction(self, id: str) -> Transaction:
+        return _of_url(self.transactions, id)
+
+    def dispute(self, id: str) -> Dispute:
+        return _of_url(self.disputes, id)
+
+    def methods_of(self, customer: Customer) -> list[PaymentMethod]:
+        return [method for method in self.payment_methods.values() if method.customer_id == customer.id]
+
+    def merchant_account(self, asked: str | None, *where: str) -> tuple[str, str]:
+        """Its id and its currency; the default one when none is named."""
+        id = asked or self.options.default_merchant_account
+        if id not in self.options.merchant_accounts:
+            raise invalid(*where, code="91513", message="There is no such merchant account.")
+        return id, self.options.merchant_accounts[id]
+
+    def keep(self, instrument: Instrument, customer: Customer, token: str | None = None, **more: Any) -> PaymentMethod:
+        """Put it into the customer's vault; the first one there is the default."""
+        method = PaymentMethod(
+            token=token or self.new_id(6),
+            customer_id=customer.id,
+            instrument=instrument,
+            created_at=self.now,
+            updated_at=self.now,
+            is_default=not self.methods_of(customer),
+            **more,
+        )
+        self.payment_methods[method.token] = method
+        return method
+
+    def make_default(self, method: PaymentMethod) -> None:
+        for other in self.payment_methods.values():
+            if other.customer_id == method.customer_id:
+                other.is_default = other is method
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    def tell(self, kind: str, subject: Tree) -> None:
+        """A webhook notification: https://developer.paypal.com/braintree/docs/reference/general/webhooks/overview."""
+        self._told(kind, subject, self.now)
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Do it when that much of the account's time has passed."""
+        heapq.heappush(self._later, _Later(self._seconds + seconds, next(self._numbers), act))
+
+    def catch_up(self) -> None:
+        """Do all that is due, each at its own time, so that a clock put forward by weeks tells them in order."""
+        for due in self._due():
+            self._acting_at = due.due
+            try:
+                due.act()
+            finally:
+                self._acting_at = None
+
+    def _due(self) -> "Iterator[_Later]":
+        while self._later and self._later[0].due <= self._clock.now:
+            yield heapq.heappop(self._later)
+
+
+@dataclass(order=True, slots=True)
+class _Later:
+    due: float
+    number: int
+    act: Callable[[], None] = field(compare=False)
+
+
+def _of_url(things: Mapping[str, Thing], id: str) -> Thing:
+    if id not in things:
+        raise missing()
+    return things[id]

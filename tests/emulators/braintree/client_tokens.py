@@ -1,0 +1,61 @@
+"""Client tokens: https://developer.paypal.com/braintree/docs/reference/request/client-token/generate.
+
+What a page needs to ask for nonces. Version 2, the default, is the JSON in base64, versions 1 and 3 are the JSON itself.
+"""
+
+import base64
+import json
+
+from braintree import ClientToken
+
+from tests.emulators.braintree.calls import Answer, Call
+from tests.emulators.braintree.parameters import check_names, flag, flattened
+from tests.emulators.braintree.refusals import invalid
+
+_KNOWN = (flattened(ClientToken.generate_signature()) - {"preferred_payment_method_token"}) | {"payment_method_id"}
+"""The SDK sends `preferred_payment_method_token` by another name."""
+_OF_CUSTOMERS = {
+    "make_default": "92801",
+    "verify_card": "92802",
+    "fail_on_duplicate_payment_method": "92803",
+    "fail_on_duplicate_payment_method_for_customer": "92805",
+}
+_SUPPORTED = frozenset(
+    {
+        "customer_id",
+        "merchant_account_id",
+        "version",
+        "payment_method_id",
+        *(f"options.{name}" for name in _OF_CUSTOMERS),
+    }
+)
+
+
+def generate(call: Call) -> Answer:
+    account, asked = call.account, call.asked("client_token")
+    check_names("client_token", asked, known=_KNOWN, supported=_SUPPORTED)
+    version, customer_id = asked.get("version", 2), asked.get("customer_id")
+    if version not in (1, 2, 3, "1", "2", "3"):
+        raise invalid("client_token", "version", code="92806", message="There is no such version.")
+    if customer_id is not None and customer_id not in account.customers:
+        raise invalid("client_token", "customer_id", code="92804", message="There is no such customer.")
+    for name, code in _OF_CUSTOMERS.items():
+        if customer_id is None and flag(asked.get("options") or {}, name):
+            raise invalid("client_token", "options", name, code=code, message=f"{name} needs a customer.")
+    merchant_account = asked.get("merchant_account_id") or account.options.default_merchant_account
+    if merchant_account not in account.options.merchant_accounts:
+        raise invalid("client_token", "merchant_account_id", code="92807", message="There is no such merchant account.")
+    fingerprint = f"{account.new_id(64)}|created_at={account.now.isoformat()}&customer_id={customer_id or ''}"
+    text = json.dumps(
+        {
+            "version": int(version),
+            "authorizationFingerprint": fingerprint,
+            "environment": "sandbox",
+            "merchantId": call.keys.merchant_id,
+            "merchantAccountId": merchant_account,
+            "challenges": [],
+            "threeDSecureEnabled": True,
+        }
+    )
+    value = base64.b64encode(text.encode()).decode() if int(version) == 2 else text
+    return Answer("client_token", {"value": value}, 201)

@@ -1,0 +1,88 @@
+"""Payment method nonces: https://developer.paypal.com/braintree/docs/reference/request/payment-method-nonce/create.
+
+A page gets its nonces from the client SDK, which has no place here: a test makes them with /_control/nonces, and plays
+the customer's authentication there, too.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from tests.emulators.braintree.account import Account
+from tests.emulators.braintree.calls import Answer, Call
+from tests.emulators.braintree.cards import find_nonce, shown_three_d_secure
+from tests.emulators.braintree.instruments import OUTCOMES
+from tests.emulators.braintree.parameters import check_names
+from tests.emulators.braintree.refusals import missing
+from tests.emulators.braintree.things import Nonce
+from tests.emulators.braintree.xmltext import Tree
+
+_CREATE = frozenset(
+    {
+        "merchant_account_id",
+        "authentication_insight",
+        "authentication_insight_options.amount",
+        "authentication_insight_options.recurring_customer_consent",
+        "authentication_insight_options.recurring_max_amount",
+    }
+)
+
+
+def create(call: Call) -> Answer:
+    method = call.account.payment_method(call.id)
+    asked = call.asked("payment_method_nonce")
+    check_names("payment_method_nonce", asked, known=_CREATE, supported=frozenset({"merchant_account_id"}))
+    call.account.merchant_account(asked.get("merchant_account_id"), "payment_method_nonce", "merchant_account_id")
+    nonce = Nonce(_new_text(call.account), method.instrument, token=method.token)
+    call.account.nonces[nonce.nonce] = nonce
+    return Answer("payment_method_nonce", _shown(nonce), 201)
+
+
+def find(call: Call) -> Answer:
+    nonce = find_nonce(call.account, call.id)
+    if nonce is None:
+        raise missing()
+    return Answer("payment_method_nonce", _shown(nonce))
+
+
+def tokenized(account: Account, source: str, *, outcome: str | None, amount: Decimal | None) -> Nonce:
+    """A new nonce for the card of a payment method's token or of another nonce, authenticated if there is an outcome.
+
+    LookupError when there is no such card.
+    """
+    if source in account.payment_methods:
+        nonce = Nonce("", account.payment_methods[source].instrument, token=source)
+    else:
+        known = find_nonce(account, source)
+        if known is None:
+            raise LookupError(f"{source} is neither a token nor a nonce")
+        nonce = Nonce("", known.instrument, token=known.token)
+    if outcome is not None:
+        nonce.three_d_secure = replace(OUTCOMES[outcome], authentication_id=account.new_id(26))
+        nonce.amount = amount
+    nonce.nonce = _new_text(account)
+    account.nonces[nonce.nonce] = nonce
+    return nonce
+
+
+def _new_text(account: Account) -> str:
+    return f"tokencc_{'_'.join(account.new_id(6) for _ in range(5))}"
+
+
+def _shown(nonce: Nonce) -> Tree:
+    instrument = nonce.instrument
+    return {
+        "nonce": nonce.nonce,
+        "type": "CreditCard",
+        "consumed": nonce.consumed,
+        "default": False,
+        "details": {
+            "bin": instrument.bin,
+            "last_four": instrument.last4,
+            "last_two": instrument.last4[-2:],
+            "card_type": instrument.card_type,
+            "expiration_month": instrument.expiration_month,
+            "expiration_year": instrument.expiration_year,
+            "cardholder_name": instrument.cardholder_name,
+        },
+        "three_d_secure_info": shown_three_d_secure(nonce.three_d_secure),
+    }

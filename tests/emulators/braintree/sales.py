@@ -1,0 +1,282 @@
+"""Sales: https://developer.paypal.com/braintree/docs/reference/request/transaction/sale.
+
+What the customer's card is charged or held for. The amount decides what the processor says (responses.py), the gateway
+itself refuses a second sale of the same card, amount and order within 30 seconds
+(https://developer.paypal.com/braintree/articles/control-panel/transactions/duplicate-checking).
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from braintree import Transaction as SdkTransaction
+
+from tests.emulators.braintree import disputes, payment_methods, responses, settling
+from tests.emulators.braintree.account import Account
+from tests.emulators.braintree.calls import Answer, Call
+from tests.emulators.braintree.cards import consume, from_numbers, usable_nonce
+from tests.emulators.braintree.customers import new_customer
+from tests.emulators.braintree.instruments import DISPUTED_NUMBER, Instrument, ThreeDSecure
+from tests.emulators.braintree.parameters import amount as read_amount
+from tests.emulators.braintree.parameters import check_names, flag, flattened
+from tests.emulators.braintree.refusals import UNSUPPORTED, invalid
+from tests.emulators.braintree.things import Customer, Nonce, PaymentMethod, Transaction
+from tests.emulators.braintree.transactions import GOOD, outcome
+from tests.emulators.braintree.xmltext import Tree
+
+_KNOWN = flattened(SdkTransaction.create_signature())
+_ADDRESS = (
+    "company", "country_code_alpha2", "country_code_alpha3", "country_code_numeric", "country_name",
+    "extended_address", "first_name", "last_name", "locality", "postal_code", "region", "street_address",
+)  # fmt: skip
+SUPPORTED = frozenset(
+    {
+        "amount",
+        "api_request_key",
+        "customer_id",
+        "custom_fields.__any_key__",
+        "device_data",
+        "merchant_account_id",
+        "order_id",
+        "payment_method_nonce",
+        "payment_method_token",
+        "recurring",
+        "three_d_secure_authentication_id",
+        "transaction_source",
+        "type",
+        "options.store_in_vault",
+        "options.store_in_vault_on_success",
+        "options.submit_for_settlement",
+        "options.three_d_secure.required",
+        "options.skip_advanced_fraud_checking",
+        *(f"descriptor.{name}" for name in ("name", "phone", "url")),
+        *(
+            f"customer.{name}"
+            for name in ("id", "first_name", "last_name", "company", "email", "phone", "website", "fax")
+        ),
+        *(
+            f"credit_card.{name}"
+            for name in (
+                "cardholder_name",
+                "cvv",
+                "expiration_date",
+                "expiration_month",
+                "expiration_year",
+                "number",
+                "token",
+            )
+        ),
+        *(f"{kind}.{name}" for kind in ("billing", "shipping") for name in _ADDRESS),
+    }
+)
+_SOURCES = frozenset(
+    {
+        "recurring_first", "recurring", "merchant", "moto", "unscheduled", "estimated", "installment_first",
+        "installment",
+    }
+)  # fmt: skip
+_LONGEST_ORDER_ID = 255
+
+
+class _Paid:
+    """What a sale is paid with, as its parameters name it."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.nonce: Nonce | None = None
+        self.method: PaymentMethod | None = None
+
+
+def create(call: Call) -> Answer:
+    account, asked = call.account, call.asked("transaction")
+    check_names("transaction", asked, known=_KNOWN, supported=SUPPORTED)
+    _check_type(asked)
+    merchant_account_id, currency = account.merchant_account(
+        asked.get("merchant_account_id"), "transaction", "merchant_account_id"
+    )
+    amount = read_amount(asked, currency, "transaction")
+    _check_rest(asked)
+    customer = _customer(account, asked)
+    paid = _paid_with(account, asked, customer)
+    three_d_secure = _three_d_secure(account, asked, paid, amount)
+    options: Tree = asked.get("options") or {}
+    stores = flag(options, "store_in_vault") or flag(options, "store_in_vault_on_success")
+    wanted: Tree = asked.get("customer") or {}
+    token = (asked.get("credit_card") or {}).get("token")
+    if stores and token is not None:
+        payment_methods.check_token(account, token, "transaction", "credit_card")
+    # From here on there is a transaction, whatever becomes of it.
+    if paid.nonce is not None:
+        consume(paid.nonce)
+    if paid.method is not None:
+        customer = account.customers[paid.method.customer_id]
+    transaction = Transaction(
+        id=account.new_id(),
+        type="sale",
+        amount=amount,
+        currency=currency,
+        merchant_account_id=merchant_account_id,
+        instrument=paid.instrument,
+        created_at=account.now,
+        updated_at=account.now,
+        order_id=asked.get("order_id"),
+        token=paid.method.token if paid.method else None,
+        created_using="token" if paid.method else "full_information",
+        customer_id=customer.id if customer else None,
+        customer=dict(customer.details) if customer else {name: wanted[name] for name in wanted if name != "id"},
+        billing=asked.get("billing") or {},
+        shipping=asked.get("shipping") or {},
+        custom_fields=asked.get("custom_fields") or {},
+        descriptor=asked.get("descriptor") or {},
+        source="recurring" if flag(asked, "recurring") else asked.get("transaction_source"),
+        three_d_secure=three_d_secure,
+    )
+    response = _response(account, transaction, asked)
+    account.transactions[transaction.id] = transaction
+    _authorize(account, transaction, response)
+    succeeded = transaction.status == "authorized"
+    if paid.method is None and (flag(options, "store_in_vault") or (succeeded and stores)):
+        customer = customer or new_customer(account, wanted, "transaction")
+        method = account.keep(paid.instrument, customer, token, billing_address=asked.get("billing"))
+        transaction.token, transaction.customer_id = method.token, customer.id
+        transaction.customer = dict(customer.details)
+    if succeeded and flag(options, "submit_for_settlement"):
+        settling.submit(account, transaction)
+    if succeeded and paid.instrument.number == DISPUTED_NUMBER:
+        _dispute(account, transaction)
+    return outcome(account, transaction)
+
+
+def _check_type(asked: Tree) -> None:
+    kind = asked.get("type")
+    if kind is None:
+        raise invalid("transaction", "type", code="91524", message="A type is required.")
+    if kind == "credit":
+        raise invalid("transaction", "type", code=UNSUPPORTED, message="The emulator gives back what was paid only.")
+    if kind != "sale":
+        raise invalid("transaction", "type", code="91523", message="There is no such type.")
+
+
+def _check_rest(asked: Tree) -> None:
+    if len(asked.get("order_id") or "") > _LONGEST_ORDER_ID:
+        raise invalid("transaction", "order_id", code="91501", message="The order id is too long.")
+    source = asked.get("transaction_source")
+    if source is not None and source not in _SOURCES:
+        raise invalid("transaction", "transaction_source", code="915133", message="There is no such source.")
+
+
+def _customer(account: Account, asked: Tree) -> Customer | None:
+    """The one that is named, or the one of `customer.id` if that is known already."""
+    id = asked.get("customer_id")
+    if id is not None and id not in account.customers:
+        raise invalid("transaction", "customer_id", code="91510", message="There is no such customer.")
+    new = (asked.get("customer") or {}).get("id")
+    if id is None and new in account.customers:
+        raise invalid("transaction", "customer", "id", code="91609", message="The id is taken.")
+    return account.customers[id] if id is not None else None
+
+
+def _paid_with(account: Account, asked: Tree, customer: Customer | None) -> _Paid:
+    nonce, token = asked.get("payment_method_nonce"), asked.get("payment_method_token")
+    card: Tree = asked.get("credit_card") or {}
+    if sum((nonce is not None, token is not None, bool(card.get("number")))) > 1:
+        raise invalid("transaction", "base", code="91515", message="There is more than one payment method.")
+    if nonce is not None:
+        found = usable_nonce(account, nonce, "transaction", codes=("91565", "91564"))
+        if found.token is not None and found.token in account.payment_methods:
+            paid = _of_vault(account, found.token, customer)
+        else:
+            paid = _Paid(found.instrument)
+        paid.nonce = found
+        return paid
+    if token is not None:
+        return _of_vault(account, token, customer)
+    if card.get("number"):
+        return _Paid(from_numbers(card, "transaction", "credit_card"))
+    if customer is None:
+        raise invalid("transaction", "base", code="91508", message="There is no payment method.")
+    method = next((method for method in account.methods_of(customer) if method.is_default), None)
+    if method is None:
+        raise invalid("transaction", "customer_id", code="91511", message="The customer has no card.")
+    return _of_vault(account, method.token, customer)
+
+
+def _of_vault(account: Account, token: str, customer: Customer | None) -> _Paid:
+    method = account.payment_methods.get(token)
+    if method is None:
+        raise invalid("transaction", "payment_method_token", code="91518", message="There is no such token.")
+    if customer is not None and method.customer_id != customer.id:
+        raise invalid("transaction", "base", code="91516", message="The payment method is another customer's.")
+    paid = _Paid(method.instrument)
+    paid.method = method
+    return paid
+
+
+def _three_d_secure(account: Account, asked: Tree, paid: _Paid, amount: Decimal) -> ThreeDSecure | None:
+    """What the gateway knows of the customer's authentication: of the nonce, or under the id of an earlier one."""
+    info, agreed = (paid.nonce.three_d_secure, paid.nonce.amount) if paid.nonce else (None, None)
+    id = asked.get("three_d_secure_authentication_id")
+    where = ("transaction", "three_d_secure_authentication_id")
+    if id is not None and info is not None and info.authentication_id != id:
+        raise invalid(*where, code="915198", message="The nonce is of another authentication.")
+    if id is not None and info is None:
+        earlier = next(
+            (
+                each
+                for each in account.nonces.values()
+                if each.three_d_secure and each.three_d_secure.authentication_id == id
+            ),
+            None,
+        )
+        if earlier is None:
+            raise invalid(*where, code="915196", message="There is no such authentication.")
+        if not earlier.instrument.is_same_card(paid.instrument):
+            raise invalid(*where, code="915197", message="The authentication is of another card.")
+        info, agreed = earlier.three_d_secure, earlier.amount
+    if agreed is not None and amount > agreed:
+        raise invalid("transaction", "amount", code="91585", message="The customer authenticated another amount.")
+    return info
+
+
+def _response(account: Account, transaction: Transaction, asked: Tree) -> responses.Response:
+    required = flag((asked.get("options") or {}).get("three_d_secure") or {}, "required")
+    if required and (transaction.three_d_secure is None or not transaction.three_d_secure.has_succeeded):
+        return responses.rejection("three_d_secure")
+    if transaction.instrument.rejected_for is not None:
+        return responses.rejection(transaction.instrument.rejected_for)
+    # A request key and this check exclude each other: whoever sends a key knows what is the same.
+    if asked.get("api_request_key") is None and _is_duplicate(account, transaction):
+        return responses.rejection("duplicate")
+    if account.forced_response is not None:
+        return responses.decline(account.forced_response)
+    return responses.authorization(transaction.amount)
+
+
+def _is_duplicate(account: Account, new: Transaction) -> bool:
+    window = timedelta(seconds=account.options.duplicate_window_seconds)
+    return any(
+        (old.amount, old.order_id, old.merchant_account_id) == (new.amount, new.order_id, new.merchant_account_id)
+        and old.instrument.is_same_card(new.instrument)
+        and old.type == "sale"
+        and old.status in GOOD
+        and new.created_at - old.created_at < window
+        for old in account.transactions.values()
+    )
+
+
+def _authorize(account: Account, transaction: Transaction, response: responses.Response) -> None:
+    transaction.response_code, transaction.response_text = response.code, response.text
+    transaction.response_type, transaction.rejection_reason = response.type, response.rejection_reason
+    if response.status in ("processor_declined", "failed"):
+        transaction.additional_response = f"{response.code} : {response.text}"
+    if response.status == "authorized":
+        transaction.authorized = transaction.amount
+        transaction.network_id = account.new_id(15)
+        transaction.expires_at = account.now + timedelta(seconds=account.pace.expiry_seconds)
+        account.later(account.pace.expiry_seconds, lambda: settling.expire(account, transaction))
+    transaction.reach(response.status, account.now)
+
+
+def _dispute(account: Account, transaction: Transaction) -> None:
+    """The test card's: the sale is settled, and disputed at once."""
+    settling.settle(account, transaction)
+    disputes.opened(account, transaction)

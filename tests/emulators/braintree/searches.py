@@ -1,0 +1,200 @@
+"""Searches: https://developer.paypal.com/braintree/docs/reference/general/searching/search-fields and …/search-results.
+
+A search of transactions or customers asks for all ids first, then for the objects page by page, by the same criteria
+and the page's ids: what does not fit any more by then is left out. Disputes come page by page at once. Newest first. There
+is no criterion for a time of change and none for custom fields; new transactions are found late, if a test wants it so.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from tests.emulators.braintree import customers, disputes, transactions
+from tests.emulators.braintree.account import Account
+from tests.emulators.braintree.calls import Answer, Call
+from tests.emulators.braintree.refusals import Refused
+from tests.emulators.braintree.things import Customer, Dispute, Transaction
+from tests.emulators.braintree.xmltext import Collection, Many, Tree
+
+Thing = TypeVar("Thing")
+Fields = Mapping[str, Callable[[Thing], Any]]
+
+
+def _reached(status: str) -> Callable[[Transaction], list[datetime]]:
+    return lambda transaction: [event.timestamp for event in transaction.history if event.status == status]
+
+
+_TRANSACTIONS: Fields[Transaction] = {
+    "id": lambda each: each.id,
+    "ids": lambda each: each.id,
+    "amount": lambda each: each.amount,
+    "created_at": lambda each: each.created_at,
+    "created_using": lambda each: each.created_using,
+    "credit_card_card_type": lambda each: each.instrument.card_type,
+    "credit_card_cardholder_name": lambda each: each.instrument.cardholder_name,
+    "credit_card_expiration_date": lambda each: f"{each.instrument.expiration_month}/{each.instrument.expiration_year}",
+    "credit_card_number": lambda each: each.instrument.number,
+    "credit_card_unique_identifier": lambda each: each.instrument.unique_number_identifier,
+    "currency": lambda each: each.currency,
+    "customer_company": lambda each: each.customer.get("company"),
+    "customer_email": lambda each: each.customer.get("email"),
+    "customer_first_name": lambda each: each.customer.get("first_name"),
+    "customer_id": lambda each: each.customer_id,
+    "customer_last_name": lambda each: each.customer.get("last_name"),
+    "merchant_account_id": lambda each: each.merchant_account_id,
+    "order_id": lambda each: each.order_id,
+    "payment_instrument_type": lambda _: "credit_card",
+    "payment_method_token": lambda each: each.token,
+    "refund": lambda each: each.refunded_id is not None,
+    "source": lambda _: "api",
+    "status": lambda each: each.status,
+    "type": lambda each: each.type,
+    **{
+        f"{status}_at": _reached(status)
+        for status in (
+            "authorization_expired",
+            "authorized",
+            "failed",
+            "gateway_rejected",
+            "processor_declined",
+            "settled",
+            "submitted_for_settlement",
+            "voided",
+        )
+    },
+}
+_CUSTOMERS: Fields[Customer] = {
+    "id": lambda each: each.id,
+    "ids": lambda each: each.id,
+    "created_at": lambda each: each.created_at,
+    **{name: lambda each, name=name: each.details.get(name) for name in customers.DETAILS},  # type: ignore[misc]
+}
+
+
+def transaction_ids(call: Call) -> Answer:
+    return _ids(call, _found(_findable(call.account), _TRANSACTIONS, call.asked("search")))
+
+
+def transactions_of(call: Call) -> Answer:
+    found = _found(_findable(call.account), _TRANSACTIONS, call.asked("search"))
+    shown = [transactions.shown(call.account, each) for each in found]
+    return Answer("credit_card_transactions", _page(call, "transaction", shown, len(found)))
+
+
+def customer_ids(call: Call) -> Answer:
+    return _ids(call, _found(call.account.customers.values(), _CUSTOMERS, call.asked("search")))
+
+
+def customers_of(call: Call) -> Answer:
+    found = _found(call.account.customers.values(), _CUSTOMERS, call.asked("search"))
+    return Answer(
+        "customers", _page(call, "customer", [customers.shown(call.account, each) for each in found], len(found))
+    )
+
+
+def disputes_of(call: Call) -> Answer:
+    account = call.account
+    found = _found(account.disputes.values(), _dispute_fields(account), call.asked("search"))
+    number, size = _page_number(call), account.options.page_size
+    shown = [disputes.shown(account, each) for each in found[(number - 1) * size : number * size]]
+    return Answer("disputes", _page(call, "dispute", shown, len(found), number))
+
+
+def _dispute_fields(account: Account) -> Fields[Dispute]:
+    return {
+        "id": lambda each: each.id,
+        "amount_disputed": lambda each: each.amount,
+        "amount_won": lambda each: each.won,
+        "case_number": lambda each: each.case_number,
+        "customer_id": lambda each: account.transactions[each.transaction_id].customer_id,
+        "effective_date": lambda each: [moment.date() for _, moment in each.history],
+        "kind": lambda each: each.kind,
+        "merchant_account_id": lambda each: each.merchant_account_id,
+        "pre_dispute_program": lambda _: "none",
+        "reason": lambda each: each.reason,
+        "reason_code": lambda each: each.reason_code,
+        "received_date": lambda each: each.created_at.date(),
+        "reference_number": lambda each: each.reference_number,
+        "reply_by_date": lambda each: each.reply_by.date(),
+        "status": lambda each: each.status,
+        "transaction_id": lambda each: each.transaction_id,
+        "transaction_source": lambda _: "api",
+    }
+
+
+def _findable(account: Account) -> list[Transaction]:
+    newest = account.now - timedelta(seconds=account.options.search_lag_seconds)
+    return [each for each in account.transactions.values() if each.created_at <= newest]
+
+
+def _ids(call: Call, found: Iterable[Transaction | Customer]) -> Answer:
+    ids = Many("item", [each.id for each in found])
+    return Answer("search_results", {"page_size": call.account.options.page_size, "ids": ids})
+
+
+def _page(call: Call, name: str, shown: list[Tree], total: int, number: int = 1) -> Collection:
+    return Collection(name, shown, number, call.account.options.page_size, total)
+
+
+def _page_number(call: Call) -> int:
+    text = call.query.get("page", "1")
+    if not text.isdigit() or int(text) < 1:
+        raise Refused(400)
+    return int(text)
+
+
+def _found(things: Iterable[Thing], fields: Fields[Thing], criteria: Tree) -> list[Thing]:
+    unknown = [name for name in criteria if name not in fields]
+    if unknown:
+        raise Refused(400)
+    fitting = [
+        thing for thing in things if all(_fits(fields[name](thing), wanted) for name, wanted in criteria.items())
+    ]
+    return fitting[::-1]
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    if isinstance(value, list):
+        return any(_fits(each, wanted) for each in value)
+    if isinstance(wanted, list):
+        return value in wanted
+    if not isinstance(wanted, dict):
+        return bool(value) == (wanted in (True, "true", "1"))
+    return all(_holds(value, comparison, other) for comparison, other in wanted.items() if other is not None)
+
+
+def _holds(value: Any, comparison: str, other: Any) -> bool:
+    if comparison in ("min", "max", "is", "is_not") and not isinstance(value, str):
+        other = _like(value, other)
+    text, sought = str(value or "").casefold(), str(other).casefold()
+    match comparison:
+        case "is":
+            return value == other if not isinstance(value, str) else text == sought
+        case "is_not":
+            return value != other if not isinstance(value, str) else text != sought
+        case "starts_with":
+            return text.startswith(sought)
+        case "ends_with":
+            return text.endswith(sought)
+        case "contains":
+            return sought in text
+        case "min":
+            return bool(value is not None and value >= other)
+        case "max":
+            return bool(value is not None and value <= other)
+    raise Refused(400)
+
+
+def _like(value: Any, other: Any) -> Any:
+    """What is compared, in the type of what it is compared with."""
+    try:
+        if isinstance(value, Decimal):
+            return Decimal(str(other))
+        if isinstance(value, datetime):
+            return other if isinstance(other, datetime) else datetime.fromisoformat(str(other)).astimezone()
+        if isinstance(value, date):
+            return other.date() if isinstance(other, datetime) else date.fromisoformat(str(other)[:10])
+    except (ArithmeticError, ValueError):
+        raise Refused(400) from None
+    return other

@@ -1,0 +1,157 @@
+"""What the account holds. How each is shown stands beside the calls that answer with it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from tests.emulators.braintree.instruments import Instrument, ThreeDSecure
+from tests.emulators.braintree.xmltext import Tree
+
+
+@dataclass(slots=True)
+class Customer:
+    id: str
+    created_at: datetime
+    updated_at: datetime
+    details: Tree = field(default_factory=dict)
+    """first_name, last_name, company, email, fax, phone, website."""
+    custom_fields: Tree = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class PaymentMethod:
+    """A card in the vault."""
+
+    token: str
+    customer_id: str
+    instrument: Instrument
+    created_at: datetime
+    updated_at: datetime
+    is_default: bool
+    billing_address: Tree | None = None
+    verifications: "list[Verification]" = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Nonce:
+    """What a page got for a card. It can be used once, or any number of times when it is one of the test values."""
+
+    nonce: str
+    instrument: Instrument
+    three_d_secure: ThreeDSecure | None = None
+    amount: Decimal | None = None
+    """What the customer authenticated, where that is known."""
+    consumed: bool = False
+    is_test_value: bool = False
+    token: str | None = None
+    """The payment method that it was made of; using it stores nothing anew."""
+
+
+@dataclass(slots=True)
+class Verification:
+    id: str
+    status: str
+    instrument: Instrument
+    merchant_account_id: str
+    currency: str
+    created_at: datetime
+    response_code: str | None
+    response_text: str | None
+    amount: Decimal = Decimal(0)
+    rejection_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEvent:
+    status: str
+    timestamp: datetime
+    amount: Decimal
+
+
+@dataclass(slots=True)
+class Transaction:
+    id: str
+    type: str
+    """sale or credit."""
+    amount: Decimal
+    currency: str
+    merchant_account_id: str
+    instrument: Instrument
+    created_at: datetime
+    updated_at: datetime
+    status: str = ""
+    history: list[StatusEvent] = field(default_factory=list)
+    authorized: Decimal = Decimal(0)
+    """What the issuer has agreed to; `amount` is what is submitted, once it is."""
+    order_id: str | None = None
+    token: str | None = None
+    customer_id: str | None = None
+    customer: Tree = field(default_factory=dict)
+    billing: Tree = field(default_factory=dict)
+    shipping: Tree = field(default_factory=dict)
+    custom_fields: Tree = field(default_factory=dict)
+    descriptor: Tree = field(default_factory=dict)
+    source: str | None = None
+    three_d_secure: ThreeDSecure | None = None
+    response_code: str | None = None
+    response_text: str | None = None
+    response_type: str | None = None
+    additional_response: str | None = None
+    settlement_code: str | None = None
+    settlement_text: str | None = None
+    rejection_reason: str | None = None
+    expires_at: datetime | None = None
+    network_id: str | None = None
+    refunded_id: str | None = None
+    authorized_id: str | None = None
+    """Of a partial settlement: the transaction that it settles a part of."""
+    partial_ids: list[str] = field(default_factory=list)
+    refund_ids: list[str] = field(default_factory=list)
+    dispute_ids: list[str] = field(default_factory=list)
+    created_using: str = "full_information"
+
+    def reach(self, status: str, now: datetime) -> None:
+        self.status = status
+        self.updated_at = now
+        self.history.append(StatusEvent(status, now, self.amount))
+
+
+@dataclass(slots=True)
+class Evidence:
+    id: str
+    created_at: datetime
+    comment: str | None = None
+    url: str | None = None
+    category: str | None = None
+    sequence_number: int | None = None
+    sent_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Dispute:
+    id: str
+    transaction_id: str
+    amount: Decimal
+    currency: str
+    merchant_account_id: str
+    reason: str
+    reason_code: str
+    kind: str
+    created_at: datetime
+    updated_at: datetime
+    reply_by: datetime
+    case_number: str
+    reference_number: str
+    status: str = ""
+    history: list[tuple[str, datetime]] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
+    won: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    id: str
+    name: str
+    content_type: str
+    size: int
+    expires_at: datetime

@@ -1,0 +1,84 @@
+"""What was really taken, given back and disputed, whatever the answers said: for tests that compare it with books."""
+
+from collections import Counter
+from decimal import Decimal
+
+from tests.emulators.braintree.account import Account
+from tests.emulators.braintree.parameters import shown_amount
+from tests.emulators.braintree.refunds import refunded
+from tests.emulators.braintree.things import Dispute, Transaction
+from tests.emulators.braintree.xmltext import Tree
+
+_TAKEN = frozenset({"submitted_for_settlement", "settling", "settled", "settlement_confirmed"})
+
+
+def truth_of(account: Account) -> Tree:
+    """Everything in the order in which it was made; amounts in major units as texts, `totals` by currency.
+
+    `captured` is what has been submitted for settlement and not been voided since.
+    """
+    captured: Counter[str] = Counter()
+    given_back: Counter[str] = Counter()
+    for transaction in account.transactions.values():
+        if transaction.status in _TAKEN:
+            counter = captured if transaction.type == "sale" else given_back
+            counter[transaction.currency] += transaction.amount  # type: ignore[assignment]
+    return {
+        "customers": [
+            {
+                "id": customer.id,
+                "payment_methods": [
+                    {"token": method.token, "last4": method.instrument.last4} for method in account.methods_of(customer)
+                ],
+            }
+            for customer in account.customers.values()
+        ],
+        "sales": [_sale(account, each) for each in account.transactions.values() if each.type == "sale"],
+        "refunds": [_refund(each) for each in account.transactions.values() if each.type == "credit"],
+        "disputes": [_dispute(each) for each in account.disputes.values()],
+        "totals": {
+            currency: {
+                "captured": shown_amount(Decimal(captured[currency])),
+                "refunded": shown_amount(Decimal(given_back[currency])),
+            }
+            for currency in sorted(captured | given_back)
+        },
+    }
+
+
+def _sale(account: Account, sale: Transaction) -> Tree:
+    return {
+        "id": sale.id,
+        "order_id": sale.order_id,
+        "status": sale.status,
+        "currency": sale.currency,
+        "authorized": shown_amount(sale.authorized),
+        "captured": shown_amount(sale.amount if sale.status in _TAKEN else Decimal(0)),
+        "refunded": shown_amount(refunded(account, sale)),
+        "authorized_transaction_id": sale.authorized_id,
+        "token": sale.token,
+        "customer_id": sale.customer_id,
+        "disputed": bool(sale.dispute_ids),
+    }
+
+
+def _refund(refund: Transaction) -> Tree:
+    return {
+        "id": refund.id,
+        "order_id": refund.order_id,
+        "status": refund.status,
+        "currency": refund.currency,
+        "amount": shown_amount(refund.amount),
+        "refunded_transaction_id": refund.refunded_id,
+    }
+
+
+def _dispute(dispute: Dispute) -> Tree:
+    return {
+        "id": dispute.id,
+        "transaction_id": dispute.transaction_id,
+        "status": dispute.status,
+        "currency": dispute.currency,
+        "amount": shown_amount(dispute.amount),
+        "won": shown_amount(dispute.won),
+    }

@@ -1,0 +1,85 @@
+"""Card verification: https://developer.paypal.com/braintree/docs/reference/response/credit-card-verification.
+
+Of a card that goes into the vault, when it is asked for. The test numbers say how it ends
+(https://developer.paypal.com/braintree/docs/reference/general/testing#credit-card-numbers); a card that does not pass
+is not stored, and the verification is in the answer.
+"""
+
+from decimal import Decimal
+
+from tests.emulators.braintree import responses
+from tests.emulators.braintree.account import Account
+from tests.emulators.braintree.calls import Answer, Call
+from tests.emulators.braintree.cards import shown_card
+from tests.emulators.braintree.instruments import DECLINED_NUMBERS, FAILED_NUMBERS, Instrument
+from tests.emulators.braintree.parameters import shown_amount
+from tests.emulators.braintree.refusals import declined, missing
+from tests.emulators.braintree.things import Verification
+from tests.emulators.braintree.xmltext import Tree
+
+
+def verified(account: Account, instrument: Instrument, merchant_account_id: str | None) -> Verification:
+    """The passed verification; Refused with the failed one in the answer."""
+    id, currency = account.merchant_account(
+        merchant_account_id, "credit_card", "options", "verification_merchant_account_id"
+    )
+    response = _response(instrument)
+    verification = Verification(
+        id=account.new_id(),
+        status="verified" if response.status == "authorized" else response.status,
+        instrument=instrument,
+        merchant_account_id=id,
+        currency=currency,
+        created_at=account.now,
+        response_code=response.code,
+        response_text=response.text,
+        amount=Decimal(0),
+        rejection_reason=response.rejection_reason,
+    )
+    account.verifications[verification.id] = verification
+    if verification.status != "verified":
+        raise declined(_message(verification), verification=shown_verification(account, verification))
+    return verification
+
+
+def find(call: Call) -> Answer:
+    verification = call.account.verifications.get(call.id)
+    if verification is None:
+        raise missing()
+    return Answer("verification", shown_verification(call.account, verification))
+
+
+def _response(instrument: Instrument) -> responses.Response:
+    if instrument.rejected_for is not None:
+        return responses.rejection(instrument.rejected_for)
+    if instrument.number in DECLINED_NUMBERS:
+        return responses.decline("2000")
+    if instrument.number in FAILED_NUMBERS:
+        return responses.decline("3000")
+    return responses.authorization(Decimal(1))
+
+
+def _message(verification: Verification) -> str:
+    if verification.rejection_reason is not None:
+        return f"Gateway Rejected: {verification.rejection_reason}"
+    return verification.response_text or "Declined"
+
+
+def shown_verification(account: Account, verification: Verification) -> Tree:
+    return {
+        "id": verification.id,
+        "status": verification.status,
+        "amount": shown_amount(verification.amount),
+        "currency_iso_code": verification.currency,
+        "merchant_account_id": verification.merchant_account_id,
+        "created_at": verification.created_at,
+        "updated_at": verification.created_at,
+        "processor_response_code": verification.response_code,
+        "processor_response_text": verification.response_text,
+        "gateway_rejection_reason": verification.rejection_reason,
+        "cvv_response_code": "I",
+        "avs_error_response_code": None,
+        "avs_postal_code_response_code": "I",
+        "avs_street_address_response_code": "I",
+        "credit_card": shown_card(account, verification.instrument),
+    }
