@@ -3,7 +3,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.emulators.braintree import serving as braintree_serving
-from tests.emulators.braintree_shop import Shop as BraintreeShop, open_shop as open_braintree_shop
+from tests.emulators.braintree_shop import Shop as BraintreeShop
+from tests.emulators.braintree_shop import open_shop as open_braintree_shop
 from tests.emulators.stripe.serving import Served, serving_aside
 from tests.emulators.stripe_shop import KEYS, Shop, open_shop
 
