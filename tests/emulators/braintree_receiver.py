@@ -55,7 +55,7 @@ def receiving(shop: Shop, *kinds: str, knows_the_key: bool = True, registered: b
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *_: Any) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

@@ -1,4 +1,4 @@
-"""What goes wrong at the Braintree emulator goes wrong as it does in life, and the truth can be looked up afterwards."""
+"""What goes wrong at the Braintree emulator goes wrong as in life, and the truth can be looked up afterwards."""
 
 from contextlib import suppress
 from typing import Any
@@ -61,7 +61,7 @@ def test_the_answer_is_lost_and_the_money_is_taken(bt: Shop, fault: str, error: 
 @pytest.mark.parametrize("fault", ["lose_answer", "reset", "error_after", "html", "empty"])
 def test_a_lost_answer_is_given_to_who_asks_again_with_its_key(bt: Shop, fault: str) -> None:
     _once(bt, fault)
-    asked = {"order_id": "op_1", "api_request_key": "op_1"}
+    asked: dict[str, Any] = {"order_id": "op_1", "api_request_key": "op_1"}
     with suppress(Exception):
         bt.sale(**asked)
 

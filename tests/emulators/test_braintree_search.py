@@ -1,6 +1,6 @@
 """Searches at the Braintree emulator: criteria, pages, and what is found late."""
 
-import datetime
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from braintree.exceptions.unexpected_error import UnexpectedError
 
 from tests.emulators.braintree_shop import Shop
 
-_HOUR = datetime.timedelta(hours=1)
+_HOUR = timedelta(hours=1)
 
 
 def _ids(bt: Shop, *criteria: Any) -> list[str]:

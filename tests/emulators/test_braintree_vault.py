@@ -122,7 +122,7 @@ def test_an_unverified_card_is_kept_whatever_it_is(bt: Shop) -> None:
 def test_a_sale_keeps_the_card_when_it_succeeds(bt: Shop) -> None:
     bt.sdk.customer.create({"id": "cus_1"})
     keep = {"store_in_vault_on_success": True, "submit_for_settlement": True}
-    of_customer = {"customer_id": "cus_1", "credit_card": {"token": "pm_1"}, "options": keep}
+    of_customer: dict[str, Any] = {"customer_id": "cus_1", "credit_card": {"token": "pm_1"}, "options": keep}
 
     declined = bt.sale("2000.00", **of_customer)
     kept_after_decline = bt.sdk.customer.find("cus_1").payment_methods

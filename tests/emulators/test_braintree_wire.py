@@ -1,7 +1,7 @@
 """How the Braintree emulator speaks: XML and its types, gzip, who may ask, and answers without a body."""
 
-import datetime
 import gzip
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -24,7 +24,7 @@ def test_what_the_sdk_writes_is_read_in_its_types() -> None:
             "nothing": None,
             "count": 3,
             "yes": True,
-            "at": datetime.datetime(2026, 1, 2, 3, 4, 5),
+            "at": datetime(2026, 1, 2, 3, 4, 5),  # noqa: DTZ001 (the SDK's times are naive)
             "names": ["Ada & Bob", "<Çelik> 'x'"],
             "things": [{"a": "1"}],
         }
@@ -36,7 +36,7 @@ def test_what_the_sdk_writes_is_read_in_its_types() -> None:
             "nothing": None,
             "count": 3,
             "yes": True,
-            "at": datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC),
+            "at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
             "names": ["Ada & Bob", "<Çelik> 'x'"],
             "things": [{"a": "1"}],
         }
@@ -44,7 +44,7 @@ def test_what_the_sdk_writes_is_read_in_its_types() -> None:
 
 
 def test_what_is_written_the_sdk_reads_in_its_types() -> None:
-    moment = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=2)))
     said: dict[str, Any] = {
         "some_text": "Ada & <Bob>",
         "nothing": None,
@@ -64,8 +64,8 @@ def test_what_is_written_the_sdk_reads_in_its_types() -> None:
             "nothing": None,
             "count": 3,
             "yes": False,
-            "moment": datetime.datetime(2026, 1, 2, 1, 4, 5),
-            "day": datetime.date(2026, 1, 2),
+            "moment": datetime(2026, 1, 2, 1, 4, 5),  # noqa: DTZ001 (the SDK's times are naive)
+            "day": date(2026, 1, 2),
             "no_things": [],
             "one_thing": [{"id": "a"}],
             "ids": ["a", "b"],

@@ -1,1 +1,50 @@
-"""A stand-in for Braintree's gateway, written from Braintree's documentation: a server of its own, with made-up money."""
+"""A stand-in for Braintree's gateway, written from Braintree's documentation: a server of its own, made-up money.
+
+`python -m tests.emulators.braintree --port 12112` serves it, and the official SDK talks to it when its environment
+names it. It keeps what it is told (customers, cards, transactions, disputes), answers a request under one key once,
+delivers signed notifications, and misbehaves when told to. Nothing of Paydesk's own code is used here, so an error in
+the adapter cannot hide behind the same error on this side; nor is anything of the other emulator's.
+
+The reference for parameters is the installed SDK (braintree 4.48): its signatures say which exist, and what its classes
+read says what an answer holds. Behaviour comes from the page of developer.paypal.com/braintree that the module in
+question names, and from the SDK's public integration tests; what none says is listed in doubts.md. Messages are worded
+here: clients are to read codes.
+
+    environment = braintree.Environment("emulator", "127.0.0.1", "12112", "http://localhost", False, None)
+    gateway = braintree.BraintreeGateway(
+        braintree.Configuration(environment, "emulated_merchant", "emulated_public_key", "emulated_private_key")
+    )
+
+It is one merchant of the sandbox, with merchant accounts in several currencies. What is valid at Braintree and means
+nothing here is refused with the code `emulator_unsupported`, so that nobody relies on it; what no SDK would send, with
+400.
+
+There: customers, client tokens, test nonces and those of a page (/_control/nonces, with 3D Secure), cards in the vault
+under their own tokens, verification; sales with the documented amounts, holds, full and partial settlement, voids,
+refunds, reversals, settlement by the clock and by the testing calls, request keys, the duplicate window; searches of
+transactions, customers and disputes; disputes with texts and documents; notifications of disputes and checks; faults.
+
+Not there: other methods than cards; plans, subscriptions, add-ons and discounts, and their notifications; disbursements
+and theirs; AVS, CVV and risk rules; addresses of their own in the vault; credits without a sale, cloning, adjusted and
+partial authorizations; settlement declined by an amount (4001.00 and more: of other methods than cards); verifications
+by a call of their own, and their search; the lists of expiring cards; `three_d_secure_pass_thru`, `external_vault`,
+line items, industries; the client API that pages talk to.
+
+    xmltext.py, parameters.py             what a request says, and whether it may
+    server.py, credentials.py             how a request is taken, worked on and answered
+    calls.py, routes.py, refusals.py      which calls there are, and how they say no
+    account.py, things.py, clock.py       what the account holds, and its time
+    instruments.py, responses.py          test cards and nonces, and what processors say
+    customers.py, payment_methods.py      the vault
+    cards.py, verifications.py            what cards have in common
+    client_tokens.py, nonces.py           what a page needs, and what it gives
+    transactions.py, sales.py, settling.py, refunds.py
+                                          money
+    request_keys.py                       at most once
+    searches.py                           finding
+    disputes.py                           disputes and their documents
+    webhooks.py                           signing and delivery
+    faults.py, faulty.py, wire.py         misbehaviour
+    control.py, truth.py                  everything that only a test may do (/_control)
+    app.py, serving.py                    all of it over HTTP
+"""

@@ -1,6 +1,6 @@
 """Client tokens: https://developer.paypal.com/braintree/docs/reference/request/client-token/generate.
 
-What a page needs to ask for nonces. Version 2, the default, is the JSON in base64, versions 1 and 3 are the JSON itself.
+What a page needs to ask for nonces. Version 2, the default, is the JSON in base64, 1 and 3 are the JSON itself.
 """
 
 import base64

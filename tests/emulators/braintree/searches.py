@@ -1,7 +1,7 @@
 """Searches: https://developer.paypal.com/braintree/docs/reference/general/searching/search-fields and …/search-results.
 
 A search of transactions or customers asks for all ids first, then for the objects page by page, by the same criteria
-and the page's ids: what does not fit any more by then is left out. Disputes come page by page at once. Newest first. There
+and the page's ids: what does not fit any more by then is left out. Disputes come in pages at once. Newest first. There
 is no criterion for a time of change and none for custom fields; new transactions are found late, if a test wants it so.
 """
 
@@ -73,7 +73,8 @@ _CUSTOMERS: Fields[Customer] = {
 
 
 def transaction_ids(call: Call) -> Answer:
-    return _ids(call, _found(_findable(call.account), _TRANSACTIONS, call.asked("search")))
+    found = _found(_findable(call.account), _TRANSACTIONS, call.asked("search"))
+    return _ids(call, [each.id for each in found])
 
 
 def transactions_of(call: Call) -> Answer:
@@ -83,7 +84,8 @@ def transactions_of(call: Call) -> Answer:
 
 
 def customer_ids(call: Call) -> Answer:
-    return _ids(call, _found(call.account.customers.values(), _CUSTOMERS, call.asked("search")))
+    found = _found(call.account.customers.values(), _CUSTOMERS, call.asked("search"))
+    return _ids(call, [each.id for each in found])
 
 
 def customers_of(call: Call) -> Answer:
@@ -128,9 +130,8 @@ def _findable(account: Account) -> list[Transaction]:
     return [each for each in account.transactions.values() if each.created_at <= newest]
 
 
-def _ids(call: Call, found: Iterable[Transaction | Customer]) -> Answer:
-    ids = Many("item", [each.id for each in found])
-    return Answer("search_results", {"page_size": call.account.options.page_size, "ids": ids})
+def _ids(call: Call, ids: list[str]) -> Answer:
+    return Answer("search_results", {"page_size": call.account.options.page_size, "ids": Many("item", ids)})
 
 
 def _page(call: Call, name: str, shown: list[Tree], total: int, number: int = 1) -> Collection:
