@@ -17,11 +17,14 @@ def _disputed(bt: Shop, amount: str = "100.00") -> Any:
     return bt.sold(amount, nonce=None, credit_card=_CARD).disputes[0]
 
 
+def _upload(bt: Shop, content: bytes, name: str) -> Any:
+    file = io.BytesIO(content)
+    file.name = name
+    return bt.sdk.document_upload.create({"kind": DocumentUpload.Kind.EvidenceDocument, "file": file})
+
+
 def _document(bt: Shop) -> str:
-    file = io.BytesIO(b"\x89PNG and so on")
-    file.name = "receipt.png"
-    uploaded = bt.sdk.document_upload.create({"kind": DocumentUpload.Kind.EvidenceDocument, "file": file})
-    id: str = uploaded.document_upload.id
+    id: str = _upload(bt, b"\x89PNG and so on", "receipt.png").document_upload.id
     return id
 
 
@@ -82,6 +85,19 @@ def test_a_document_is_evidence(bt: Shop) -> None:
     assert again.evidence[0].id == added.evidence.id
     assert again.remaining_file_evidence_storage < dispute.remaining_file_evidence_storage
     assert codes(bt.sdk.dispute.add_file_evidence(dispute.id, "nobodys")) == ["95703"]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "code"),
+    [
+        (b"", "receipt.png", "84906"),
+        (b"text", "receipt.txt", "84903"),
+        (b"no PDF", "receipt.pdf", "84904"),
+        (b"%" * (4 * 1024 * 1024 + 1), "receipt.png", "84902"),
+    ],
+)
+def test_a_document_is_an_image_or_a_pdf_of_some_size(bt: Shop, content: bytes, name: str, code: str) -> None:
+    assert codes(_upload(bt, content, name)) == [code]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """What goes wrong at the Braintree emulator goes wrong as in life, and the truth can be looked up afterwards."""
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 import requests
+from braintree import TransactionSearch
 from braintree.exceptions.authorization_error import AuthorizationError
 from braintree.exceptions.braintree_error import BraintreeError
 from braintree.exceptions.gateway_timeout_error import GatewayTimeoutError
@@ -197,14 +199,16 @@ def test_what_was_asked_can_be_looked_up(bt: Shop) -> None:
     bt.sale(order_id="op_1", api_request_key="op_1")
     with suppress(BraintreeError):
         bt.sdk.transaction.find("nobodys")
+    bt.sdk.transaction.search(TransactionSearch.created_at >= datetime(2026, 1, 2, tzinfo=UTC))
 
     asked = bt.control("requests")["requests"]
 
-    assert [request["call"] for request in asked] == [_CREATE, _CREATE, "transactions.find"]
-    assert [request["replayed"] for request in asked] == [False, True, False]
-    assert [request["status"] for request in asked] == [201, 200, 404]
+    assert [request["call"] for request in asked] == [_CREATE, _CREATE, "transactions.find", "transactions.search_ids"]
+    assert [request["replayed"] for request in asked] == [False, True, False, False]
+    assert [request["status"] for request in asked] == [201, 200, 404, 200]
     assert asked[0]["api_request_key"] == "op_1"
     assert asked[0]["body"]["transaction"]["order_id"] == "op_1"
+    assert asked[3]["body"]["search"]["created_at"]["min"].startswith("2026-01-02")
 
 
 def test_a_reset_forgets_everything_and_begins_with_the_same_ids(bt: Shop) -> None:

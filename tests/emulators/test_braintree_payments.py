@@ -233,7 +233,8 @@ def test_a_test_settles_at_once(bt: Shop, call: str, status: str, code: str | No
 
 
 @pytest.mark.parametrize(
-    ("amount", "status", "said"), [("2004.00", "processor_declined", "2004 : Expired Card"), ("2046.00", None, None)]
+    ("amount", "status", "said"),
+    [("2004.00", "processor_declined", "2004 : Expired Card"), ("2046.00", None, "2046 : Declined")],
 )
 def test_a_refund_is_declined_for_good_or_goes_on(bt: Shop, amount: str, status: str | None, said: str | None) -> None:
     settled = bt.settled("9000.00")
@@ -242,6 +243,7 @@ def test_a_refund_is_declined_for_good_or_goes_on(bt: Shop, amount: str, status:
 
     assert refund.status == (status or "submitted_for_settlement")
     assert refund.additional_processor_response == said
+    assert refund.id == bt.sdk.transaction.find(settled.id).refund_id
     assert bt.control("truth")["totals"]["USD"]["refunded"] == ("0.00" if status else amount)
 
 
@@ -291,3 +293,26 @@ def test_an_off_session_sale_says_why(bt: Shop) -> None:
     unscheduled = bt.sold(nonce=None, payment_method_token=token, transaction_source="unscheduled")
 
     assert (recurring.recurring, unscheduled.recurring) == (True, False)
+
+
+def test_only_registered_custom_fields_are_taken(bt: Shop) -> None:
+    refused = bt.sale(custom_fields={"campaign": "spring"})
+    bt.control("reset", {"custom_fields": ["campaign"]})
+
+    assert codes(refused) == ["91526"]
+    assert bt.sold(custom_fields={"campaign": "spring"}).custom_fields == {"campaign": "spring"}
+
+
+def test_a_refusal_repeats_what_was_asked_without_the_card_s_secrets(bt: Shop) -> None:
+    card = {"number": "4111111111111111", "cvv": "123", "expiration_date": "05/2035"}
+
+    refused = bt.sdk.transaction.sale({"amount": "-1.00", "credit_card": card, "order_id": "op_1"})
+
+    assert refused.params == {
+        "transaction": {
+            "amount": "-1.00",
+            "credit_card": {"expiration_date": "05/2035"},
+            "order_id": "op_1",
+            "type": "sale",
+        }
+    }

@@ -223,3 +223,37 @@ def test_an_authenticated_nonce_is_good_for_its_amount(bt: Shop) -> None:
     assert codes(too_much) == ["91585"]
     assert sold.three_d_secure_info.three_d_secure_version == "2.2.0"
     assert sold.credit_card_details.token == token
+
+
+def test_a_sale_may_name_an_earlier_authentication(bt: Shop) -> None:
+    card = {"number": "4111111111111111", "expiration_month": "05", "expiration_year": "2035"}
+    other = card | {"number": "5555555555554444"}
+    id = bt.sdk.testing.create_3ds_verification("usd_account", dict(card))
+    required: dict[str, Any] = {
+        "three_d_secure_authentication_id": id,
+        "options": {"three_d_secure": {"required": True}},
+    }
+
+    assert bt.sale(nonce=None, credit_card=card, **required).is_success
+    assert codes(bt.sale(nonce=None, credit_card=other, **required)) == ["915197"]
+    assert codes(bt.sale(nonce=None, credit_card=card, three_d_secure_authentication_id="nobodys")) == ["915196"]
+    full = "fake-three-d-secure-visa-full-authentication-nonce"
+    assert codes(bt.sale(nonce=full, three_d_secure_authentication_id=id)) == ["915198"]
+
+
+def test_the_numbers_of_a_kept_card_can_change(bt: Shop) -> None:
+    _, token = bt.customer_with()
+
+    updated = bt.sdk.payment_method.update(token, {"number": "5555555555554444", "cardholder_name": "Ada"})
+    declined = bt.sdk.payment_method.update(token, {"number": "4000111111111115", "options": {"verify_card": True}})
+
+    assert (updated.payment_method.last_4, updated.payment_method.cardholder_name) == ("4444", "Ada")
+    assert declined.credit_card_verification.status == "processor_declined"
+    assert bt.sdk.payment_method.find(token).last_4 == "4444"
+
+
+def test_more_is_known_of_some_cards(bt: Shop) -> None:
+    debit, unknown = bt.sold(nonce="fake-valid-debit-nonce"), bt.sold()
+
+    assert (debit.credit_card_details.debit, debit.credit_card_details.prepaid) == ("Yes", "No")
+    assert unknown.credit_card_details.debit == "Unknown"

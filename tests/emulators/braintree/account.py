@@ -66,6 +66,8 @@ class Options:
     search_lag_seconds: float = 0.0
     """How long a new transaction is not found by a search, in the account's time."""
     page_size: int = 50
+    custom_fields: frozenset[str] = frozenset()
+    """Only those that are registered can be sent: …/braintree/articles/control-panel/custom-fields."""
 
     @property
     def default_merchant_account(self) -> str:
@@ -115,6 +117,10 @@ class Account:
 
     def new_id(self, length: int = 8) -> str:
         return "".join(self._random.choices(_LETTERS, k=length))
+
+    def new_number(self) -> str:
+        """What Braintree gives customers that bring no id."""
+        return "".join(self._random.choices("123456789", k=11))
 
     def customer(self, id: str) -> Customer:
         """Of a URL: 404 when there is none."""

@@ -76,7 +76,7 @@ async def _received(request: Request) -> Received:
     async with request.form() as form:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
-                upload = Upload(value.filename or "", value.content_type or "", len(await value.read()))
+                upload = Upload(value.filename or "", value.content_type or "", await value.read())
             else:
                 fields[name] = value
     return Received(*about, b"", fields, upload)

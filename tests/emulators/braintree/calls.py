@@ -16,7 +16,7 @@ class Upload:
 
     name: str
     content_type: str
-    size: int
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,7 @@ def from_numbers(asked: Tree, *where: str) -> Instrument:
     number = str(asked.get("number") or "").replace(" ", "").replace("-", "")
     if not number:
         raise invalid(*where, "number", code="81714", message="A card number is required.")
-    if not number.isdigit():
-        raise invalid(*where, "number", code="81715", message="The card number is invalid.")
-    if not 12 <= len(number) <= 19:
+    if not number.isdigit() or not 12 <= len(number) <= 19:
         raise invalid(*where, "number", code="81716", message="A card number has 12 to 19 digits.")
     if not passes_luhn(number):
         raise invalid(*where, "number", code="81715", message="The card number is invalid.")
@@ -95,9 +93,11 @@ def consume(nonce: Nonce) -> None:
 
 def shown_card(account: Account, instrument: Instrument) -> Tree:
     """What is common to a card in the vault and the card of a transaction."""
-    indicators = {name: "Yes" if name in instrument.indicators else "No" for name in INDICATORS}
+    known = instrument.indicator is not None
+    indicators = {name: "Yes" if name == instrument.indicator else "No" if known else "Unknown" for name in INDICATORS}
     return {
         "bin": instrument.bin,
+        "bin_extended": instrument.number[:8],
         "last_4": instrument.last4,
         "card_type": instrument.card_type,
         "expiration_month": instrument.expiration_month,

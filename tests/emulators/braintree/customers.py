@@ -43,7 +43,7 @@ def update(call: Call) -> Answer:
     asked = call.asked("customer")
     supported = (_OWN - {"payment_method_nonce"}) | {"default_payment_method_token"}
     check_names("customer", asked, known=_UPDATE, supported=supported)
-    _check(asked)
+    _check(call.account, asked)
     token = asked.get("default_payment_method_token")
     if token is not None:
         method = call.account.payment_methods.get(token)
@@ -77,8 +77,8 @@ def delete(call: Call) -> Answer:
 
 def new_customer(account: Account, asked: Tree, *where: str) -> Customer:
     """Under its own id, if it has one."""
-    _check(asked, *where)
-    id = asked.get("id") or account.new_id()
+    _check(account, asked, *where)
+    id = asked.get("id") or account.new_number()
     _check_free(account, id, *where)
     customer = Customer(
         id=id,
@@ -91,7 +91,10 @@ def new_customer(account: Account, asked: Tree, *where: str) -> Customer:
     return customer
 
 
-def _check(asked: Tree, *where: str) -> None:
+def _check(account: Account, asked: Tree, *where: str) -> None:
+    for name in asked.get("custom_fields") or {}:
+        if name not in account.options.custom_fields:
+            raise invalid(*where, "customer", "custom_fields", code="91602", message=f"{name} is no custom field.")
     email = asked.get("email")
     if email is not None and ("@" not in email or " " in email.strip()):
         raise invalid(*where, "customer", "email", code="81604", message="The email is in no valid format.")

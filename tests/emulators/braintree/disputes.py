@@ -129,9 +129,15 @@ def upload_document(call: Call) -> Answer:
         raise invalid("document_upload", "kind", code="84901", message="There is no such kind.")
     if upload.content_type not in _UPLOAD_TYPES:
         raise invalid("document_upload", "file", code="84903", message="Neither JPEG nor PNG nor PDF.")
-    if upload.size > _STORAGE_BYTES:
+    if len(upload.content) > _STORAGE_BYTES:
         raise invalid("document_upload", "file", code="84902", message="The file is too large.")
-    document = Document(account.new_id(20), upload.name, upload.content_type, upload.size, account.now + _UPLOAD_KEPT)
+    if not upload.content:
+        raise invalid("document_upload", "file", code="84906", message="The file is empty.")
+    if upload.content_type == "application/pdf" and not upload.content.startswith(b"%PDF-"):
+        raise invalid("document_upload", "file", code="84904", message="The file is no PDF.")
+    document = Document(
+        account.new_id(20), upload.name, upload.content_type, len(upload.content), account.now + _UPLOAD_KEPT
+    )
     account.documents[document.id] = document
     shown_document = {
         "id": document.id,

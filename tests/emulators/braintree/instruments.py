@@ -40,8 +40,6 @@ class Instrument:
     expiration_month: str = "12"
     expiration_year: str = "2030"
     cardholder_name: str | None = None
-    indicators: tuple[str, ...] = ()
-    """Which of what is known of a card of its kind reads Yes: debit, prepaid, …"""
     rejected_for: str | None = None
     """The reason for which the gateway rejects whatever is asked of it."""
 
@@ -61,6 +59,11 @@ class Instrument:
     def unique_number_identifier(self) -> str:
         """The same for the same number, whoever holds it."""
         return hashlib.sha256(self.number.encode()).hexdigest()[:32]
+
+    @property
+    def indicator(self) -> str | None:
+        """Which of what is known of a card of its kind reads Yes: debit, prepaid, …"""
+        return _MARKED.get(self.number)
 
     def is_same_card(self, other: "Instrument") -> bool:
         """As the check for duplicate transactions sees it: number and expiration date."""
@@ -205,11 +208,19 @@ CONSUMED_NONCE = "fake-consumed-nonce"
 INVALID_NUMBER_NONCE = "fake-luhn-invalid-nonce"
 
 
+_MARKED = {
+    number: kind.strip("-").replace("-", "_")
+    for kind, number in _PLAIN.items()
+    if kind.strip("-").replace("-", "_") in (*INDICATORS, "no_indicators")
+}
+"""Numbers of which more is known than their brand; with `no_indicators` everything reads No."""
+
+
 def known_nonces() -> dict[str, tuple[Instrument, ThreeDSecure | None]]:
     """The card behind each test nonce, and how its customer was authenticated."""
     found: dict[str, tuple[Instrument, ThreeDSecure | None]] = {}
     for kind, number in _PLAIN.items():
-        found[f"fake-valid-{kind}nonce"] = (card(number, indicators=_indicators(kind)), None)
+        found[f"fake-valid-{kind}nonce"] = (card(number), None)
     for name, number in _DECLINED.items():
         found[name] = (card(number), None)
     for name, reason in _REJECTED.items():
@@ -226,10 +237,9 @@ def card(
     year: str = "2030",
     name: str | None = None,
     *,
-    indicators: tuple[str, ...] = (),
     rejected_for: str | None = None,
 ) -> Instrument:
-    return Instrument(number, card_type(number), month.zfill(2), year, name, indicators, rejected_for)
+    return Instrument(number, card_type(number), month.zfill(2), year, name, rejected_for)
 
 
 def card_type(number: str) -> str:
@@ -256,8 +266,3 @@ def passes_luhn(number: str) -> bool:
     digits = [int(digit) for digit in reversed(number)]
     doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
     return (sum(digits[::2]) + sum(doubled)) % 10 == 0
-
-
-def _indicators(kind: str) -> tuple[str, ...]:
-    name = kind.strip("-").replace("-", "_")
-    return (name,) if name in INDICATORS else ()

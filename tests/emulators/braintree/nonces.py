@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
-from tests.emulators.braintree.cards import find_nonce, shown_three_d_secure
+from tests.emulators.braintree.cards import find_nonce, from_numbers, shown_three_d_secure
 from tests.emulators.braintree.instruments import OUTCOMES
 from tests.emulators.braintree.parameters import check_names
 from tests.emulators.braintree.refusals import missing
@@ -42,6 +42,17 @@ def find(call: Call) -> Answer:
     if nonce is None:
         raise missing()
     return Answer("payment_method_nonce", _shown(nonce))
+
+
+def verify_for_test(call: Call) -> Answer:
+    """Of the sandbox only: an authentication of these numbers that has succeeded, by whose id a sale can name it."""
+    account, asked = call.account, call.asked("three_d_secure_verification")
+    account.merchant_account(call.id, "three_d_secure_verification", "merchant_account_id")
+    instrument = from_numbers(asked, "three_d_secure_verification")
+    info = replace(OUTCOMES["authenticate_successful"], authentication_id=account.new_id(26))
+    nonce = Nonce(_new_text(account), instrument, info)
+    account.nonces[nonce.nonce] = nonce
+    return Answer("three_d_secure_verification", {"three_d_secure_authentication_id": info.authentication_id}, 201)
 
 
 def tokenized(account: Account, source: str, *, outcome: str | None, amount: Decimal | None) -> Nonce:

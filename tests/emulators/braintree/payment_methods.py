@@ -47,8 +47,10 @@ CARD = frozenset(
 
 _CREATE = flattened(SdkPaymentMethod.create_signature()) | flattened(CreditCard.create_signature())
 _UPDATE = flattened(SdkPaymentMethod.update_signature()) | flattened(CreditCard.update_signature())
+_OF_CARD = ("number", "cardholder_name", "expiration_date", "expiration_month", "expiration_year")
 _UPDATABLE = frozenset(
-    {"token", "cardholder_name", "expiration_date", "expiration_month", "expiration_year", "options.make_default"}
+    {"token", "cvv", *_OF_CARD}
+    | {f"options.{name}" for name in ("make_default", "verify_card", "verification_merchant_account_id")}
     | {f"billing_address.{name}" for name in _ADDRESS}
 )
 
@@ -88,13 +90,19 @@ def update(call: Call) -> Answer:
         del account.payment_methods[method.token]
         method.token = token
         account.payment_methods[token] = method
-    instrument = method.instrument
-    if any(asked.get(name) for name in ("expiration_date", "expiration_month", "expiration_year")):
-        name = asked.get("cardholder_name") or instrument.cardholder_name
-        method.instrument = from_numbers({**asked, "number": instrument.number, "cardholder_name": name}, root)
+    instrument, options = method.instrument, asked.get("options") or {}
+    if any(asked.get(name) for name in _OF_CARD):
+        date = f"{instrument.expiration_month}/{instrument.expiration_year}"
+        known = {"number": instrument.number, "cardholder_name": instrument.cardholder_name}
+        if not any(asked.get(name) for name in _OF_CARD if name.startswith("expiration")):
+            known["expiration_date"] = date
+        changed = from_numbers(known | {name: asked[name] for name in _OF_CARD if asked.get(name)}, root)
+        if flag(options, "verify_card"):
+            method.verifications.append(verified(account, changed, options.get("verification_merchant_account_id")))
+        method.instrument = changed
     if asked.get("billing_address"):
         method.billing_address = asked["billing_address"]
-    if flag(asked.get("options") or {}, "make_default"):
+    if flag(options, "make_default"):
         account.make_default(method)
     method.updated_at = account.now
     return Answer("credit_card", shown(account, method))
@@ -169,7 +177,7 @@ def shown(account: Account, method: PaymentMethod) -> Tree:
         "expired": method.instrument.has_expired(account.now),
         "created_at": method.created_at,
         "updated_at": method.updated_at,
-        "billing_address": method.billing_address or None,
+        **({"billing_address": method.billing_address} if method.billing_address else {}),
         "subscriptions": Many("subscription", []),
         "verifications": Many("verification", [shown_verification(account, each) for each in method.verifications]),
     }

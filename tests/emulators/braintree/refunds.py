@@ -20,6 +20,8 @@ from tests.emulators.braintree.xmltext import Tree
 
 _REFUND = flattened(SdkTransaction.refund_signature())
 _REVERSE = flattened(SdkTransaction.reverse_signature())
+_SUPPORTED = frozenset({"amount", "api_request_key", "merchant_account_id", "order_id"})
+_WHERE = ("transaction", "merchant_account_id")
 _REFUNDABLE = frozenset({"settling", "settled", "settlement_confirmed"})
 _COUNTS_NOT = UNSUCCESSFUL | {"voided", "settlement_declined"}
 
@@ -27,7 +29,12 @@ _COUNTS_NOT = UNSUCCESSFUL | {"voided", "settlement_declined"}
 def refund(call: Call) -> Answer:
     account, sale = call.account, call.account.transaction(call.id)
     asked = call.asked("transaction")
-    check_names("transaction", asked, known=_REFUND, supported=frozenset({"amount", "api_request_key", "order_id"}))
+    check_names("transaction", asked, known=_REFUND, supported=_SUPPORTED)
+    if (
+        account.merchant_account(asked.get("merchant_account_id") or sale.merchant_account_id, *_WHERE)[1]
+        != sale.currency
+    ):
+        raise invalid(*_WHERE, code="91513", message="The merchant account has another currency.")
     _check_refundable(sale)
     left = sale.amount - refunded(account, sale)
     if left <= 0:
@@ -75,7 +82,7 @@ def _given_back(account: Account, sale: Transaction, amount: Decimal, asked: Tre
         amount=amount,
         authorized=amount,
         currency=sale.currency,
-        merchant_account_id=sale.merchant_account_id,
+        merchant_account_id=asked.get("merchant_account_id") or sale.merchant_account_id,
         instrument=sale.instrument,
         created_at=account.now,
         updated_at=account.now,
@@ -87,11 +94,11 @@ def _given_back(account: Account, sale: Transaction, amount: Decimal, asked: Tre
         response_code=response.code,
         response_text=response.text,
         response_type=response.type,
+        additional_response=response.additional,
     )
     account.transactions[credit.id] = credit
     sale.refund_ids.append(credit.id)
     if response.status in UNSUCCESSFUL:
-        credit.additional_response = f"{response.code} : {response.text}"
         credit.reach(response.status, account.now)
     else:
         settling.submit(account, credit)

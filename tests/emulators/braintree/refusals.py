@@ -7,7 +7,6 @@ verification) and no errors. A 404 has no body. Messages are worded here: client
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tests.emulators.braintree.xmltext import Many, Symbol, Tree
 
@@ -28,25 +27,19 @@ class Trouble:
 class Refused(Exception):
     """An answer other than 200 and 201, without a body or with an envelope."""
 
-    def __init__(
-        self, status: int, *troubles: Trouble, message: str | None = None, about: Tree | None = None, params: Any = None
-    ) -> None:
+    def __init__(self, status: int, *troubles: Trouble, message: str | None = None, about: Tree | None = None) -> None:
         super().__init__(message or "\n".join(trouble.message for trouble in troubles) or str(status))
         self.status = status
         self.troubles = troubles
         self.about = about or {}
         """The transaction or verification that was declined."""
-        self.params = params
 
     @property
     def has_body(self) -> bool:
         return self.status == 422
 
     def envelope(self) -> Tree:
-        shown: Tree = {"errors": _nested(self.troubles, 0), "message": str(self)}
-        if self.params:
-            shown["params"] = self.params
-        return shown | self.about
+        return {"errors": _nested(self.troubles, 0), "message": str(self), **self.about}
 
 
 def missing() -> Refused:

@@ -95,6 +95,8 @@ class Response:
     text: str | None = None
     type: str | None = None
     rejection_reason: str | None = None
+    additional: str | None = None
+    """What the processor said in its own words."""
 
 
 def text_of(code: str) -> str:
@@ -115,8 +117,9 @@ def authorization(amount: Decimal) -> Response:
 def decline(code: str) -> Response:
     """A processor's no, or with 3000 that there was no processor."""
     if code == "3000":
-        return Response("failed", code, text_of(code), _SOFT)
-    return Response("processor_declined", code, text_of(code), _HARD if code in _FOR_GOOD else _SOFT)
+        return Response("failed", code, text_of(code), _SOFT, additional=f"{code} : {text_of(code)}")
+    kind = _HARD if code in _FOR_GOOD else _SOFT
+    return Response("processor_declined", code, text_of(code), kind, additional=f"{code} : {text_of(code)}")
 
 
 def rejection(reason: str) -> Response:
@@ -126,6 +129,8 @@ def rejection(reason: str) -> Response:
 
 def refund(amount: Decimal) -> Response:
     """As the SDK's tests have it: a hard decline ends a refund, a soft one does not, for it is tried again."""
-    if Decimal(2000) <= amount < Decimal(3000) and str(int(amount)) in _FOR_GOOD:
-        return decline(str(int(amount)))
-    return Response("submitted_for_settlement", "1002", "Processed", _APPROVED)
+    code = str(int(amount))
+    if Decimal(2000) <= amount < Decimal(3000) and code in _FOR_GOOD:
+        return decline(code)
+    additional = f"{code} : {text_of(code)}" if Decimal(2000) <= amount < Decimal(3000) else None
+    return Response("submitted_for_settlement", "1002", "Processed", _APPROVED, additional=additional)

@@ -74,6 +74,7 @@ ROUTES = (
         Route(f"testing.{action}", "PUT", f"{_TRANSACTION}/{{action}}", settling.settle_for_test)
         for action in ("settle", "settlement_confirm", "settlement_decline", "settlement_pending")
     ),
+    Route("testing.authenticate", "POST", "/three_d_secure/create_verification/{id}", nonces.verify_for_test),
     Route("disputes.search", "POST", "/disputes/advanced_search", searches.disputes_of),
     Route("disputes.find", "GET", "/disputes/{id}", disputes.find),
     Route("disputes.accept", "PUT", "/disputes/{id}/accept", disputes.accept),

@@ -94,7 +94,7 @@ def create(call: Call) -> Answer:
         asked.get("merchant_account_id"), "transaction", "merchant_account_id"
     )
     amount = read_amount(asked, currency, "transaction")
-    _check_rest(asked)
+    _check_rest(account, asked)
     customer = _customer(account, asked)
     paid = _paid_with(account, asked, customer)
     three_d_secure = _three_d_secure(account, asked, paid, amount)
@@ -156,7 +156,10 @@ def _check_type(asked: Tree) -> None:
         raise invalid("transaction", "type", code="91523", message="There is no such type.")
 
 
-def _check_rest(asked: Tree) -> None:
+def _check_rest(account: Account, asked: Tree) -> None:
+    for name in asked.get("custom_fields") or {}:
+        if name not in account.options.custom_fields:
+            raise invalid("transaction", "custom_fields", code="91526", message=f"{name} is no custom field.")
     if len(asked.get("order_id") or "") > _LONGEST_ORDER_ID:
         raise invalid("transaction", "order_id", code="91501", message="The order id is too long.")
     source = asked.get("transaction_source")
@@ -266,8 +269,7 @@ def _is_duplicate(account: Account, new: Transaction) -> bool:
 def _authorize(account: Account, transaction: Transaction, response: responses.Response) -> None:
     transaction.response_code, transaction.response_text = response.code, response.text
     transaction.response_type, transaction.rejection_reason = response.type, response.rejection_reason
-    if response.status in ("processor_declined", "failed"):
-        transaction.additional_response = f"{response.code} : {response.text}"
+    transaction.additional_response = response.additional
     if response.status == "authorized":
         transaction.authorized = transaction.amount
         transaction.network_id = account.new_id(15)

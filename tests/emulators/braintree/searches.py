@@ -21,6 +21,12 @@ Thing = TypeVar("Thing")
 Fields = Mapping[str, Callable[[Thing], Any]]
 
 
+_ADDRESS = (
+    "first_name", "last_name", "company", "street_address", "extended_address", "locality", "region", "postal_code",
+    "country_name",
+)  # fmt: skip
+
+
 def _reached(status: str) -> Callable[[Transaction], list[datetime]]:
     return lambda transaction: [event.timestamp for event in transaction.history if event.status == status]
 
@@ -39,6 +45,10 @@ _TRANSACTIONS: Fields[Transaction] = {
     "currency": lambda each: each.currency,
     "customer_company": lambda each: each.customer.get("company"),
     "customer_email": lambda each: each.customer.get("email"),
+    "customer_fax": lambda each: each.customer.get("fax"),
+    "customer_phone": lambda each: each.customer.get("phone"),
+    "customer_website": lambda each: each.customer.get("website"),
+    "processor_authorization_code": transactions.authorization_code,
     "customer_first_name": lambda each: each.customer.get("first_name"),
     "customer_id": lambda each: each.customer_id,
     "customer_last_name": lambda each: each.customer.get("last_name"),
@@ -50,6 +60,10 @@ _TRANSACTIONS: Fields[Transaction] = {
     "source": lambda _: "api",
     "status": lambda each: each.status,
     "type": lambda each: each.type,
+    "user": lambda _: "emulator",
+    "settlement_batch_id": transactions.batch,
+    **{f"billing_{name}": lambda each, name=name: each.billing.get(name) for name in _ADDRESS},  # type: ignore[misc]
+    **{f"shipping_{name}": lambda each, name=name: each.shipping.get(name) for name in _ADDRESS},  # type: ignore[misc]
     **{
         f"{status}_at": _reached(status)
         for status in (

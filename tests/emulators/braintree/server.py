@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
+from pydantic_core import to_jsonable_python
+
 from tests.emulators.braintree.account import Account, Options, Pace
 from tests.emulators.braintree.calls import Answer, Call, Upload
 from tests.emulators.braintree.clock import MovableClock
@@ -25,11 +27,12 @@ from tests.emulators.braintree.routes import Found, find_route
 from tests.emulators.braintree.transactions import outcome
 from tests.emulators.braintree.webhooks import Outbox
 from tests.emulators.braintree.wire import Reply, Silence
-from tests.emulators.braintree.xmltext import Tree, XmlUnreadable, read, write
+from tests.emulators.braintree.xmltext import Many, Tree, XmlUnreadable, read, write
 
 _log = logging.getLogger(__name__)
 
 _SMALLEST_GZIPPED = 200
+_SECRETS = frozenset({"number", "cvv"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class Emulator:
         try:
             reply = _reply(await self._answer(taken))
         except Refused as refused:
-            reply = _refusal(refused)
+            reply = _refusal(refused, taken.body)
         except Lost:
             self._log(taken, 0)
             return Silence.RESET
@@ -235,8 +238,20 @@ def _reply(answer: Answer) -> Reply:
     return Reply(answer.status, b"" if answer.name is None else write(answer.name, answer.tree))
 
 
-def _refusal(refused: Refused) -> Reply:
-    return Reply(refused.status, write("api_error_response", refused.envelope()) if refused.has_body else b"")
+def _refusal(refused: Refused, body: Tree) -> Reply:
+    """With what was asked, without a card's secrets."""
+    if not refused.has_body:
+        return Reply(refused.status, b"")
+    return Reply(refused.status, write("api_error_response", refused.envelope() | {"params": _repeated(body)}))
+
+
+def _repeated(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _repeated(inner) for name, inner in value.items() if name not in _SECRETS}
+        case list():
+            return Many("item", [_repeated(inner) for inner in value])
+    return value
 
 
 def _gzipped(reply: Reply, headers: Mapping[str, str]) -> Reply:
@@ -248,4 +263,4 @@ def _gzipped(reply: Reply, headers: Mapping[str, str]) -> Reply:
 
 
 def logged(emulator: Emulator) -> list[Tree]:
-    return [asdict(request) for request in emulator.requests]
+    return [to_jsonable_python(asdict(request)) for request in emulator.requests]

@@ -12,6 +12,13 @@ from tests.emulators.braintree.xmltext import Many, Tree
 
 UNSUCCESSFUL = frozenset({"processor_declined", "gateway_rejected", "failed"})
 GOOD = frozenset({"authorized", "submitted_for_settlement", "settling", "settled", "settlement_pending", "voided"})
+_NEVER_KNOWN = (
+    "acquirer_reference_number", "debit_network", "discount_amount", "foreign_retailer", "liability_shift",
+    "merchant_advice_code", "merchant_advice_code_text", "retried_transaction_id", "retrieval_reference_number",
+    "shipping_amount", "shipping_tax_amount", "ships_from_postal_code", "surcharge_amount", "tax_amount",
+    "upcoming_retry_date",
+)  # fmt: skip
+"""What answers hold, and what has no meaning here."""
 _ADDRESS = (
     "id", "first_name", "last_name", "company", "street_address", "extended_address", "locality", "region",
     "postal_code", "country_name", "country_code_alpha2", "country_code_alpha3", "country_code_numeric",
@@ -70,16 +77,17 @@ def shown(account: Account, transaction: Transaction) -> Tree:
         "shipping": dict.fromkeys(_ADDRESS) | transaction.shipping,
         "custom_fields": transaction.custom_fields or None,
         "descriptor": {"name": None, "phone": None, "url": None} | transaction.descriptor,
+        "refund_id": transaction.refund_ids[-1] if transaction.refund_ids else None,
         "refund_ids": Many("item", transaction.refund_ids),
         "refunded_transaction_id": transaction.refunded_id,
         "authorized_transaction_id": transaction.authorized_id,
         "partial_settlement_transaction_ids": Many("item", transaction.partial_ids),
-        "settlement_batch_id": _batch(transaction),
+        "settlement_batch_id": batch(transaction),
         "processor_response_code": transaction.response_code,
         "processor_response_text": transaction.response_text,
         "processor_response_type": transaction.response_type,
         "additional_processor_response": transaction.additional_response,
-        "processor_authorization_code": None if transaction.status in UNSUCCESSFUL else transaction.id[:6].upper(),
+        "processor_authorization_code": authorization_code(transaction),
         "processor_settlement_response_code": transaction.settlement_code,
         "processor_settlement_response_text": transaction.settlement_text,
         "network_response_code": "XX" if transaction.response_code else None,
@@ -90,8 +98,10 @@ def shown(account: Account, transaction: Transaction) -> Tree:
         "avs_error_response_code": None,
         "avs_postal_code_response_code": "I",
         "avs_street_address_response_code": "I",
-        "tax_amount": None,
+        **dict.fromkeys(_NEVER_KNOWN),
         "tax_exempt": False,
+        "retried": False,
+        "retry_ids": Many("item", []),
         "voice_referral_number": None,
         "recurring": transaction.source in ("recurring", "recurring_first"),
         "plan_id": None,
@@ -112,10 +122,14 @@ def shown(account: Account, transaction: Transaction) -> Tree:
     }
 
 
-def _batch(transaction: Transaction) -> str | None:
+def batch(transaction: Transaction) -> str | None:
     """Which day's: it is known as soon as the transaction is on its way."""
     taken = next((event.timestamp for event in transaction.history if event.status in ("settling", "settled")), None)
     return None if taken is None else f"{taken:%Y-%m-%d}_{transaction.merchant_account_id}"
+
+
+def authorization_code(transaction: Transaction) -> str | None:
+    return None if transaction.status in UNSUCCESSFUL else transaction.id[:6].upper()
 
 
 def _event(event: StatusEvent) -> Tree:
