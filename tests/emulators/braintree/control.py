@@ -1,7 +1,8 @@
 """What only a test may do, under /_control: JSON in, JSON out, without a key: it listens on loopback alone.
 
 POST reset          {"seed": 7, "request_keys_allowed": false, "duplicate_window_seconds": 0, "search_lag_seconds": 5,
-                     "merchant_accounts": {"usd_account": "USD"}, "page_size": 50, "custom_fields": ["campaign"]}: as at the start, set up like this
+                     "merchant_accounts": {"usd_account": "USD"}, "page_size": 50, "custom_fields": ["campaign"]}:
+                    as at the start, set up like this
 POST seed           {"customers": [{"id": …, "email": …, "payment_methods": [{"token": …, "nonce": …}]}]}
 GET, POST clock     {"advance_seconds": 3600}: put it forward and do all that is due
 POST faults         {"rules": [{"on": "transactions.create", "fault": "lose_answer", "last": 1}], "seed": 7}
