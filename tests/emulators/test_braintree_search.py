@@ -19,7 +19,9 @@ def _ids(bt: Shop, *criteria: Any) -> list[str]:
 def test_a_sale_is_found_by_what_it_says(bt: Shop) -> None:
     customer, token = bt.customer_with()
     mine = bt.sold("12.00", nonce=None, payment_method_token=token, order_id="op_mine")
-    other = bt.sold("13.00", merchant_account_id="eur_account", order_id="op_other", submit=False)
+    other = bt.sold(
+        "13.00", "fake-valid-mastercard-nonce", merchant_account_id="eur_account", order_id="op_other", submit=False
+    )
 
     for criterion in (
         TransactionSearch.order_id == "op_mine",
@@ -34,9 +36,12 @@ def test_a_sale_is_found_by_what_it_says(bt: Shop) -> None:
         TransactionSearch.status == "submitted_for_settlement",
         TransactionSearch.id == mine.id,
         TransactionSearch.ids.in_list(mine.id),
+        TransactionSearch.credit_card_number.ends_with("1881"),
     ):
         assert _ids(bt, criterion) == [mine.id]
     assert _ids(bt, TransactionSearch.type == "sale", TransactionSearch.source == "api") == [other.id, mine.id]
+    of_cards = TransactionSearch.payment_instrument_type == "CreditCardDetail"
+    assert _ids(bt, of_cards, TransactionSearch.credit_card_card_type == "MasterCard") == [other.id]
     assert _ids(bt, TransactionSearch.order_id == "op_mine", TransactionSearch.status == "authorized") == []
     assert _ids(bt, TransactionSearch.status.in_list("authorized", "voided")) == [other.id]
 

@@ -138,6 +138,18 @@ def test_a_sale_keeps_the_card_when_it_succeeds(bt: Shop) -> None:
     assert codes(bt.sale("12.00", **of_customer)) == ["91719"]
 
 
+@pytest.mark.parametrize(
+    ("customer", "code"), [({"id": "two words"}, "91610"), ({"id": "cus_1"}, "91609"), ({"email": "x"}, "81604")]
+)
+def test_a_sale_that_cannot_keep_the_card_is_not_made(bt: Shop, customer: dict[str, str], code: str) -> None:
+    bt.sdk.customer.create({"id": "cus_1"})
+
+    refused = bt.sale(customer=customer, options={"store_in_vault_on_success": True})
+
+    assert codes(refused) == [code]
+    assert bt.control("truth")["sales"] == []
+
+
 def test_a_kept_card_is_charged_for_its_own_customer_only(bt: Shop) -> None:
     customer, token = bt.customer_with()
     bt.sdk.customer.create({"id": "other"})

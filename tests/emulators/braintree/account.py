@@ -80,12 +80,14 @@ class Account:
     def __init__(
         self,
         *,
+        merchant_id: str,
         clock: MovableClock,
         told: Callable[[str, Tree, datetime], None],
         seed: int | None = None,
         pace: Pace | None = None,
         options: Options | None = None,
     ) -> None:
+        self.merchant_id = merchant_id
         self.pace = pace or Pace()
         self.options = options or Options()
         self.customers: dict[str, Customer] = {}

@@ -77,9 +77,8 @@ def delete(call: Call) -> Answer:
 
 def new_customer(account: Account, asked: Tree, *where: str) -> Customer:
     """Under its own id, if it has one."""
-    _check(account, asked, *where)
+    check_new(account, asked, *where)
     id = asked.get("id") or account.new_number()
-    _check_free(account, id, *where)
     customer = Customer(
         id=id,
         created_at=account.now,
@@ -89,6 +88,13 @@ def new_customer(account: Account, asked: Tree, *where: str) -> Customer:
     )
     account.customers[id] = customer
     return customer
+
+
+def check_new(account: Account, asked: Tree, *where: str) -> None:
+    """Refused when there can be no such customer."""
+    _check(account, asked, *where)
+    if asked.get("id") is not None:
+        _check_free(account, asked["id"], *where)
 
 
 def _check(account: Account, asked: Tree, *where: str) -> None:
@@ -115,7 +121,7 @@ def shown(account: Account, customer: Customer) -> Tree:
     methods = account.methods_of(customer)
     return {
         "id": customer.id,
-        "merchant_id": "emulated_merchant",
+        "merchant_id": account.merchant_id,
         "graphql_id": f"Y3VzdG9tZXJf{customer.id}",
         **customer.details,
         "created_at": customer.created_at,

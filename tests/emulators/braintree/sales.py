@@ -14,7 +14,7 @@ from tests.emulators.braintree import disputes, payment_methods, responses, sett
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.cards import consume, from_numbers, usable_nonce
-from tests.emulators.braintree.customers import new_customer
+from tests.emulators.braintree.customers import check_new, new_customer
 from tests.emulators.braintree.instruments import DISPUTED_NUMBER, Instrument, ThreeDSecure
 from tests.emulators.braintree.parameters import amount as read_amount
 from tests.emulators.braintree.parameters import check_names, flag, flattened
@@ -104,6 +104,8 @@ def create(call: Call) -> Answer:
     token = (asked.get("credit_card") or {}).get("token")
     if stores and token is not None:
         payment_methods.check_token(account, token, "transaction", "credit_card")
+    if stores and customer is None and paid.method is None:
+        check_new(account, wanted, "transaction")
     # From here on there is a transaction, whatever becomes of it.
     if paid.nonce is not None:
         consume(paid.nonce)

@@ -54,7 +54,7 @@ _TRANSACTIONS: Fields[Transaction] = {
     "customer_last_name": lambda each: each.customer.get("last_name"),
     "merchant_account_id": lambda each: each.merchant_account_id,
     "order_id": lambda each: each.order_id,
-    "payment_instrument_type": lambda _: "credit_card",
+    "payment_instrument_type": lambda _: "CreditCardDetail",
     "payment_method_token": lambda each: each.token,
     "refund": lambda each: each.refunded_id is not None,
     "source": lambda _: "api",

@@ -84,6 +84,7 @@ class Emulator:
         """As it was at the start, and at the machine's time; webhook endpoints stay. `seed` makes ids repeatable."""
         self.clock = MovableClock()
         self.account = Account(
+            merchant_id=self.keys.merchant_id,
             clock=self.clock,
             told=self.outbox.put,
             seed=seed,
