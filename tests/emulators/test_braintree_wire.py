@@ -1,6 +1,7 @@
 """How the Braintree emulator speaks: XML and its types, gzip, who may ask, and answers without a body."""
 
 import gzip
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ from braintree.util.xml_util import XmlUtil
 
 from tests.emulators.braintree import client_tokens, customers, payment_methods, refunds, sales, settling
 from tests.emulators.braintree.xmltext import Many, XmlUnreadable, read, write
-from tests.emulators.braintree_shop import KEYS, Shop, codes
+from tests.emulators.braintree_shop import KEYS, Shop
 
 
 def test_what_the_sdk_writes_is_read_in_its_types() -> None:
@@ -163,10 +164,16 @@ def test_what_is_supported_is_something_that_the_sdk_can_send() -> None:
 
 
 def test_several_customers_at_once_are_not_mixed_up(bt: Shop) -> None:
-    """One connection after another: what belongs to whom is in each answer."""
-    sold = [bt.sold(f"{amount}.00", order_id=f"op_{amount}") for amount in range(1, 6)]
+    amounts = range(1, 13)
 
-    found = [bt.sdk.transaction.find(each.id) for each in sold]
+    def sell(amount: int) -> Any:
+        sold = bt.sold(f"{amount}.00", order_id=f"op_{amount}")
+        found = bt.sdk.transaction.find(sold.id)
+        bt.sdk.config.close()  # its connection is this thread's own
+        return found
 
-    assert [(each.order_id, each.amount) for each in found] == [(f"op_{amount}", amount) for amount in range(1, 6)]
-    assert codes(bt.sdk.transaction.refund(sold[0].id)) == ["91506"]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(sell, amounts))
+
+    assert [(each.order_id, each.amount) for each in found] == [(f"op_{amount}", amount) for amount in amounts]
+    assert len(bt.control("truth")["sales"]) == len(amounts)
