@@ -173,6 +173,17 @@ def test_a_client_token_is_json_in_base64(bt: Shop) -> None:
         bt.sdk.client_token.generate({"customer_id": "nobody"})
 
 
+@pytest.mark.parametrize(
+    ("domains", "said"), [(["shop.example"], None), (["shop"], "format"), ([f"s{i}.example" for i in range(6)], "many")]
+)
+def test_a_client_token_may_be_for_some_domains(bt: Shop, domains: list[str], said: str | None) -> None:
+    if said is None:
+        assert bt.sdk.client_token.generate({"domains": domains})
+    else:
+        with pytest.raises(ValueError, match=said):
+            bt.sdk.client_token.generate({"domains": domains})
+
+
 def test_a_page_s_nonce_is_used_once(bt: Shop) -> None:
     nonce = bt.nonce("fake-valid-amex-nonce")
 
@@ -267,5 +278,6 @@ def test_the_numbers_of_a_kept_card_can_change(bt: Shop) -> None:
 def test_more_is_known_of_some_cards(bt: Shop) -> None:
     debit, unknown = bt.sold(nonce="fake-valid-debit-nonce"), bt.sold()
 
+    assert bt.sdk.payment_method_nonce.find("fake-valid-debit-nonce").bin_data.debit == "Yes"
     assert (debit.credit_card_details.debit, debit.credit_card_details.prepaid) == ("Yes", "No")
     assert unknown.credit_card_details.debit == "Unknown"

@@ -91,10 +91,20 @@ def consume(nonce: Nonce) -> None:
     nonce.consumed = not nonce.is_test_value
 
 
-def shown_card(account: Account, instrument: Instrument) -> Tree:
-    """What is common to a card in the vault and the card of a transaction."""
+def shown_bin_data(instrument: Instrument) -> Tree:
+    """What is known of cards of this kind."""
     known = instrument.indicator is not None
     indicators = {name: "Yes" if name == instrument.indicator else "No" if known else "Unknown" for name in INDICATORS}
+    return {
+        "country_of_issuance": "USA",
+        "issuing_bank": "Unknown",
+        "product_id": "Unknown",
+        **indicators,
+    }
+
+
+def shown_card(account: Account, instrument: Instrument) -> Tree:
+    """What is common to a card in the vault and the card of a transaction."""
     return {
         "bin": instrument.bin,
         "bin_extended": instrument.number[:8],
@@ -106,10 +116,7 @@ def shown_card(account: Account, instrument: Instrument) -> Tree:
         "cardholder_name": instrument.cardholder_name,
         "image_url": f"https://assets.braintreegateway.com/payment_method_logo/{instrument.card_type.lower()}.png",
         "unique_number_identifier": instrument.unique_number_identifier,
-        "country_of_issuance": "USA",
-        "issuing_bank": "Unknown",
-        "product_id": "Unknown",
-        **indicators,
+        **shown_bin_data(instrument),
     }
 
 

@@ -14,6 +14,7 @@ from tests.emulators.braintree.refusals import invalid
 
 _KNOWN = (flattened(ClientToken.generate_signature()) - {"preferred_payment_method_token"}) | {"payment_method_id"}
 """The SDK sends `preferred_payment_method_token` by another name."""
+_MOST_DOMAINS = 5
 _OF_CUSTOMERS = {
     "make_default": "92801",
     "verify_card": "92802",
@@ -26,6 +27,7 @@ _SUPPORTED = frozenset(
         "merchant_account_id",
         "version",
         "payment_method_id",
+        "domains.__any_key__",
         *(f"options.{name}" for name in _OF_CUSTOMERS),
     }
 )
@@ -42,6 +44,7 @@ def generate(call: Call) -> Answer:
     for name, code in _OF_CUSTOMERS.items():
         if customer_id is None and flag(asked.get("options") or {}, name):
             raise invalid("client_token", "options", name, code=code, message=f"{name} needs a customer.")
+    _check_domains(asked.get("domains") or [])
     merchant_account = asked.get("merchant_account_id") or account.options.default_merchant_account
     if merchant_account not in account.options.merchant_accounts:
         raise invalid("client_token", "merchant_account_id", code="92807", message="There is no such merchant account.")
@@ -59,3 +62,11 @@ def generate(call: Call) -> Answer:
     )
     value = base64.b64encode(text.encode()).decode() if int(version) == 2 else text
     return Answer("client_token", {"value": value}, 201)
+
+
+def _check_domains(domains: list[str]) -> None:
+    """Those whose pages may use the token: as the SDK's tests have it, at most five, each with a dot."""
+    if len(domains) > _MOST_DOMAINS:
+        raise invalid("client_token", "domains.__any_key__", code="92810", message="There are too many domains.")
+    if any("." not in domain for domain in domains):
+        raise invalid("client_token", "domains.__any_key__", code="92011", message="A domain is in no valid format.")

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
-from tests.emulators.braintree.cards import find_nonce, from_numbers, shown_three_d_secure
+from tests.emulators.braintree.cards import find_nonce, from_numbers, shown_bin_data, shown_three_d_secure
 from tests.emulators.braintree.instruments import OUTCOMES
 from tests.emulators.braintree.parameters import check_names
 from tests.emulators.braintree.refusals import missing
@@ -95,5 +95,6 @@ def _shown(nonce: Nonce) -> Tree:
             "expiration_year": instrument.expiration_year,
             "cardholder_name": instrument.cardholder_name,
         },
+        "bin_data": shown_bin_data(instrument),
         "three_d_secure_info": shown_three_d_secure(nonce.three_d_secure),
     }
