@@ -3,7 +3,8 @@
 `python -m tests.emulators.braintree --port 12112` serves it, and the official SDK talks to it when its environment
 names it. It keeps what it is told (customers, cards, transactions, disputes), answers a request under one key once,
 delivers signed notifications, and misbehaves when told to. Nothing of Paydesk's own code is used here, so an error in
-the adapter cannot hide behind the same error on this side; nor is anything of the other emulator's.
+the adapter cannot hide behind the same error on this side; how it misbehaves and delivers, it shares with its fellows
+(tests/emulators/common).
 
 The reference for parameters is the installed SDK (braintree 4.48): its signatures say which exist, and what its classes
 read says what an answer holds. Behaviour comes from the page of developer.paypal.com/braintree that the module in
@@ -33,7 +34,7 @@ line items, industries; the client API that pages talk to.
     xmltext.py, parameters.py             what a request says, and whether it may
     server.py, credentials.py             how a request is taken, worked on and answered
     calls.py, routes.py, refusals.py      which calls there are, and how they say no
-    account.py, things.py, clock.py       what the account holds, and its time
+    account.py, things.py                 what the account holds
     instruments.py, responses.py          test cards and nonces, and what processors say
     customers.py, payment_methods.py      the vault
     cards.py, verifications.py            what cards have in common
@@ -44,7 +45,7 @@ line items, industries; the client API that pages talk to.
     searches.py                           finding
     disputes.py                           disputes and their documents
     webhooks.py                           signing and delivery
-    faults.py, faulty.py, wire.py         misbehaviour
+    faults.py, faulty.py                  misbehaviour
     control.py, truth.py                  everything that only a test may do (/_control)
     app.py, serving.py                    all of it over HTTP
 """

@@ -5,10 +5,11 @@ import argparse
 import uvicorn
 
 from tests.emulators.braintree.account import Options
+from tests.emulators.braintree.app import braintree_app
 from tests.emulators.braintree.credentials import Keys
 from tests.emulators.braintree.server import Emulator
-from tests.emulators.braintree.serving import server_config
 from tests.emulators.braintree.webhooks import Endpoint
+from tests.emulators.common.serving import server_config
 
 _DEFAULT = Keys()
 
@@ -35,7 +36,7 @@ def main() -> None:
     emulator = Emulator(keys=keys, seed=asked.seed, options=options)
     if asked.webhook_url:
         emulator.outbox.endpoints.append(Endpoint("endpoint_1", asked.webhook_url))
-    uvicorn.Server(server_config(emulator, port=asked.port)).run()
+    uvicorn.Server(server_config(braintree_app(emulator), port=asked.port)).run()
 
 
 if __name__ == "__main__":

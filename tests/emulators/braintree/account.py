@@ -1,14 +1,11 @@
 """What the merchant holds: the vault, nonces, transactions, disputes; and what will happen to them as time passes."""
 
-import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 from random import Random
 from typing import Any, TypeVar
 
-from tests.emulators.braintree.clock import MovableClock
 from tests.emulators.braintree.instruments import Instrument
 from tests.emulators.braintree.refusals import invalid, missing
 from tests.emulators.braintree.things import (
@@ -21,6 +18,8 @@ from tests.emulators.braintree.things import (
     Verification,
 )
 from tests.emulators.braintree.xmltext import Tree
+from tests.emulators.common.agenda import Agenda
+from tests.emulators.common.clock import MovableClock
 
 _LETTERS = "bcdfghjkmnpqrstvwxyz23456789"
 """Those of Braintree's tokens: nothing that reads like a word or like another letter."""
@@ -99,21 +98,14 @@ class Account:
         self.verifications: dict[str, Verification] = {}
         self.forced_response: str | None = None
         """The processor's answer to the next authorization; set for one request by faults.py."""
-        self._clock = clock
+        self._agenda = Agenda(clock)
         self._told = told
         self._random = Random(seed)
-        self._later: list[_Later] = []
-        self._numbers = count(1)
-        self._acting_at: float | None = None
 
     @property
     def now(self) -> datetime:
         """Whole seconds; while something that was due is done, the time at which it was due."""
-        return datetime.fromtimestamp(int(self._seconds), UTC)
-
-    @property
-    def _seconds(self) -> float:
-        return self._acting_at if self._acting_at is not None else self._clock.now
+        return datetime.fromtimestamp(int(self._agenda.now), UTC)
 
     # --- objects ------------------------------------------------------------------------------------------------------
 
@@ -174,27 +166,11 @@ class Account:
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Do it when that much of the account's time has passed."""
-        heapq.heappush(self._later, _Later(self._seconds + seconds, next(self._numbers), act))
+        self._agenda.at(self._agenda.now + seconds, act)
 
     def catch_up(self) -> None:
         """Do all that is due, each at its own time, so that a clock put forward by weeks tells them in order."""
-        for due in self._due():
-            self._acting_at = due.due
-            try:
-                due.act()
-            finally:
-                self._acting_at = None
-
-    def _due(self) -> "Iterator[_Later]":
-        while self._later and self._later[0].due <= self._clock.now:
-            yield heapq.heappop(self._later)
-
-
-@dataclass(order=True, slots=True)
-class _Later:
-    due: float
-    number: int
-    act: Callable[[], None] = field(compare=False)
+        self._agenda.catch_up()
 
 
 def _of_url(things: Mapping[str, Thing], id: str) -> Thing:

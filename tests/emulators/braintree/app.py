@@ -1,71 +1,25 @@
 """The emulator over HTTP: Braintree's API under /merchants, and /_control for tests."""
 
-import asyncio
-import contextvars
-import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any
-
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from tests.emulators.braintree.calls import Upload
 from tests.emulators.braintree.control import control_routes
 from tests.emulators.braintree.server import Emulator, Received
-from tests.emulators.braintree.wire import RAW_SEND
-
-_log = logging.getLogger(__name__)
-
-_TICK_SECONDS = 0.2
-"""How often what is due is looked for while nobody asks."""
+from tests.emulators.common.application import Counter, application
 
 
 def braintree_app(emulator: Emulator) -> Starlette:
-    counter = _Counter(emulator)
+    counter = Counter()
 
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        running = [asyncio.create_task(emulator.outbox.run()), asyncio.create_task(_tick(emulator))]
-        try:
-            yield
-        finally:
-            await _end(*running, *counter.under_way)
+    async def api(request: Request) -> Response:
+        return await counter.take(emulator.take(await _received(request)))
 
-    return _App(
-        routes=[
-            *control_routes(emulator),
-            Route("/healthz", _healthz, methods=["GET"]),
-            Route("/{path:path}", counter.api, methods=["GET", "POST", "PUT", "DELETE"]),
-        ],
-        lifespan=lifespan,
-    )
-
-
-class _App(Starlette):
-    """Keeps hold of the server's own `send`: a misbehaving emulator ends connections, and ASGI has no word for it."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[RAW_SEND] = send
-        await super().__call__(scope, receive, send)
-
-
-class _Counter:
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
-        self.under_way: set[asyncio.Task[Any]] = set()
-
-    async def api(self, request: Request) -> Response:
-        received = await _received(request)
-        # The work goes on when the client hangs up.
-        task = asyncio.create_task(self._emulator.take(received), context=contextvars.Context())
-        self.under_way.add(task)
-        task.add_done_callback(self.under_way.discard)
-        return (await asyncio.shield(task)).response()
+    routes = [*control_routes(emulator), Route("/{path:path}", api, methods=["GET", "POST", "PUT", "DELETE"])]
+    return application(emulator, counter, routes)
 
 
 async def _received(request: Request) -> Received:
@@ -80,24 +34,3 @@ async def _received(request: Request) -> Received:
             else:
                 fields[name] = value
     return Received(*about, b"", fields, upload)
-
-
-async def _tick(emulator: Emulator) -> None:
-    while True:
-        await asyncio.sleep(_TICK_SECONDS)
-        try:
-            emulator.account.catch_up()
-        except Exception:
-            _log.exception("Something that was due could not be done.")
-
-
-async def _end(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _healthz(_: Request) -> Response:
-    return JSONResponse({"status": "ok"})

@@ -18,34 +18,26 @@ POST disputes       {"transaction": …, "reason": "fraud", "amount": "5.00"}: o
                     {"dispute": …, "won": true}: how it ends
 """
 
-import json
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from pydantic import Field
 from starlette.routing import Route
 
 from tests.emulators.braintree import customers, disputes, nonces, payment_methods
 from tests.emulators.braintree.faults import Rule
 from tests.emulators.braintree.instruments import OUTCOMES
 from tests.emulators.braintree.refusals import Refused
-from tests.emulators.braintree.server import Emulator, logged
-from tests.emulators.braintree.truth import truth_of
+from tests.emulators.braintree.server import Emulator
 from tests.emulators.braintree.webhooks import Endpoint
 from tests.emulators.braintree.xmltext import Tree
+from tests.emulators.common.control import Body, get, post, usual_routes
 
 _AMOUNT = Field(pattern=r"^\d+(\.\d{1,3})?$")
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Reset(_Body):
+class Reset(Body):
     seed: int | None = None
     merchant_accounts: Annotated[dict[str, str] | None, Field(min_length=1)] = None
     duplicate_window_seconds: Annotated[float, Field(ge=0)] | None = None
@@ -55,53 +47,44 @@ class Reset(_Body):
     custom_fields: frozenset[str] | None = None
 
 
-class NewPaymentMethod(_Body):
+class NewPaymentMethod(Body):
     token: str | None = None
     nonce: str = "fake-valid-visa-nonce"
 
 
-class NewCustomer(_Body):
+class NewCustomer(Body):
     id: str | None = None
     email: str | None = None
     first_name: str | None = None
     last_name: str | None = None
-    payment_methods: list[NewPaymentMethod] = []
+    payment_methods: tuple[NewPaymentMethod, ...] = ()
 
 
-class Seed(_Body):
+class Seed(Body):
     customers: list[NewCustomer]
 
 
-class Advance(_Body):
-    advance_seconds: Annotated[float, Field(ge=0)]
-
-
-class Rules(_Body):
-    rules: list[Rule]
-    seed: int = 0
-
-
-class NewEndpoint(_Body):
+class NewEndpoint(Body):
     url: Annotated[str, Field(pattern="^https?://")] | None = None
-    kinds: list[str] = ["*"]
+    kinds: tuple[str, ...] = ("*",)
     challenge: bool = True
 
 
-class Endpoints(_Body):
+class Endpoints(Body):
     endpoints: list[NewEndpoint]
 
 
-class Delivery(_Body):
+class Delivery(Body):
     number: int | Literal["check"]
 
 
-class NewNonce(_Body):
+class NewNonce(Body):
     source: str = "fake-valid-visa-nonce"
     three_d_secure: str | None = None
     amount: Annotated[str, _AMOUNT] | None = None
 
 
-class DisputeStep(_Body):
+class DisputeStep(Body):
     """Opens one on a transaction, or ends the one that is named."""
 
     transaction: str | None = None
@@ -112,30 +95,22 @@ class DisputeStep(_Body):
     won: bool = False
 
 
-class Nothing(_Body):
+class Nothing(Body):
     pass
-
-
-Asked = TypeVar("Asked", bound=_Body)
 
 
 def control_routes(emulator: Emulator) -> list[Route]:
     control = _Control(emulator)
     return [
-        _post("reset", Reset, control.reset),
-        _post("seed", Seed, control.seed),
-        _get("clock", control.clock),
-        _post("clock", Advance, control.advance),
-        _get("faults", control.misdeeds),
-        _post("faults", Rules, control.faults),
-        _get("truth", control.truth),
-        _get("requests", control.requests),
-        _get("webhooks", control.webhooks),
-        _post("webhooks", Endpoints, control.set_webhooks),
-        _post("deliveries", Delivery, control.resend),
-        _post("collected", Nothing, control.collect),
-        _post("nonces", NewNonce, control.nonce),
-        _post("disputes", DisputeStep, control.dispute),
+        *usual_routes(emulator, Rule),
+        post("reset", Reset, control.reset),
+        post("seed", Seed, control.seed),
+        get("webhooks", control.webhooks),
+        post("webhooks", Endpoints, control.set_webhooks),
+        post("deliveries", Delivery, control.resend),
+        post("collected", Nothing, control.collect),
+        post("nonces", NewNonce, control.nonce),
+        post("disputes", DisputeStep, control.dispute),
     ]
 
 
@@ -163,29 +138,6 @@ class _Control:
             made.append({"id": customer.id, "payment_methods": tokens})
         return {"customers": made}
 
-    def clock(self) -> Tree:
-        clock = self._emulator.clock
-        return {"now": clock.now, "ahead_seconds": clock.ahead_seconds}
-
-    async def advance(self, asked: Advance) -> Tree:
-        self._emulator.clock.advance(asked.advance_seconds)
-        self._emulator.account.catch_up()
-        return self.clock()
-
-    async def faults(self, asked: Rules) -> Tree:
-        self._emulator.faults.set(asked.rules, seed=asked.seed)
-        return asked.model_dump(mode="json")
-
-    def misdeeds(self) -> Tree:
-        return {"happened": dict(self._emulator.faults.happened)}
-
-    def truth(self) -> Tree:
-        self._emulator.account.catch_up()
-        return truth_of(self._emulator.account)
-
-    def requests(self) -> Tree:
-        return {"requests": logged(self._emulator)}
-
     def webhooks(self) -> Tree:
         outbox = self._emulator.outbox
         return {
@@ -205,8 +157,7 @@ class _Control:
             if new.url is not None and new.challenge and not await outbox.challenge(new.url, challenge):
                 raise Refused(422, message=f"{new.url} did not answer its challenge.")
         outbox.endpoints = [
-            Endpoint(f"endpoint_{number}", new.url, tuple(new.kinds))
-            for number, new in enumerate(asked.endpoints, start=1)
+            Endpoint(f"endpoint_{number}", new.url, new.kinds) for number, new in enumerate(asked.endpoints, start=1)
         ]
         return self.webhooks()
 
@@ -246,28 +197,3 @@ class _Control:
             transaction = account.transaction(asked.transaction or "")
             dispute = disputes.opened(account, transaction, reason=asked.reason, amount=amount, kind=asked.kind)
         return {"id": dispute.id, "status": dispute.status, "transaction": dispute.transaction_id}
-
-
-def _get(path: str, work: Callable[[], Tree]) -> Route:
-    async def answer(_: Request) -> Response:
-        return JSONResponse(work())
-
-    return Route(f"/_control/{path}", answer, methods=["GET"])
-
-
-def _post(path: str, kind: type[Asked], work: Callable[[Asked], Awaitable[Tree]]) -> Route:
-    async def answer(request: Request) -> Response:
-        try:
-            asked = kind.model_validate(json.loads(await request.body() or b"{}"))
-            return JSONResponse(await work(asked))
-        except (ValidationError, json.JSONDecodeError) as unreadable:
-            return _refused(422, str(unreadable))
-        except Refused as refused:
-            return _refused(refused.status, str(refused))
-
-    return Route(f"/_control/{path}", answer, methods=["POST"])
-
-
-def _refused(status: int, message: str) -> Response:
-    error: dict[str, Any] = {"error": {"message": message}}
-    return JSONResponse(error, status_code=status)

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from tests.emulators.braintree.faults import Fault, Misdeed
+from tests.emulators.braintree.faults import Fault
 from tests.emulators.braintree.refusals import Refused
 from tests.emulators.braintree.request_keys import in_flight
-from tests.emulators.braintree.wire import Reply, Silence
+from tests.emulators.common.faults import Misdeed, WireFault
+from tests.emulators.common.wire import Lost, Reply, Silence, arriving
 
 _HTML = b"<html><body><h1>We will be back soon</h1><br></body></html>"
 _STATUSES = {
@@ -16,14 +17,10 @@ _STATUSES = {
 }
 
 
-class Lost(Exception):
-    """The request did not arrive: nothing is done, nothing answered."""
-
-
 def turn_away(misdeed: Misdeed | None) -> None:
     """Refused, or Lost, where the fault is one of requests that are not worked on."""
     fault = misdeed.fault if misdeed else None
-    if fault is Fault.LOSE_REQUEST:
+    if fault is WireFault.LOSE_REQUEST:
         raise Lost
     if fault is Fault.IN_FLIGHT:
         raise in_flight()
@@ -33,23 +30,16 @@ def turn_away(misdeed: Misdeed | None) -> None:
 
 def spoiled(reply: Reply, misdeed: Misdeed | None) -> Reply | Silence:
     """The answer as it arrives, if it does."""
-    match misdeed.fault if misdeed else None:
-        case Fault.LOSE_ANSWER:
-            return Silence.CLOSE
-        case Fault.RESET:
-            return Silence.RESET
-        case Fault.HANG:
-            return Silence.HANG
+    fault = misdeed.fault if misdeed else None
+    match fault:
         case Fault.ERROR_AFTER:
-            return Reply(500, b"")
+            return replace(reply, status=500, body=b"")
         case Fault.TIMEOUT_AFTER:
-            return Reply(504, b"")
+            return replace(reply, status=504, body=b"")
         case Fault.HTML:
             return Reply(200, _HTML, "text/html")
         case Fault.BAD_GATEWAY:
             return Reply(502, _HTML, "text/html")
-        case Fault.TRUNCATE:
-            return replace(reply, body=reply.body[: len(reply.body) // 2])
         case Fault.EMPTY:
-            return Reply(200, b"")
-    return reply
+            return replace(reply, status=200, body=b"")
+    return arriving(reply, fault)

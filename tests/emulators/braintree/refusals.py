@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.emulators.braintree.xmltext import Many, Symbol, Tree
+from tests.emulators.common.refusals import Refusal
 
 UNSUPPORTED = "emulator_unsupported"
 """The code of what is valid at Braintree and means nothing here, so that nobody relies on it."""
@@ -24,7 +25,7 @@ class Trouble:
     message: str
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """An answer other than 200 and 201, without a body or with an envelope."""
 
     def __init__(self, status: int, *troubles: Trouble, message: str | None = None, about: Tree | None = None) -> None:

@@ -17,20 +17,23 @@ from pydantic_core import to_jsonable_python
 
 from tests.emulators.braintree.account import Account, Options, Pace
 from tests.emulators.braintree.calls import Answer, Call, Upload
-from tests.emulators.braintree.clock import MovableClock
 from tests.emulators.braintree.credentials import Keys
-from tests.emulators.braintree.faults import Fault, Faults, Misdeed
-from tests.emulators.braintree.faulty import Lost, spoiled, turn_away
+from tests.emulators.braintree.faults import Fault
+from tests.emulators.braintree.faulty import spoiled, turn_away
 from tests.emulators.braintree.refusals import Refused
 from tests.emulators.braintree.request_keys import RequestKeys
 from tests.emulators.braintree.routes import Found, find_route
 from tests.emulators.braintree.transactions import outcome
+from tests.emulators.braintree.truth import truth_of
 from tests.emulators.braintree.webhooks import Outbox
-from tests.emulators.braintree.wire import Reply, Silence
 from tests.emulators.braintree.xmltext import Many, Tree, XmlUnreadable, read, write
+from tests.emulators.common.clock import MovableClock
+from tests.emulators.common.faults import Faults, Misdeed, WireFault
+from tests.emulators.common.wire import Lost, Reply, Silence
 
 _log = logging.getLogger(__name__)
 
+_XML = "application/xml; charset=utf-8"
 _SMALLEST_GZIPPED = 200
 _SECRETS = frozenset({"number", "cvv"})
 
@@ -96,6 +99,12 @@ class Emulator:
         self.outbox.clear()
         self._request_keys = RequestKeys(lambda: self.account.now)
 
+    def truth(self) -> Tree:
+        return truth_of(self.account)
+
+    def logged(self) -> list[Tree]:
+        return [to_jsonable_python(asdict(request)) for request in self.requests]
+
     async def take(self, received: Received) -> Reply | Silence:
         """Answer a request of the API, misbehaving where a test wants it."""
         self.account.catch_up()
@@ -147,7 +156,7 @@ class Emulator:
 
     async def _work(self, taken: "_Taken", found: Found) -> Answer:
         account = self.account
-        if taken.misdeed is not None and taken.misdeed.fault is Fault.SLOW:
+        if taken.misdeed is not None and taken.misdeed.fault is WireFault.SLOW:
             await asyncio.sleep(taken.misdeed.seconds)
             account.catch_up()
         if taken.misdeed is not None and taken.misdeed.fault is Fault.DECLINE:
@@ -236,14 +245,15 @@ def _id_of(shown: Tree | None) -> str | None:
 
 
 def _reply(answer: Answer) -> Reply:
-    return Reply(answer.status, b"" if answer.name is None else write(answer.name, answer.tree))
+    return Reply(answer.status, b"" if answer.name is None else write(answer.name, answer.tree), _XML)
 
 
 def _refusal(refused: Refused, body: Tree) -> Reply:
     """With what was asked, without a card's secrets."""
     if not refused.has_body:
-        return Reply(refused.status, b"")
-    return Reply(refused.status, write("api_error_response", refused.envelope() | {"params": _repeated(body)}))
+        return Reply(refused.status, b"", _XML)
+    envelope = refused.envelope() | {"params": _repeated(body)}
+    return Reply(refused.status, write("api_error_response", envelope), _XML)
 
 
 def _repeated(value: Any) -> Any:
@@ -261,7 +271,3 @@ def _gzipped(reply: Reply, headers: Mapping[str, str]) -> Reply:
         return reply
     zipped = gzip.compress(reply.body, compresslevel=1)
     return replace(reply, body=zipped, headers={**reply.headers, "Content-Encoding": "gzip"})
-
-
-def logged(emulator: Emulator) -> list[Tree]:
-    return [to_jsonable_python(asdict(request)) for request in emulator.requests]

@@ -4,10 +4,11 @@ import argparse
 
 import uvicorn
 
+from tests.emulators.common.serving import server_config
 from tests.emulators.stripe.account import Endpoint
+from tests.emulators.stripe.app import stripe_app
 from tests.emulators.stripe.credentials import Keys
 from tests.emulators.stripe.server import Emulator
-from tests.emulators.stripe.serving import server_config
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
     )
     if asked.webhook_url:
         emulator.outbox.endpoints.append(Endpoint("we_1", asked.webhook_url, tuple(asked.webhook_secret)))
-    uvicorn.Server(server_config(emulator, port=asked.port)).run()
+    uvicorn.Server(server_config(stripe_app(emulator), port=asked.port)).run()
 
 
 if __name__ == "__main__":

@@ -4,16 +4,15 @@ An object names others by their ids, as it does on the wire; expanding.py fills 
 loop and no change of the account waits for anything, so a request is worked on as a whole or not at all.
 """
 
-import heapq
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import count
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 from string import ascii_letters, digits
 from typing import Any
 
+from tests.emulators.common.agenda import Agenda
+from tests.emulators.common.clock import MovableClock
 from tests.emulators.stripe.cards import CardOnFile
-from tests.emulators.stripe.clock import MovableClock
 from tests.emulators.stripe.jsontext import copied
 from tests.emulators.stripe.refusals import Json, missing
 
@@ -86,13 +85,6 @@ class Progress:
     uses_sdk: bool = False
 
 
-@dataclass(order=True, slots=True)
-class _Later:
-    due: float
-    number: int
-    act: Callable[[], None] = field(compare=False)
-
-
 class Account:
     """All of it. `seed` makes the ids repeatable; `told` gets every event, `endpoints` are who is told outside."""
 
@@ -116,12 +108,9 @@ class Account:
         self.forced_decline: str | None = None
         """The code that the next attempt to charge is declined with; set for one request by faults.py."""
         self._objects: dict[str, dict[str, Json]] = {name: {} for name in _PREFIXES}
-        self._clock = clock
+        self._agenda = Agenda(clock)
         self._random = Random(seed)
         self._told = told
-        self._later: list[_Later] = []
-        self._numbers = count(1)
-        self._acting_at: float | None = None
         self.endpoints = endpoints
         self.id = f"acct_1{self.letters(16)}"
         self.since = self.now
@@ -129,7 +118,7 @@ class Account:
     @property
     def now(self) -> int:
         """Whole seconds since 1970; while something that was due is done, the time at which it was due."""
-        return int(self._acting_at if self._acting_at is not None else self._clock.now)
+        return int(self._agenda.now)
 
     # --- objects ------------------------------------------------------------------------------------------------------
 
@@ -203,17 +192,8 @@ class Account:
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Do it when that much of the account's time has passed."""
-        heapq.heappush(self._later, _Later(self.now + seconds, next(self._numbers), act))
+        self._agenda.at(self.now + seconds, act)
 
     def catch_up(self) -> None:
         """Do all that is due, each at its own time, so that a clock put forward by weeks tells them in order."""
-        for due in self._due():
-            self._acting_at, self.origin = due.due, Origin()
-            try:
-                due.act()
-            finally:
-                self._acting_at = None
-
-    def _due(self) -> Iterator[_Later]:
-        while self._later and self._later[0].due <= self._clock.now:
-            yield heapq.heappop(self._later)
+        self._agenda.catch_up()

@@ -1,28 +1,18 @@
-"""Misbehaviour on demand: which request or webhook goes wrong, and how.
+"""What goes wrong at Stripe, and with what it tells: beside what goes wrong anywhere (common/faults.py)."""
 
-A test posts rules to /_control/faults. Requests are counted by their calls' names (routes.py), events by their types,
-from 1 since the rules were set; the first rule that fits wins. What is left to chance is drawn from the seed, the same
-for the same number of the same name.
-"""
-
-from collections import Counter
-from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from random import Random
-from typing import Annotated
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import model_validator
 
+from tests.emulators.common.faults import MailFault, WireFault
+from tests.emulators.common.faults import Rule as CommonRule
 from tests.emulators.stripe.declines import DECLINES
 from tests.emulators.stripe.routes import NAMES
 
-WEBHOOK = "webhook"
-"""In `on`: every event; `webhook:charge.refunded` is every event of that type."""
-EVERY_CALL = "*"
 _DECLINABLE = frozenset(
     {"payment_intents.create", "payment_intents.confirm", "setup_intents.create", "setup_intents.confirm"}
 )
-_DAY_SECONDS = 24 * 3600.0
 
 
 class Fault(StrEnum):
@@ -30,16 +20,6 @@ class Fault(StrEnum):
 
     DECLINE = "decline"
     """The issuer declines with `code`, whatever card it is. For calls that confirm an intent."""
-    LOSE_REQUEST = "lose_request"
-    """The connection is reset before anything is done."""
-    LOSE_ANSWER = "lose_answer"
-    """The work is done; the connection closes without an answer."""
-    RESET = "reset"
-    """The work is done; the connection is reset."""
-    HANG = "hang"
-    """The work is done; no answer ever comes."""
-    SLOW = "slow"
-    """The work begins only after `seconds`; meanwhile the key is in use."""
     CONFLICT = "conflict"
     """409: another request with the key is said to be under way; nothing is done."""
     RATE_LIMIT = "rate_limit"
@@ -56,8 +36,6 @@ class Fault(StrEnum):
     """500, though the work is done, and the 500 is the key's answer."""
     HTML = "html"
     """The work is done; a proxy's page comes instead of the answer."""
-    TRUNCATE = "truncate"
-    """The work is done; half of the answer comes."""
     EMPTY = "empty"
     """The work is done; the answer is `200 {}`."""
 
@@ -65,18 +43,6 @@ class Fault(StrEnum):
 class DeliveryFault(StrEnum):
     """Of a webhook."""
 
-    TWICE = "twice"
-    """Two deliveries at the same moment."""
-    AGAIN = "again"
-    """Once more, `seconds` after it was taken."""
-    DELAY = "delay"
-    """The first try comes after `seconds`."""
-    OVERTAKEN = "overtaken"
-    """It goes out after an event that happened later; after `seconds` at the latest."""
-    DROP = "drop"
-    """The first try does not reach its receiver."""
-    NEVER = "never"
-    """It is not sent."""
     STALE = "stale"
     """The first try bears a signature of an hour ago."""
     FUTURE = "future"
@@ -93,78 +59,19 @@ class DeliveryFault(StrEnum):
     """Before it comes one of a type and about an object that nobody knows, properly signed."""
 
 
-class Rule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Rule(CommonRule):
+    """Events are counted by their types: `webhook:charge.refunded`."""
 
-    on: str
-    """The name of a call, `*` for every call, `webhook`, or `webhook:` with a type of event."""
-    fault: Fault | DeliveryFault
-    first: Annotated[int, Field(ge=1)] = 1
-    last: int | None = None
-    """The last one that goes wrong; without it, all do from the first."""
-    probability: Annotated[float, Field(gt=0, le=1)] = 1.0
-    seconds: Annotated[float, Field(ge=0, le=7 * _DAY_SECONDS)] = 0.0
-    most_seconds: float | None = None
-    """With it, the time is drawn from `seconds` to this."""
+    calls: ClassVar = NAMES
+    mail_faults: ClassVar = (MailFault, DeliveryFault)
+
+    fault: WireFault | Fault | MailFault | DeliveryFault
     code: str = "generic_decline"
 
     @model_validator(mode="after")
-    def _fits(self) -> "Rule":
-        of_event = self.on.partition(":")[0] == WEBHOOK
-        if of_event != isinstance(self.fault, DeliveryFault):
-            raise ValueError(f"{self.fault} is no fault of {self.on}")
-        if not of_event and self.on != EVERY_CALL and self.on not in NAMES:
-            raise ValueError(f"{self.on} is no call ({', '.join(sorted(NAMES))})")
+    def _declines(self) -> "Rule":
         if self.fault is Fault.DECLINE and self.on not in _DECLINABLE:
             raise ValueError(f"{self.on} asks no issuer, so none can decline")
         if self.code not in DECLINES:
             raise ValueError(f"{self.code} is no decline code")
         return self
-
-
-class Misdeed(BaseModel):
-    """What goes wrong this time."""
-
-    fault: Fault | DeliveryFault
-    seconds: float
-    code: str
-
-
-class Faults:
-    def __init__(self) -> None:
-        self.set((), seed=0)
-
-    def set(self, rules: Iterable[Rule], *, seed: int) -> None:
-        """Misbehave like this from now on, and count from 1."""
-        self._rules = tuple(rules)
-        self._seed = seed
-        self._counts: Counter[str] = Counter()
-        self.happened: Counter[str] = Counter()
-        """How often what went wrong since the rules were set."""
-
-    def of_call(self, name: str) -> Misdeed | None:
-        """What goes wrong with the call that is counted herewith."""
-        return self._draw(self._count(name, EVERY_CALL))
-
-    def of_event(self, kind: str) -> Misdeed | None:
-        return self._draw(self._count(f"{WEBHOOK}:{kind}", WEBHOOK))
-
-    def counted(self, name: str) -> int:
-        """How many calls of that name there were since the rules were set."""
-        return self._counts[name]
-
-    def _count(self, *names: str) -> Mapping[str, int]:
-        self._counts.update(names)
-        return {name: self._counts[name] for name in names}
-
-    def _draw(self, numbers: Mapping[str, int]) -> Misdeed | None:
-        for position, rule in enumerate(self._rules):
-            number = numbers.get(rule.on)
-            if number is None or number < rule.first or (rule.last is not None and number > rule.last):
-                continue
-            random = Random(f"{self._seed}/{position}/{rule.on}/{number}")
-            if random.random() < rule.probability:
-                seconds = random.uniform(rule.seconds, rule.most_seconds or rule.seconds)
-                self.happened[rule.fault] += 1
-                return Misdeed(fault=rule.fault, seconds=seconds, code=rule.code)
-        return None

@@ -2,16 +2,13 @@
 
 from dataclasses import replace
 
-from tests.emulators.stripe.faults import Fault, Misdeed
+from tests.emulators.common.faults import Misdeed, WireFault
+from tests.emulators.common.wire import Lost, Reply, Silence, arriving
+from tests.emulators.stripe.faults import Fault
 from tests.emulators.stripe.idempotency import in_use
 from tests.emulators.stripe.refusals import Refused
-from tests.emulators.stripe.wire import Reply, Silence
 
 _HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
-
-
-class Lost(Exception):
-    """The request did not arrive: nothing is done, nothing answered."""
 
 
 def turn_away(misdeed: Misdeed | None, *, key: str | None) -> None:
@@ -20,7 +17,7 @@ def turn_away(misdeed: Misdeed | None, *, key: str | None) -> None:
         return
     retry_after = {"Retry-After": f"{misdeed.seconds:.0f}"} if misdeed.seconds else {}
     match misdeed.fault:
-        case Fault.LOSE_REQUEST:
+        case WireFault.LOSE_REQUEST:
             raise Lost
         case Fault.CONFLICT:
             raise in_use(key or "")
@@ -37,20 +34,13 @@ def turn_away(misdeed: Misdeed | None, *, key: str | None) -> None:
 
 def spoiled(reply: Reply, misdeed: Misdeed | None) -> Reply | Silence:
     """The answer as it arrives, if it does."""
-    match misdeed.fault if misdeed else None:
-        case Fault.LOSE_ANSWER:
-            return Silence.CLOSE
-        case Fault.RESET:
-            return Silence.RESET
-        case Fault.HANG:
-            return Silence.HANG
+    fault = misdeed.fault if misdeed else None
+    match fault:
         case Fault.HTML:
             return Reply(502, _HTML, "text/html")
-        case Fault.TRUNCATE:
-            return replace(reply, body=reply.body[: len(reply.body) // 2])
         case Fault.EMPTY:
             return replace(reply, status=200, body=b"{}")
-    return reply
+    return arriving(reply, fault)
 
 
 def server_error() -> Refused:

@@ -7,7 +7,7 @@ way) leaves no trace. The same key with another request is refused. Keys last 24
 
 from dataclasses import dataclass
 
-from tests.emulators.stripe.clock import MovableClock
+from tests.emulators.common.clock import MovableClock
 from tests.emulators.stripe.refusals import Refused, invalid
 
 _KEPT_SECONDS = 24 * 3600

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from tests.emulators.common.refusals import Refusal
+
 Json = dict[str, Any]
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """A request that is not done. `details` are further members of the error, such as `decline_code`."""
 
     def __init__(

@@ -10,25 +10,29 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 
+from tests.emulators.common.clock import MovableClock
+from tests.emulators.common.faults import Faults, Misdeed, WireFault
+from tests.emulators.common.wire import Lost, Reply, Silence
 from tests.emulators.stripe.account import API_VERSION, Account, Origin, Pace
 from tests.emulators.stripe.calls import Call
 from tests.emulators.stripe.charges import refunds_of
-from tests.emulators.stripe.clock import MovableClock
 from tests.emulators.stripe.credentials import Keys, check_version
 from tests.emulators.stripe.expanding import check_expandable, expanded
-from tests.emulators.stripe.faults import Fault, Faults, Misdeed
-from tests.emulators.stripe.faulty import Lost, locked, server_error, spoiled, turn_away
+from tests.emulators.stripe.faults import Fault
+from tests.emulators.stripe.faulty import locked, server_error, spoiled, turn_away
 from tests.emulators.stripe.forms import FormUnreadable, Raw, read_form
 from tests.emulators.stripe.idempotency import FirstAnswer, IdempotencyKeys
 from tests.emulators.stripe.jsontext import written
 from tests.emulators.stripe.refusals import Json, Refused, invalid
 from tests.emulators.stripe.routes import Found, find_route
+from tests.emulators.stripe.truth import truth_of
 from tests.emulators.stripe.webhooks import Outbox
-from tests.emulators.stripe.wire import Reply, Silence
 
 _log = logging.getLogger(__name__)
 
+_JSON = "application/json"
 _LEFT_OUT = {("charge", "refunds"): refunds_of}
 
 
@@ -88,6 +92,12 @@ class Emulator:
         self._first_answers = IdempotencyKeys(self.clock)
         self._busy: set[str] = set()
 
+    def truth(self) -> Json:
+        return truth_of(self.account)
+
+    def logged(self) -> list[Json]:
+        return [asdict(request) for request in self.requests]
+
     async def take(self, received: Received) -> Reply | Silence:
         """Answer a request of the API, misbehaving where a test wants it."""
         self.account.catch_up()
@@ -121,7 +131,7 @@ class Emulator:
         first = self._first_answers.first_answer(taken.key, taken.fingerprint)
         if first is not None:
             taken.replays = first
-            return Reply(first.status, first.body)
+            return Reply(first.status, first.body, _JSON)
         return await self._work(taken)
 
     async def _work(self, taken: "_Taken") -> Reply:
@@ -141,7 +151,7 @@ class Emulator:
             raise locked()
         if taken.key is not None:
             answers.begin(taken.key, taken.fingerprint)
-        if taken.fault is Fault.SLOW and taken.misdeed is not None:
+        if taken.fault is WireFault.SLOW and taken.misdeed is not None:
             await self._dawdle(taken.misdeed.seconds, worked_on)
             account.catch_up()
         account.origin = Origin(taken.request_id, taken.key)
@@ -152,7 +162,7 @@ class Emulator:
             done = route.work(Call(account, asked, ids, taken.received.path))
             if taken.fault is Fault.ERROR_AFTER:
                 raise server_error()
-            reply = Reply(200, written(expanded(account, done, paths, left_out=_LEFT_OUT)))
+            reply = Reply(200, written(expanded(account, done, paths, left_out=_LEFT_OUT)), _JSON)
         except Refused as refused:
             reply = _refusal(refused, taken.request_id)
         except Exception:
@@ -201,9 +211,8 @@ class _Taken:
     replays: FirstAnswer | None = None
 
     @property
-    def fault(self) -> Fault | None:
-        fault = self.misdeed.fault if self.misdeed else None
-        return fault if isinstance(fault, Fault) else None
+    def fault(self) -> StrEnum | None:
+        return self.misdeed.fault if self.misdeed else None
 
     @property
     def key(self) -> str | None:
@@ -242,8 +251,4 @@ def _refusal(refused: Refused, request_id: str | None = None) -> Reply:
     error = refused.error()
     if request_id is not None:
         error["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
-    return Reply(refused.status, written({"error": error}), headers=refused.headers)
-
-
-def logged(emulator: Emulator) -> list[Json]:
-    return [asdict(request) for request in emulator.requests]
+    return Reply(refused.status, written({"error": error}), _JSON, refused.headers)

@@ -3,11 +3,13 @@
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+from tests.emulators.common.faults import WireFault
 
 RAW_SEND = "emulator.raw_send"
 """Where in a request's scope the server's own `send` stands."""
@@ -17,7 +19,7 @@ RAW_SEND = "emulator.raw_send"
 class Reply:
     status: int
     body: bytes
-    content_type: str = "application/json"
+    content_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def response(self) -> Response:
@@ -33,6 +35,24 @@ class Silence(StrEnum):
 
     def response(self) -> Response:
         return _Quiet(self)
+
+
+class Lost(Exception):
+    """The request did not arrive: nothing is done, nothing answered."""
+
+
+def arriving(reply: Reply, fault: StrEnum | None) -> Reply | Silence:
+    """What is left of an answer on such a wire."""
+    match fault:
+        case WireFault.LOSE_ANSWER:
+            return Silence.CLOSE
+        case WireFault.RESET:
+            return Silence.RESET
+        case WireFault.HANG:
+            return Silence.HANG
+        case WireFault.TRUNCATE:
+            return replace(reply, body=reply.body[: len(reply.body) // 2])
+    return reply
 
 
 class _Quiet(Response):
