@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,7 +57,23 @@ def webhook_routes(
             return JSONResponse({"error": "try again"}, status_code=503, headers={"Retry-After": "30"})
         return JSONResponse({"received": True, "repeated": not new})
 
-    return [Route("/webhooks/{account}", receive, methods=["POST"])]
+    async def answer_challenge(request: Request) -> Response:
+        """A provider may ask whether its webhooks will arrive at whoever has its keys."""
+        try:
+            answer = webhooks.challenge(request.path_params["account"], request.query_params)
+        except UnknownAccount:
+            return JSONResponse({"error": "no such account"}, status_code=404)
+        except WebhookRejected as error:
+            _log.warning("webhook challenge refused: %s", error)
+            return JSONResponse({"error": "not accepted"}, status_code=400)
+        if answer is None:
+            return JSONResponse({"error": "webhooks are posted"}, status_code=405, headers={"Allow": "POST"})
+        return PlainTextResponse(answer, headers={"Cache-Control": "no-store"})
+
+    return [
+        Route("/webhooks/{account}", receive, methods=["POST"]),
+        Route("/webhooks/{account}", answer_challenge, methods=["GET"]),
+    ]
 
 
 def health_routes(

@@ -193,6 +193,11 @@ class Charge:
         return self.state is ChargeState.PENDING and self.charge_ref is not None
 
     @property
+    def is_only_asked_for(self) -> bool:
+        """It waits for its customer, and the provider has nothing of it: what they confirm will be charged then."""
+        return self.state is ChargeState.REQUIRES_ACTION and self.charge_ref is None
+
+    @property
     def unrefunded(self) -> Money:
         """What was taken, and neither went back nor is on its way; a dispute may have it all the same."""
         return self.captured - self.refunded - self.refund_reserved

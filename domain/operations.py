@@ -111,7 +111,10 @@ class Operation:
     tries: int = 0
     """How often the resolver has looked after it."""
     sends: int = 1
-    """How often it may have been sent: once by its maker, then each time that the resolver took it over."""
+    """How often it may have been sent: once by its maker, then each time that the resolver took it over. One that was
+    held back begins anew."""
+    is_held_back: bool = False
+    """Nothing of it was sent that could act: it may be sent whenever the provider takes it, with a key or without."""
     empty_looks: int = 0
     recovered_at: datetime | None = None
     """When the database was put back from a backup in which it was under way. In the life that was lost it may have
@@ -133,8 +136,25 @@ class Operation:
         return self.refund_id is None and self.dispute_id is None
 
     @property
+    def asked_for(self) -> Money | None:
+        """The amount that the request named."""
+        amount = self.request.get("amount") or (self.request.get("charge") or {}).get("amount")
+        return Money(**amount) if amount else None
+
+    @property
+    def makes_a_charge(self) -> bool:
+        """What came of it is found by its own id: nothing at the provider is known by another name yet."""
+        is_continued_anew = self.kind is OperationKind.CONTINUE and self.request.get("charge_ref") is None
+        return self.kind is OperationKind.CHARGE or is_continued_anew
+
+    @property
+    def asked_for_the_customer(self) -> bool:
+        """It is over, and left nothing that could be paid, where its charge has no reference."""
+        return self.is_finished and self.outcome is Outcome.REQUIRES_ACTION
+
+    @property
     def may_be_repeated(self) -> bool:
-        return self.solved_by is SolvedBy.KEY and self.recovered_at is None
+        return (self.solved_by is SolvedBy.KEY or self.is_held_back) and self.recovered_at is None
 
     def is_answered_by(self, outcome: Outcome) -> bool:
         return outcome in _ANSWERS[self.kind]
@@ -154,8 +174,13 @@ class Operation:
     def looked_after(self, *, empty: bool) -> "Operation":
         return replace(self, tries=self.tries + 1, empty_looks=self.empty_looks + 1 if empty else self.empty_looks)
 
-    def taken_over(self) -> "Operation":
+    def taken_over(self, *, now: datetime) -> "Operation":
+        if self.is_held_back:
+            return replace(self, is_held_back=False, sends=1, first_sent_at=now)
         return replace(self, sends=self.sends + 1)
+
+    def held_back(self) -> "Operation":
+        return replace(self, is_held_back=True)
 
     def learnt(self, outcome: Outcome, raw: Mapping[str, Any] | None) -> "Operation":
         return replace(self, outcome=outcome, raw=raw or self.raw)
@@ -175,14 +200,30 @@ class Operation:
 
 def stored(request: MoneyRequest) -> dict[str, Any]:
     """The request as JSON; `restored` makes the very same request of it."""
-    fields = asdict(request)
+    fields = _without_key(asdict(request))
+    if isinstance(request, ContinueRequest) and request.charge is not None:
+        fields["charge"] = _without_key(fields["charge"])
     if isinstance(request, EvidenceRequest):
         fields["evidence"] = {kind.value: text for kind, text in request.evidence.items()}
     return fields
 
 
+def _without_key(fields: dict[str, Any]) -> dict[str, Any]:
+    """Whether it has a key is up to the operation, and may change."""
+    return {name: value for name, value in fields.items() if name != "is_keyed"}
+
+
 def restored(operation: Operation) -> MoneyRequest:
-    fields = dict(operation.request)
+    fields = _typed(operation.request)
+    if operation.kind not in _WITHOUT_KEYS:
+        fields["is_keyed"] = operation.solved_by is SolvedBy.KEY
+    if fields.get("charge") is not None:
+        fields["charge"] = ChargeRequest(**_typed(fields["charge"]), is_keyed=fields["is_keyed"])
+    return _REQUESTS[operation.kind](**fields)
+
+
+def _typed(request: Mapping[str, Any]) -> dict[str, Any]:
+    fields = dict(request)
     if "amount" in fields:
         fields["amount"] = Money(**fields["amount"])
     if "initiator" in fields:
@@ -191,8 +232,11 @@ def restored(operation: Operation) -> MoneyRequest:
         fields["evidence"] = {EvidenceKind(kind): text for kind, text in fields["evidence"].items()}
     if "capture" in fields:
         fields["capture"] = CaptureMode(fields["capture"])
-    return _REQUESTS[operation.kind](**fields)
+    return fields
 
+
+_WITHOUT_KEYS = (OperationKind.SUBMIT_EVIDENCE, OperationKind.ACCEPT_DISPUTE)
+"""What the provider's own state keeps from acting twice."""
 
 _REQUESTS: dict[OperationKind, type[MoneyRequest]] = {
     OperationKind.CHARGE: ChargeRequest,

@@ -79,7 +79,12 @@ def next_action_from(value: Any) -> NextAction:
     if fields["type"] == "redirect":
         return RedirectAction(url=fields["url"], expires_at=expires_at)
     if fields["type"] == "sdk":
-        return SdkAction(client_secret=fields["client_secret"], expires_at=expires_at)
+        return SdkAction(
+            client_secret=fields["client_secret"],
+            expires_at=expires_at,
+            token=fields.get("token"),
+            card_bin=fields.get("card_bin"),
+        )
     raise ValueError(f"{fields['type']!r} is not a kind of next action")
 
 
@@ -87,4 +92,7 @@ def next_action_document(action: NextAction) -> Columns:
     expires_at = format_instant(action.expires_at)
     if isinstance(action, RedirectAction):
         return {"type": "redirect", "url": action.url, "expires_at": expires_at}
-    return {"type": "sdk", "client_secret": action.client_secret, "expires_at": expires_at}
+    named = {"token": action.token, "card_bin": action.card_bin}
+    return {"type": "sdk", "client_secret": action.client_secret, "expires_at": expires_at} | {
+        name: value for name, value in named.items() if value is not None
+    }

@@ -215,6 +215,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "first_sent_at": _TIME,
         "tries": _NUMBER,
         "sends": _NUMBER,
+        "is_held_back": _WORD,
         "empty_looks": _NUMBER,
         "recovered_at": _TIME,
         "outcome": _STATE,

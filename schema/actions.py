@@ -56,6 +56,14 @@ class RedirectAction:
 @strawberry.type(description="Hand the secret to the provider's SDK, which takes the customer through it.")
 class SdkAction:
     client_secret: str = strawberry.field(description="For the provider's SDK; do not store or log it.")
+    token: str | None = strawberry.field(
+        description="What the SDK knows the card by, for this one confirmation; null where the SDK need not be told, "
+        "and for a card that your form still has. Braintree: the `nonce` of `verifyCard`."
+    )
+    card_bin: str | None = strawberry.field(
+        description="The first digits of the card's number, which tell its bank; null where the SDK need not be told. "
+        "Braintree: the `bin` of `verifyCard`."
+    )
     expires_at: datetime = strawberry.field(description="Until when it can be done.")
 
     @classmethod

@@ -190,7 +190,7 @@ class FakeProvider:
         return _charge_result(told)
 
     async def continue_charge(self, request: ContinueRequest) -> ChargeResult:
-        return await self._act_on_charge("continue_charge", request.operation_id, request.charge_ref)
+        return await self._act_on_charge("continue_charge", request.operation_id, request.known_ref)
 
     async def capture(self, request: CaptureRequest) -> ChargeResult:
         amount = _bank_amount(request.amount)
@@ -277,6 +277,9 @@ class FakeProvider:
 
     def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
         return webhooks.verify(headers, body, secrets=self._webhook_secrets, moment=self._clock.now())
+
+    def webhook_challenge(self, query: Mapping[str, str]) -> str | None:
+        return None  # it sends webhooks wherever it is told to
 
     async def close(self) -> None:
         await self._wire.close()

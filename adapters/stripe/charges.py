@@ -62,20 +62,20 @@ class Charges:
 
     async def proceed(self, errand: Errand, request: ContinueRequest, *, now: datetime) -> ChargeResult | Verdict:
         """The intent as it is after its customer acted; confirmed here where only that is missing."""
-        seen = await self._retrieve(errand, request.charge_ref)
+        seen = await self._retrieve(errand, request.known_ref)
         if isinstance(seen, Verdict):
             # Reading is all that was tried, so whether it left or not nothing has happened.
             return seen
         if seen.body.get("status") != _CONFIRMABLE:
-            return _read(seen, request.charge_ref, now=now)
+            return _read(seen, request.known_ref, now=now)
         told = await errand.do(
             "confirm",
-            lambda options: self._intents.confirm_async(request.charge_ref, {"expand": EXPAND}, options),
+            lambda options: self._intents.confirm_async(request.known_ref, {"expand": EXPAND}, options),
             key=request.operation_id,
         )
         if isinstance(told, Answer) and not told.replayed:
-            return _read(told, request.charge_ref, now=now)
-        return await self._found_out(errand, told, request.charge_ref, now=now)
+            return _read(told, request.known_ref, now=now)
+        return await self._found_out(errand, told, request.known_ref, now=now)
 
     async def capture(self, errand: Errand, request: CaptureRequest, *, now: datetime) -> ChargeResult | Verdict:
         amount = amount_or_refusal(request.amount)

@@ -158,6 +158,9 @@ class StripeProvider:
     def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
         return webhooks.verify(headers, body, secrets=self._webhook_secrets, now=self._now)
 
+    def webhook_challenge(self, query: Mapping[str, str]) -> str | None:
+        return None  # an end point is taken on trust (docs.stripe.com/webhooks)
+
     async def close(self) -> None:
         await self._wire.close_async()
 

@@ -103,7 +103,12 @@ class PaymentProvider(Protocol):
     async def charge(self, request: ChargeRequest) -> ChargeResult: ...
 
     async def continue_charge(self, request: ContinueRequest) -> ChargeResult:
-        """After the customer acted: the charge as it now is."""
+        """After the customer acted: the charge as it now is.
+
+        Where REQUIRES_ACTION came without a reference nothing that could be paid exists at the provider: it is the
+        customer that is confirmed, and this makes the charge, which `find_charge` finds by the id of this operation.
+        FAILED says that this request was refused (a token that confirms nothing); the customer may act again.
+        """
         ...
 
     async def capture(self, request: CaptureRequest) -> ChargeResult:
@@ -172,6 +177,13 @@ class PaymentProvider(Protocol):
 
     def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
         """Check the signature on the raw bytes and read the event; WebhookRejected for anything else."""
+        ...
+
+    def webhook_challenge(self, query: Mapping[str, str]) -> str | None:
+        """What the provider wants to read at our end point before it sends webhooks there, asked with this query.
+
+        None for a query that is none of its own; WebhookRejected for one that it would not ask.
+        """
         ...
 
     async def close(self) -> None: ...

@@ -42,14 +42,29 @@ class ChargeRequest:
     return_url: str | None
     capture: CaptureMode = CaptureMode.AUTOMATIC
     metadata: Mapping[str, str] = field(default_factory=dict)
+    is_keyed: bool = True
+    """Whether a lost answer will be solved by sending this again under its key. Without it, an account that may refuse
+    keys is sent none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContinueRequest:
     operation_id: str
-    charge_ref: str
+    charge_ref: str | None
+    """None for a charge that was answered with REQUIRES_ACTION and without a reference: then `charge` is made."""
     token: str | None
     """What the provider's SDK gave to the client after the customer acted, where it gives something (Braintree)."""
+    charge: ChargeRequest | None = None
+    """Without a reference: what was asked for at first, under this operation's id, and to be paid with `token`."""
+    is_keyed: bool = True
+    """As of a charge."""
+
+    @property
+    def known_ref(self) -> str:
+        """For providers whose first answer always names the charge; LookupError otherwise."""
+        if self.charge_ref is None:
+            raise LookupError(f"{self.operation_id} continues a charge that has no reference")
+        return self.charge_ref
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +73,16 @@ class CaptureRequest:
     charge_ref: str
     amount: Money
     """Up to what is held. One capture a charge: the rest is released."""
+    is_keyed: bool = True
+    """As of a charge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoidRequest:
     operation_id: str
     charge_ref: str
+    is_keyed: bool = True
+    """As of a charge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +92,8 @@ class RefundRequest:
     charge_ref: str
     amount: Money
     reason: str | None
+    is_keyed: bool = True
+    """As of a charge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +105,7 @@ class LookUp:
     charge_ref: str | None
     not_before: datetime
     """No request of this operation left before this moment."""
+    initiator: Initiator
+    """Who started the charge: where nobody is there, nobody can be asked to confirm it."""
+    amount: Money | None
+    """What the operation asked for, of a charge, a capture or a refund."""

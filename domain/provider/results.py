@@ -63,6 +63,8 @@ class ChargeResult:
     """Until when what is held can be captured, where the provider tells."""
     next_action: NextAction | None = None
     refusal: Refusal | None = None
+    is_held_back: bool = False
+    """With PENDING, and without a reference: nothing was sent that could act, and the request may be sent later."""
     is_open: bool = False
     """It has come to nothing, and yet the provider would let the customer pay it: somebody has to call it off."""
     payment_method: PaymentMethodResult | None = None
@@ -81,5 +83,7 @@ class RefundResult:
     operation_id: str | None = None
     amount: Money | None = None
     executed_as: ExecutedAs = ExecutedAs.REFUND
+    is_held_back: bool = False
+    """As of a charge. Braintree gives no part of a sale back before it has settled."""
     refusal: Refusal | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)

@@ -129,6 +129,10 @@ class SdkAction:
 
     client_secret: str
     expires_at: datetime
+    token: str | None = None
+    """What that SDK knows the stored card by, for this confirmation, where it has to be told (Braintree: a nonce)."""
+    card_bin: str | None = None
+    """The first digits of that card's number, which tell its bank; where the SDK has to be told."""
 
 
 NextAction = RedirectAction | SdkAction

@@ -27,7 +27,15 @@ def weighed(operation: Operation, result: Answer) -> Answer:
     """
     if result.outcome is Outcome.NOT_SENT and (operation.sends > 1 or operation.is_finished):
         return replace(result, outcome=Outcome.UNKNOWN)
+    if is_held_back(result) and operation.sends > 1 and result.refusal is not None and result.refusal.is_key_spent:
+        # This sending was refused for its key; one before, under the same key, may have acted.
+        return replace(result, outcome=Outcome.UNKNOWN)
     return result
+
+
+def is_held_back(result: ChargeResult | RefundResult | DisputeResult) -> bool:
+    """Whether the provider has nothing of it, and will take it later."""
+    return not isinstance(result, DisputeResult) and result.outcome is Outcome.PENDING and result.is_held_back
 
 
 def counted(operation: Operation, look_was_empty: bool | None) -> Operation:
@@ -48,6 +56,8 @@ def learnt_from(
 ) -> Operation:
     """`answer` where the result is a picture, which tells something else of the request than of what it shows."""
     learnt = operation.learnt(answer or result.outcome, result.raw)
+    if is_held_back(result) and operation.sends == 1:
+        learnt = learnt.held_back()
     return learnt.without_key() if result.refusal is not None and result.refusal.is_key_spent else learnt
 
 
@@ -56,6 +66,8 @@ async def postpone(tx: Transaction, operation: Operation, refusal: Refusal | Non
     scheduled = float(LOOK_AFTER_SECONDS[min(operation.tries, len(LOOK_AFTER_SECONDS) - 1)])
     asked_for = refusal.retry_after_seconds if refusal else None
     seconds = max(scheduled, asked_for or 0.0)
+    if operation.is_held_back and refusal is not None and refusal.is_key_spent:
+        seconds = 0.0  # without a key it is taken at once
     await tx.operations.save(operation)
     await tx.jobs.schedule(JobKind.RESOLVE_OPERATION, operation.id, after_seconds=seconds)
     return timedelta(seconds=seconds)

@@ -1,7 +1,7 @@
 """Charging an order: what is written down before the provider hears of it, and the customer's part in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.charges import Charge, ChargeState
@@ -20,7 +20,7 @@ from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.money import Money
-from domain.operations import Operation
+from domain.operations import Operation, restored
 from domain.orders import Order, OrderState
 from domain.payment_methods import PaymentMethod, Storing
 from domain.principals import Permission, Principal
@@ -30,7 +30,7 @@ from domain.services.accounts import ProviderAccountService
 from domain.services.discrepancies import check_may_charge
 from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
-from domain.services.locking import lock_charge, lock_order
+from domain.services.locking import lock_charge, lock_order, there
 from domain.services.operations import is_written_down, write_down
 from domain.services.orders import place
 from domain.services.sending import Sending
@@ -245,7 +245,7 @@ class ChargeService:
             return charge, None
         self._teller.require_support(charge.account, ProviderAction.CUSTOMER_ACTION)
         self._teller.require_reachable(charge.account, CallKind.MONEY)
-        request = ContinueRequest(operation_id=new_id(IdPrefix.OPERATION), charge_ref=ref_of(charge), token=token)
+        request = await _continuation(tx, charge, token)
         now = self._clock.now()
         await claim(tx, command.request, request.operation_id, now=now)
         return charge, await write_down(
@@ -299,6 +299,21 @@ async def _usable_method(tx: Transaction, order: Order, payment_method_id: str |
         raise NotFound("payment method", path=("paymentMethodId",))
     method.check_usable()
     return method
+
+
+async def _continuation(tx: Transaction, charge: Charge, token: str | None) -> ContinueRequest:
+    operation_id = new_id(IdPrefix.OPERATION)
+    if not charge.is_only_asked_for:
+        return ContinueRequest(operation_id=operation_id, charge_ref=ref_of(charge), token=token)
+    if token is None:
+        raise InvalidInput("The token that the confirmation gave is missing.", path=("token",))
+    maker = there(await tx.operations.maker_of_charge(charge.id), f"the request of {charge.id}")
+    request = restored(maker)
+    asked = request.charge if isinstance(request, ContinueRequest) else request
+    if not isinstance(asked, ChargeRequest):
+        raise TypeError(f"{maker.id} did not ask for {charge.id}")
+    again = replace(asked, operation_id=operation_id, token=None)
+    return ContinueRequest(operation_id=operation_id, charge_ref=None, token=token, charge=again)
 
 
 _TOKEN = ("newCard", "token")

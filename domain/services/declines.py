@@ -25,7 +25,7 @@ async def count(tx: Transaction, cause: str, against: Sequence[Against], *, now:
 async def settle(tx: Transaction, before: Charge, after: Charge) -> None:
     """What became of a charge; one that was not declined does not count any more."""
     if after.state in _OPEN:
-        if after.charge_ref is not None and before.charge_ref is None:
+        if _is_taken_on(after) and not _is_taken_on(before):
             await tx.declines.tell(after.id, DeclineState.TAKEN_ON)
     elif after.state is before.state:
         return
@@ -34,3 +34,8 @@ async def settle(tx: Transaction, before: Charge, after: Charge) -> None:
         await tx.declines.tell(after.id, DeclineState.FINAL if is_final else DeclineState.DECLINED)
     elif before.state is not ChargeState.AUTHORIZED:
         await tx.declines.forget(after.id)
+
+
+def _is_taken_on(charge: Charge) -> bool:
+    """The provider has answered for it."""
+    return charge.charge_ref is not None or charge.is_only_asked_for

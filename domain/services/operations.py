@@ -27,6 +27,9 @@ _KINDS: dict[type[MoneyRequest], OperationKind] = {
 }
 
 
+_BY_CUSTOMERS = (OperationKind.CHARGE, OperationKind.CONTINUE)
+
+
 async def write_down(
     tx: Transaction,
     charge: Charge,
@@ -47,7 +50,7 @@ async def write_down(
         dispute_id=dispute_id,
         account=charge.account,
         request=stored(request),
-        on_session=kind is OperationKind.CHARGE and charge.initiator.on_session,
+        on_session=kind in _BY_CUSTOMERS and charge.initiator.on_session,
         solved_by=solved_by,
         void_purpose=void_purpose,
         first_sent_at=now,

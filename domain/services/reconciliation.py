@@ -56,6 +56,7 @@ from domain.refunds import Refund
 from domain.services.discrepancies import close_if_gone, write_down
 from domain.services.dispute_settlement import DisputeSettlement
 from domain.services.locking import lock_charge, there
+from domain.services.resolver import look_up_of
 from domain.services.settlement import Settlement
 from domain.services.teller import NothingHeard, Teller
 from domain.store import CommitUnknown, Store, StoreUnavailable, Transaction, UniqueTaken
@@ -414,8 +415,10 @@ class ReconciliationService:
             operation = await tx.operations.maker_of_charge(charge.id)
             under_way = await tx.operations.unfinished_of_charge(charge.id)
             look_up = await _look_up(tx, charge, operation)
-        if look_up is None or self._is_in_flight(under_way):
+        if operation is None or look_up is None or self._is_in_flight(under_way):
             return
+        if charge.charge_ref is None and operation.asked_for_the_customer:
+            return  # there is nothing at the provider that could be compared
         found = await self._teller.find_charge(charge.account, look_up)
         if found is None and self._is_proof(charge.account, look_up):
             await self._found(of_charge(charge, DiscrepancyKind.MISSING_CHARGE, ref=None, picture=None))
@@ -579,7 +582,10 @@ async def _our_charge(tx: Transaction, account: str, listed: ListedCharge) -> tu
     # Only of the same account: an id in somebody else's object must not reach ours.
     if operation is not None and operation.account == account and operation.is_of_the_charge:
         charge = there(await tx.charges.get(operation.charge_id), operation.charge_id)
-        return charge, charge.charge_ref in (None, listed.charge_ref)
+        if charge.charge_ref is None:
+            # What the customer was to confirm is not what is charged when they have.
+            return charge, not operation.asked_for_the_customer
+        return charge, charge.charge_ref == listed.charge_ref
     named = await tx.charges.get(listed.charge_id) if listed.charge_id else None
     if named is not None and named.account == account and named.charge_ref is not None:
         return named, False
@@ -640,10 +646,4 @@ def _refund_cannot_be_compared(refund: Refund, listed: ListedRefund) -> Discrepa
 async def _look_up(tx: Transaction, charge: Charge, operation: Operation | None) -> LookUp | None:
     if operation is None:
         return None
-    account = await tx.accounts.find(charge.customer_id, charge.account)
-    return LookUp(
-        operation_id=operation.id,
-        customer_ref=account.customer_ref if account else None,
-        charge_ref=charge.charge_ref,
-        not_before=operation.created_at,
-    )
+    return look_up_of(operation, charge, await tx.accounts.find(charge.customer_id, charge.account))

@@ -93,7 +93,7 @@ class Resolver:
             if taken is None:
                 await self._come_back(operation)
                 return
-            evidence = _as_replay(await self._teller.send_charge(taken))
+            evidence = _as_replay(operation, await self._teller.send_charge(taken))
         elif self._proves_absence(operation):
             await self._not_applied(operation)
             return
@@ -112,7 +112,7 @@ class Resolver:
 
     async def look_for_charge(self, operation: Operation, charge: Charge, look_up: LookUp) -> ChargeResult | None:
         """What the provider shows of it; None when it shows no trace of this request."""
-        if operation.kind is OperationKind.CHARGE and charge.charge_ref is None:
+        if operation.makes_a_charge and charge.charge_ref is None:
             return await self._teller.find_charge(operation.account, look_up)
         if charge.charge_ref is None:
             raise LookupError(f"{operation.id} acts on {charge.id}, which has no reference")
@@ -132,7 +132,7 @@ class Resolver:
                 if taken is None:
                     await self._come_back(operation)
                     return
-                found = _as_replay(await self._teller.send_refund(taken))
+                found = _as_replay(operation, await self._teller.send_refund(taken))
             elif self._proves_absence(operation):
                 await self._not_applied(operation)
                 return
@@ -168,7 +168,7 @@ class Resolver:
                 return
             # Answered as it was at first, it shows the dispute as it was then.
             asked_at = operation.first_sent_at
-            found = _as_replay(await self._teller.send_response(taken))
+            found = _as_replay(operation, await self._teller.send_response(taken))
         elif is_untouched and self._proves_absence(operation):
             await self._not_applied(operation)
             return
@@ -200,7 +200,7 @@ class Resolver:
             if current is None or current.is_finished or not self._may_send(current):
                 return None
             allowed_at = self._clock.now()
-            taken = current.taken_over()
+            taken = current.taken_over(now=allowed_at)
             await tx.operations.save(taken)
         asleep = (self._clock.now() - allowed_at).total_seconds()
         return None if asleep > self._deployment.provider_timeout_seconds else taken
@@ -228,6 +228,8 @@ class Resolver:
     def _may_send(self, operation: Operation) -> bool:
         if not operation.may_be_repeated or self._deployment.recovery:
             return False
+        if operation.is_held_back:
+            return not operation.on_session or self._clock.now() - operation.created_at <= SEND_AGAIN_WITHIN
         return self._clock.now() - operation.first_sent_at <= self._sent_within(operation)
 
     def _sent_within(self, operation: Operation) -> timedelta:
@@ -240,12 +242,16 @@ class Resolver:
 
     def _proves_absence(self, operation: Operation) -> bool:
         """Whether an empty look-up shows that nothing happened and nothing is still on its way."""
+        if operation.is_held_back and operation.recovered_at is None:
+            return not self._deployment.recovery  # nothing of it has left, and nothing will
         lag = self._teller.provider(operation.account).look_up_lag_seconds
         enough = operation.empty_looks + 1 >= EMPTY_LOOKS_FOR_PROOF
         return lag is not None and enough and not self.may_still_act(operation)
 
     def may_still_act(self, operation: Operation) -> bool:
         """Whether a request of it may still be sent, or be on its way, or not yet be seen by whoever looks."""
+        if operation.is_held_back and operation.recovered_at is None:
+            return self._may_send(operation)
         # From the last moment at which it may have been taken over, by us or by a rival; it may then leave a little
         # later, and needs its own time.
         last_sent = operation.first_sent_at + self._sent_within(operation)
@@ -272,9 +278,11 @@ class Resolver:
                 )
 
 
-def _as_replay(result: Answer) -> Answer:
+def _as_replay(operation: Operation, result: Answer) -> Answer:
     """A repeat that never left says nothing of the first request, which may have arrived; nor does one that was refused
-    for its key, which somebody has used by then."""
+    for its key, which somebody has used by then. What had been held back has not been sent before, and still is."""
+    if operation.is_held_back and result.outcome is Outcome.NOT_SENT and not isinstance(result, DisputeResult):
+        return replace(result, outcome=Outcome.PENDING, is_held_back=True)
     is_refused_for_its_key = result.refusal is not None and result.refusal.is_key_spent
     says_nothing = result.outcome is Outcome.NOT_SENT or (result.outcome is Outcome.FAILED and is_refused_for_its_key)
     return replace(result, outcome=Outcome.UNKNOWN) if says_nothing else result
@@ -286,4 +294,6 @@ def look_up_of(operation: Operation, charge: Charge, account: ProviderAccount | 
         customer_ref=account.customer_ref if account else None,
         charge_ref=charge.charge_ref,
         not_before=operation.created_at,
+        initiator=charge.initiator,
+        amount=operation.asked_for,
     )

@@ -63,6 +63,8 @@ class Sending:
 
     async def _see_why(self, operation: Operation, *, actor: str) -> None:
         charge_ref = operation.request["charge_ref"]
+        if charge_ref is None:
+            return  # there is nothing to look at: the customer may act again
         picture = await self._teller.fetch_charge(operation.account, charge_ref)
         if picture.outcome is not Outcome.UNKNOWN:
             async with self._store.transaction() as tx:

@@ -356,6 +356,9 @@ def _request_ended(operation: Operation, charge: Charge, *, now: datetime) -> Ch
             return charge.capture_ended(now=now)
         case OperationKind.VOID:
             return charge.void_ended(now=now)
+        case OperationKind.CONTINUE if charge.charge_ref is None and charge.is_undecided:
+            # It was unknown whether the customer's confirmation had paid, and nobody waits for another one.
+            return charge.expired(now=now)
         case _:
             return charge
 

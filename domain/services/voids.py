@@ -13,7 +13,7 @@ from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.operations import Operation, VoidPurpose
 from domain.principals import Permission, Principal, system
-from domain.provider import Outcome, ProviderAction, VoidRequest
+from domain.provider import ChargeResult, Outcome, ProviderAction, VoidRequest
 from domain.services.charges import Charged, ref_of
 from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
@@ -70,18 +70,26 @@ class VoidService:
         return await self._answer(begun.id if isinstance(begun, Operation) else begun)
 
     async def _begin(self, tx: Transaction, principal: Principal, command: VoidCharge) -> Operation | str:
+        """Phase 1; the id of the charge where the provider has nothing that could be called off."""
         _, charge = await lock_charge(tx, principal, command.charge_id)
         if made := await made_before(tx, command.request):
             return made
         self._deployment.check_not_recovering()
         charge.check_voidable()
+        if charge.is_only_asked_for:
+            await claim(tx, command.request, charge.id, now=self._clock.now())
+            await self._end_here(tx, charge, VoidPurpose.CANCEL, actor=principal.actor, path="chargeId")
+            return charge.id
         operation = await self._write_down(tx, charge, VoidPurpose.CANCEL, actor=principal.actor, path="chargeId")
         await claim(tx, command.request, operation.id, now=operation.created_at)
         return operation
 
-    async def _answer(self, operation_id: str) -> Charged:
+    async def _answer(self, made: str) -> Charged:
+        """`made` is the operation's id, or the charge's where there was nothing to ask for."""
         async with self._store.reading() as tx:
-            operation = there(await tx.operations.get(operation_id), operation_id)
+            if (ended := await tx.charges.get(made)) is not None:
+                return Charged(order_id=ended.order_id, charge_id=ended.id)
+            operation = there(await tx.operations.get(made), made)
             charge = there(await tx.charges.get(operation.charge_id), operation.charge_id)
         is_ended = charge.state in (ChargeState.VOIDED, ChargeState.EXPIRED)
         if operation.is_finished and operation.outcome not in (Outcome.VOIDED, Outcome.EXPIRED) and not is_ended:
@@ -99,8 +107,20 @@ class VoidService:
             _, charge = await lock_charge(tx, system("voids"), charge_id)
             if not charge.is_live or (only_if_overdue and not charge.is_overdue(now=self._clock.now())):
                 return None
+            if charge.is_only_asked_for:
+                return await self._end_here(tx, charge, purpose, actor=actor, path="orderId")
             operation = await self._write_down(tx, charge, purpose, actor=actor, path="orderId")
         return await self._sending.send(operation, actor=f"provider:{operation.account}")
+
+    async def _end_here(
+        self, tx: Transaction, charge: Charge, purpose: VoidPurpose, *, actor: str, path: str
+    ) -> Outcome:
+        """End a charge of which the provider has nothing; while its customer's confirmation is on the way it may."""
+        if await tx.operations.unfinished_of_charge(charge.id):
+            raise ChargeInProgress(path=(path,))
+        ended = Outcome.EXPIRED if purpose is VoidPurpose.EXPIRE else Outcome.VOIDED
+        await self._settlement.settle_charge(tx, charge.id, ChargeResult(outcome=ended), actor=actor)
+        return ended
 
     async def _write_down(
         self, tx: Transaction, charge: Charge, purpose: VoidPurpose, *, actor: str, path: str, told: bool = True

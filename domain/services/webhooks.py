@@ -89,6 +89,16 @@ class WebhookService:
             await tx.jobs.schedule(JobKind.APPLY_WEBHOOK, delivery.id, after_seconds=0)
         return True
 
+    def challenge(self, account: str, query: Mapping[str, str]) -> str | None:
+        """What the provider wants to read before it sends webhooks here; None where it asks nothing.
+
+        Raises UnknownAccount, and WebhookRejected for what no provider asks.
+        """
+        provider = self._providers.get(account)
+        if provider is None:
+            raise UnknownAccount(account)
+        return provider.webhook_challenge(query)
+
     async def apply(self, delivery_id: str, *, tries: int) -> Again | None:
         async with self._store.reading() as tx:
             delivery = await tx.webhooks.get(delivery_id)
@@ -177,7 +187,8 @@ class WebhookService:
             if charge_id is None and delivery.operation_id:
                 operation = await tx.operations.get(delivery.operation_id)
                 # Only of the same account: an id in somebody else's payload must not reach ours.
-                if operation and operation.account == delivery.account and operation.is_of_the_charge:
+                is_ours = operation is not None and operation.account == delivery.account
+                if operation and is_ours and operation.is_of_the_charge and not operation.asked_for_the_customer:
                     made = there(await tx.charges.get(operation.charge_id), operation.charge_id)
                     # Nor the id that somebody copied from ours to another charge: reconciliation tells of that one.
                     charge_id = made.id if made.charge_ref is None else None

@@ -35,6 +35,7 @@ class Operation(Model):
     first_sent_at = DatetimeField()
     tries = IntField()
     sends = IntField()
+    is_held_back = BooleanField(db_default=False)
     empty_looks = IntField()
     recovered_at = DatetimeField(null=True)
     outcome = word(null=True)

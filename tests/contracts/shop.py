@@ -213,12 +213,14 @@ class Shop:
     async def fetched(self, charge: ChargeResult) -> ChargeResult:
         return await self.provider.fetch_charge(charge_ref=charge_ref_of(charge))
 
-    def look_up(self, operation_id: str, *, charge: ChargeResult | None = None) -> LookUp:
+    def look_up(self, operation_id: str, *, charge: ChargeResult | None = None, amount: Money = TWENTY) -> LookUp:
         return LookUp(
             operation_id=operation_id,
             customer_ref=self.customer_ref,
             charge_ref=None if charge is None else charge.charge_ref,
             not_before=self.house.now() - timedelta(hours=1),
+            initiator=Initiator.CUSTOMER,
+            amount=amount,
         )
 
     async def until_found(self) -> None:

@@ -125,10 +125,10 @@ async def test_an_operation_keeps_who_may_have_sent_it_and_lets_go_of_its_token(
     async with store.transaction() as tx:
         await tx.operations.insert(operation)
     async with store.transaction() as tx:
-        await tx.operations.save(operation.taken_over())
+        await tx.operations.save(operation.taken_over(now=LATER))
     async with store.transaction() as tx:
         found = await tx.operations.get_for_update(operation.id)
-        assert found == operation.taken_over()
+        assert found == operation.taken_over(now=LATER)
         assert restored(found) == continuing
         await tx.operations.save(found.finished(now=LATER))
 

@@ -186,13 +186,13 @@ class TestItsLife:
     def test_everyone_who_may_have_sent_it_is_counted(self) -> None:
         operation = new_operation()
         assert operation.sends == 1
-        assert operation.taken_over().taken_over().sends == 3
+        assert operation.taken_over(now=LATER).taken_over(now=LATER).sends == 3
         assert operation.looked_after(empty=True).sends == 1, "looking sends nothing"
-        assert operation.taken_over().tries == 0
+        assert operation.taken_over(now=LATER).tries == 0
 
     def test_a_token_of_the_card_form_is_kept_until_the_end_and_not_longer(self) -> None:
         request = ContinueRequest(operation_id="op_1", charge_ref="ch_1", token="tok_confirmed")
-        operation = new_operation(OperationKind.CONTINUE, request).taken_over().looked_after(empty=True)
+        operation = new_operation(OperationKind.CONTINUE, request).taken_over(now=LATER).looked_after(empty=True)
         assert restored(operation) == request
         finished = operation.learnt(Outcome.SUCCEEDED, {"status": "ok"}).finished(now=LATER)
         assert restored(finished) == ContinueRequest(operation_id="op_1", charge_ref="ch_1", token=None)

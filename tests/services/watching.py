@@ -178,5 +178,8 @@ class WatchedProvider:
     def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
         return self._inner.verify_webhook(headers, body)
 
+    def webhook_challenge(self, query: Mapping[str, str]) -> str | None:
+        return self._inner.webhook_challenge(query)
+
     async def close(self) -> None:
         await self._inner.close()

@@ -253,4 +253,11 @@ def answer_challenge(shop: Shop, charge: ChargeResult, *, confirmed: bool) -> No
 
 
 def look_up(operation_id: str) -> LookUp:
-    return LookUp(operation_id=operation_id, customer_ref=None, charge_ref=None, not_before=NOON)
+    return LookUp(
+        operation_id=operation_id,
+        customer_ref=None,
+        charge_ref=None,
+        not_before=NOON,
+        initiator=Initiator.CUSTOMER,
+        amount=None,
+    )

@@ -144,6 +144,8 @@ class Desk:
             customer_ref=self.customer_ref,
             charge_ref=charge_ref,
             not_before=datetime.now(UTC) - timedelta(seconds=1),
+            initiator=Initiator.CUSTOMER,
+            amount=None,
         )
 
     # --- the other side -----------------------------------------------------------------------------------------------

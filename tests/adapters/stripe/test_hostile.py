@@ -82,8 +82,22 @@ _CHARGE = ChargeRequest(
     initiator=Initiator.CUSTOMER,
     return_url=None,
 )
-_LOOK = LookUp(operation_id="op_1", customer_ref="cus_1", charge_ref=None, not_before=NOW)
-_LOOK_BACK = LookUp(operation_id="op_1", customer_ref="cus_1", charge_ref="pi_1", not_before=NOW)
+_LOOK = LookUp(
+    operation_id="op_1",
+    customer_ref="cus_1",
+    charge_ref=None,
+    not_before=NOW,
+    initiator=Initiator.CUSTOMER,
+    amount=None,
+)
+_LOOK_BACK = LookUp(
+    operation_id="op_1",
+    customer_ref="cus_1",
+    charge_ref="pi_1",
+    not_before=NOW,
+    initiator=Initiator.CUSTOMER,
+    amount=None,
+)
 
 _CALLS: dict[str, Callable[[StripeProvider], Awaitable[Any]]] = {
     "ensure_customer": lambda p: p.ensure_customer(CustomerRequest(customer_id="c", email=None, name=None)),
