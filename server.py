@@ -45,7 +45,7 @@ from adapters.fake import Bank, WebhookSender, fake_bank_app, fake_routes
 from adapters.http import RequestLog, health_routes, webhook_routes
 from adapters.logs import configure_logs
 from adapters.proxies import Proxies, as_seen
-from adapters.settings import DocumentsOnly, Settings, SettingsWrong, load_settings
+from adapters.settings import PLAIN, DocumentsOnly, Settings, SettingsWrong, load_settings
 from adapters.tokens import JwksVerifier, SecretVerifier, Verifier
 from adapters.worker import Worker
 from domain.audit import acting_as
@@ -541,7 +541,7 @@ async def serve(settings: Settings) -> None:
                 running.bank,
                 url=f"{_own_address(settings)}/webhooks/fake",
                 clock=SystemClock(),
-                secrets=fake_webhook_secrets(settings),
+                secrets=fake_webhook_secrets(settings.fake[PLAIN]),
             )
             beside.append(_beside(sender.run(), "webhooks of the fake provider"))
         broken = _watch(beside, stop, tell=server.end)
@@ -896,17 +896,16 @@ def fake_provider_command(
     async def run_bank(settings: Settings) -> None:
         if settings.is_production:
             raise SettingsWrong(["The fake provider does not run in production."])
-        if settings.fake_api_key is None:
+        own = settings.fake[PLAIN]
+        if own.api_key is None:
             raise SettingsWrong(["PAYDESK_FAKE_API_KEY has to be set: the gateway shows it to the bank."])
-        bank = open_bank(settings, public_url=f"http://127.0.0.1:{port}")
+        bank = open_bank(own, public_url=f"http://127.0.0.1:{port}")
         sender = (
-            WebhookSender(
-                bank, url=settings.fake_webhook_url, clock=SystemClock(), secrets=fake_webhook_secrets(settings)
-            )
-            if settings.fake_webhook_url
+            WebhookSender(bank, url=own.webhook_url, clock=SystemClock(), secrets=fake_webhook_secrets(own))
+            if own.webhook_url
             else None
         )
-        app = fake_bank_app(bank, api_key=settings.fake_api_key.get_secret_value(), webhooks=sender)
+        app = fake_bank_app(bank, api_key=own.api_key.get_secret_value(), webhooks=sender)
         config = uvicorn.Config(
             app, host="127.0.0.1", port=port, log_config=None, access_log=False, timeout_graceful_shutdown=3
         )

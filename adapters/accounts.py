@@ -1,7 +1,7 @@
 """The provider accounts of a deployment, made of its settings."""
 
 from adapters.fake import Bank, FakeProvider
-from adapters.settings import Settings
+from adapters.settings import PLAIN, FakeSettings, Settings, StripeSettings, plain
 from domain.clock import SystemClock
 from domain.deployment import Providers
 from domain.provider import PaymentProvider
@@ -10,60 +10,62 @@ from domain.provider import PaymentProvider
 def open_accounts(settings: Settings) -> tuple[Bank | None, Providers]:
     """The accounts, and the fake provider's bank where it runs in this process. Both are to be closed."""
     name = settings.provider_name
+    timeout_seconds = settings.provider_timeout_seconds
     if name == "stripe":
-        return None, Providers({name: _stripe(settings)}, default=name)
-    if settings.fake_url and settings.fake_api_key:
-        elsewhere = _fake_elsewhere(settings, settings.fake_url, settings.fake_api_key.get_secret_value())
+        return None, Providers({name: _stripe(settings.stripe[PLAIN], timeout_seconds)}, default=name)
+    own = settings.fake[PLAIN]
+    if own.url and own.api_key:
+        elsewhere = _fake_elsewhere(own, own.url, own.api_key.get_secret_value(), timeout_seconds)
         return None, Providers({name: elsewhere}, default=name)
-    bank = open_bank(settings, public_url=settings.address)
+    bank = open_bank(own, public_url=settings.address)
     provider = FakeProvider.in_process(
         bank,
         clock=SystemClock(),
-        webhook_secrets=fake_webhook_secrets(settings),
-        timeout_seconds=settings.provider_timeout_seconds,
+        webhook_secrets=fake_webhook_secrets(own),
+        timeout_seconds=timeout_seconds,
     )
     return bank, Providers({name: provider}, default=name)
 
 
-def _stripe(settings: Settings) -> PaymentProvider:
+def _stripe(own: StripeSettings, timeout_seconds: float) -> PaymentProvider:
     # Its SDK takes a while to be read, which those need not wait for who do without.
     from adapters.stripe import StripeProvider
 
-    if settings.stripe_secret_key is None:
-        raise LookupError("Settings with PAYDESK_PROVIDER=stripe have a STRIPE_SECRET_KEY.")
+    if own.secret_key is None:
+        raise LookupError("Settings of a Stripe account have a secret key.")
     return StripeProvider(
-        settings.stripe_secret_key.get_secret_value(),
+        own.secret_key.get_secret_value(),
         clock=SystemClock(),
-        webhook_secrets=[secret.get_secret_value() for secret in settings.stripe_webhook_secret],
-        publishable_key=settings.stripe_publishable_key,
-        api_base=settings.stripe_api_base,
-        timeout_seconds=settings.provider_timeout_seconds,
+        webhook_secrets=plain(own.webhook_secret),
+        publishable_key=own.publishable_key,
+        api_base=own.api_base,
+        timeout_seconds=timeout_seconds,
     )
 
 
-def _fake_elsewhere(settings: Settings, url: str, api_key: str) -> FakeProvider:
+def _fake_elsewhere(own: FakeSettings, url: str, api_key: str, timeout_seconds: float) -> FakeProvider:
     return FakeProvider.over_http(
         url,
         api_key=api_key,
         clock=SystemClock(),
-        webhook_secrets=fake_webhook_secrets(settings) or [],
-        keeps_keys=settings.fake_keys,
-        timeout_seconds=settings.provider_timeout_seconds,
+        webhook_secrets=plain(own.webhook_secret),
+        keeps_keys=own.keys,
+        timeout_seconds=timeout_seconds,
     )
 
 
-def open_bank(settings: Settings, *, public_url: str) -> Bank:
+def open_bank(own: FakeSettings, *, public_url: str) -> Bank:
     return Bank(
-        settings.fake_books,
+        own.books,
         clock=SystemClock(),
         public_url=public_url,
-        challenge_seconds=settings.fake_challenge_seconds,
-        pending_seconds=settings.fake_pending_seconds,
-        keeps_keys=settings.fake_keys,
-        script=settings.fake_script,
-        seed=settings.fake_seed,
+        challenge_seconds=own.challenge_seconds,
+        pending_seconds=own.pending_seconds,
+        keeps_keys=own.keys,
+        script=own.script,
+        seed=own.seed,
     )
 
 
-def fake_webhook_secrets(settings: Settings) -> list[str] | None:
-    return [secret.get_secret_value() for secret in settings.fake_webhook_secret] or None
+def fake_webhook_secrets(own: FakeSettings) -> list[str] | None:
+    return plain(own.webhook_secret) or None

@@ -23,55 +23,54 @@ def wrong_with_stripe(
     api_base: str,
     livemode: bool,
     is_development: bool,
+    variables: str = "STRIPE_",
+    asked_by: str = "PAYDESK_PROVIDER=stripe",
 ) -> list[str]:
-    """A sentence for each mistake; none of them repeats a key."""
-    wrong = _wrong_with_secret_key(secret_key, livemode=livemode)
-    wrong += _wrong_with_publishable_key(publishable_key, secret_key)
+    """A sentence for each mistake; none of them repeats a key. `variables` is what their names begin with."""
+    wrong = _wrong_with_secret_key(secret_key, livemode=livemode, variables=variables, asked_by=asked_by)
+    wrong += _wrong_with_publishable_key(publishable_key, secret_key, variables=variables, asked_by=asked_by)
+    webhook_secret, base = f"{variables}WEBHOOK_SECRET", f"{variables}API_BASE"
     if not webhook_secrets and not is_development:
-        wrong.append(
-            "STRIPE_WEBHOOK_SECRET has to be set with PAYDESK_PROVIDER=stripe: without it, webhooks are refused."
-        )
+        wrong.append(f"{webhook_secret} has to be set with {asked_by}: without it, webhooks are refused.")
     if not all(secret.startswith(_WEBHOOK_SECRET) for secret in webhook_secrets):
-        wrong.append("STRIPE_WEBHOOK_SECRET has something in it that is no webhook secret: each begins with whsec_.")
+        wrong.append(f"{webhook_secret} has something in it that is no webhook secret: each begins with whsec_.")
     if not _is_safe(api_base):
-        wrong.append("STRIPE_API_BASE has to be an https address, or one of this machine: the secret key goes there.")
+        wrong.append(f"{base} has to be an https address, or one of this machine: the secret key goes there.")
     elif (secret_key or "").startswith(LIVE_KEYS) and not _is_stripes(api_base):
-        wrong.append(
-            f"STRIPE_API_BASE has to be {API_BASE} with a key of live mode: whoever answers there says what was paid."
-        )
+        wrong.append(f"{base} has to be {API_BASE} with a key of live mode: whoever answers there says what was paid.")
     return wrong
 
 
-def _wrong_with_secret_key(key: str | None, *, livemode: bool) -> list[str]:
+def _wrong_with_secret_key(key: str | None, *, livemode: bool, variables: str, asked_by: str) -> list[str]:
+    name = f"{variables}SECRET_KEY"
     if key is None:
-        return ["STRIPE_SECRET_KEY has to be set with PAYDESK_PROVIDER=stripe."]
+        return [f"{name} has to be set with {asked_by}."]
     if key.startswith(_PUBLISHABLE):
-        return ["STRIPE_SECRET_KEY is a publishable key, which moves no money: its place is STRIPE_PUBLISHABLE_KEY."]
+        return [f"{name} is a publishable key, which moves no money: its place is {variables}PUBLISHABLE_KEY."]
     if not key.startswith(LIVE_KEYS + _TEST_KEYS):
-        return ["STRIPE_SECRET_KEY is no secret key: one begins with sk_test_, rk_test_, sk_live_ or rk_live_."]
+        return [f"{name} is no secret key: one begins with sk_test_, rk_test_, sk_live_ or rk_live_."]
     if not _is_one_word(key):
-        return [
-            "STRIPE_SECRET_KEY has more in it than a key: white space, or the end of a line of the file it is from."
-        ]
+        return [f"{name} has more in it than a key: white space, or the end of a line of the file it is from."]
     if livemode and not key.startswith(LIVE_KEYS):
-        return ["STRIPE_SECRET_KEY is of test mode, and PAYDESK_ENVIRONMENT is production (the default)."]
+        return [f"{name} is of test mode, and PAYDESK_ENVIRONMENT is production (the default)."]
     if not livemode and key.startswith(LIVE_KEYS):
-        return ["STRIPE_SECRET_KEY moves real money, and PAYDESK_ENVIRONMENT is not production."]
+        return [f"{name} moves real money, and PAYDESK_ENVIRONMENT is not production."]
     return []
 
 
-def _wrong_with_publishable_key(key: str | None, secret_key: str | None) -> list[str]:
+def _wrong_with_publishable_key(key: str | None, secret_key: str | None, *, variables: str, asked_by: str) -> list[str]:
+    name = f"{variables}PUBLISHABLE_KEY"
     if key is None:
-        return ["STRIPE_PUBLISHABLE_KEY has to be set with PAYDESK_PROVIDER=stripe: card forms are opened with it."]
+        return [f"{name} has to be set with {asked_by}: card forms are opened with it."]
     if key.startswith(LIVE_KEYS + _TEST_KEYS):
-        return ["STRIPE_PUBLISHABLE_KEY is a secret key, and would be given to every customer."]
+        return [f"{name} is a secret key, and would be given to every customer."]
     if not key.startswith((_LIVE_PUBLISHABLE, _TEST_PUBLISHABLE)):
-        return ["STRIPE_PUBLISHABLE_KEY is no publishable key: one begins with pk_test_ or pk_live_."]
+        return [f"{name} is no publishable key: one begins with pk_test_ or pk_live_."]
     if not _is_one_word(key):
-        return ["STRIPE_PUBLISHABLE_KEY has more in it than a key: white space, or the end of a line."]
+        return [f"{name} has more in it than a key: white space, or the end of a line."]
     modes = {(LIVE_KEYS, _TEST_PUBLISHABLE), (_TEST_KEYS, _LIVE_PUBLISHABLE)}
     if any(secret_key and secret_key.startswith(secret) and key.startswith(shown) for secret, shown in modes):
-        return ["STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY are of different modes."]
+        return [f"{name} and {variables}SECRET_KEY are of different modes."]
     return []
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.demo import fill_demo_shop
 from adapters.fake.truth import Truth
-from adapters.settings import Settings
+from adapters.settings import PLAIN, Settings
 from domain.charges import ChargeState
 from domain.orders import OrderState, PaymentState
 from domain.pages import PageRequest
@@ -25,7 +25,7 @@ async def running(database_url: str, tmp_path: Path) -> AsyncIterator[Gateway]:
         {
             "environment": "development",
             "database_url": database_url,
-            "fake_books": str(tmp_path / "bank.sqlite3"),
+            "fake": {PLAIN: {"books": str(tmp_path / "bank.sqlite3")}},
         }
     )
     async with gateway(settings) as opened:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from adapters.fake.webhooks import SIGNATURE_HEADER, sign
 from adapters.http import LARGEST_WEBHOOK, READINESS_SECONDS, RequestLog, health_routes, webhook_routes
-from adapters.settings import Settings
+from adapters.settings import PLAIN, Settings
 from domain.reconciliation import Standing
 from persistence.sql import Dialect
 from server import Gateway, gateway
@@ -35,8 +35,7 @@ async def running(new_database_url: NewDatabaseUrl, tmp_path: Path) -> AsyncIter
             "environment": "sandbox",
             "provider": "fake",
             "database_url": new_database_url(Dialect.SQLITE),
-            "fake_books": str(tmp_path / "bank.sqlite3"),
-            "fake_webhook_secret": SECRET,
+            "fake": {PLAIN: {"books": str(tmp_path / "bank.sqlite3"), "webhook_secret": SECRET}},
         }
     )
     async with gateway(settings) as opened:

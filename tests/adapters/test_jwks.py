@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from adapters.access import Access, CredentialsNotChecked
 from adapters.jwks import FRESH_SECONDS, KEPT_SECONDS, KeysUnavailable, KeyUnknown, PublishedKeys
-from adapters.settings import Environment, Settings
+from adapters.settings import PLAIN, Environment, FakeSettings, Settings
 from adapters.tokens import JwksVerifier, TokenNotChecked, TokenRejected
 from domain.services.api_keys import ApiKeyService
 from persistence.database import Database
@@ -257,7 +257,7 @@ async def test_an_outage_is_503_for_clients_and_never_401(tmp_path: Path, provid
         _env_file=None,
         environment=Environment.DEVELOPMENT,
         database_url=f"sqlite://{tmp_path}/gateway.sqlite3",
-        fake_books=str(tmp_path / "bank.sqlite3"),
+        fake={PLAIN: FakeSettings(books=str(tmp_path / "bank.sqlite3"))},
         admin_key=SecretStr("a" * 40),
         jwks_url=provider.url,
         jwt_issuer=ISSUER,

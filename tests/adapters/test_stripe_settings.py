@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.settings import Settings, SettingsWrong, load_settings
+from adapters.settings import PLAIN, Settings, SettingsWrong, load_settings, plain
 
 SANDBOX = {
     "PAYDESK_ENVIRONMENT": "sandbox",
@@ -48,19 +48,20 @@ class Given:
 
 def test_the_keys_are_read_in_stripes_own_names(given: Given) -> None:
     settings = given(SANDBOX)
+    own = settings.stripe[PLAIN]
     assert settings.provider_name == "stripe"
-    assert settings.stripe_secret_key is not None
-    assert settings.stripe_secret_key.get_secret_value() == "sk_test_51N"
-    assert settings.stripe_publishable_key == "pk_test_51N"
-    assert [each.get_secret_value() for each in settings.stripe_webhook_secret] == ["whsec_new", "whsec_old"]
-    assert settings.stripe_api_base == "https://api.stripe.com"
-    assert "51N" not in repr(settings.stripe_secret_key)
+    assert own.secret_key is not None
+    assert own.secret_key.get_secret_value() == "sk_test_51N"
+    assert own.publishable_key == "pk_test_51N"
+    assert plain(own.webhook_secret) == ["whsec_new", "whsec_old"]
+    assert own.api_base == "https://api.stripe.com"
+    assert "51N" not in repr(own.secret_key)
     assert "whsec_new" not in repr(settings)
 
 
 def test_they_may_stand_in_the_file_too(given: Given, folder: Path) -> None:
     (folder / ".env").write_text("\n".join(f"{name}={value}" for name, value in SANDBOX.items()))
-    assert given({}).stripe_publishable_key == "pk_test_51N"
+    assert given({}).stripe[PLAIN].publishable_key == "pk_test_51N"
 
 
 def test_production_takes_live_keys(given: Given) -> None:
@@ -69,7 +70,7 @@ def test_production_takes_live_keys(given: Given) -> None:
 
 def test_development_does_without_webhooks(given: Given) -> None:
     settings = given(SANDBOX | {"PAYDESK_ENVIRONMENT": "development", "STRIPE_WEBHOOK_SECRET": ""})
-    assert settings.stripe_webhook_secret == ()
+    assert settings.stripe[PLAIN].webhook_secret == ()
 
 
 def test_they_are_not_looked_at_where_stripe_is_not_the_provider(given: Given) -> None:
@@ -155,7 +156,7 @@ def test_a_mistake_is_told_in_a_sentence_that_shows_no_key(
 
 @pytest.mark.parametrize("base", ["http://127.0.0.1:12111", "http://localhost:12111/", "https://stripe.example"])
 def test_an_emulator_is_on_this_machine_or_encrypted(given: Given, base: str) -> None:
-    assert given(SANDBOX | {"STRIPE_API_BASE": base}).stripe_api_base == base
+    assert given(SANDBOX | {"STRIPE_API_BASE": base}).stripe[PLAIN].api_base == base
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from pydantic.fields import FieldInfo
 from typer.core import TyperArgument, TyperOption
 
 import server
-from adapters.settings import Settings, variable_of
+from adapters.settings import PROVIDERS, Settings, variable_of
 from domain.charges import Charge, ChargeState
 from domain.declines import DECLINES
 from domain.errors import ErrorCode
@@ -102,7 +102,7 @@ def _settings() -> str:
         f"## {title[0].upper()}{title[1:]}\n\n"
         + _table(
             ("Setting", "Default", "What it decides"),
-            [_setting(name, Settings.model_fields[name]) for name in fields],
+            [row for name in fields for row in _rows(name)],
         )
         for title, fields in _sections().items()
     )
@@ -120,10 +120,18 @@ def _sections() -> dict[str, list[str]]:
     return sections
 
 
-def _setting(name: str, field: FieldInfo) -> tuple[str, str, str]:
+def _rows(name: str) -> list[tuple[str, str, str]]:
+    """A provider's own settings are one field of the class, and a row for each of their variables."""
+    if name not in PROVIDERS:
+        return [_setting(variable_of(name), Settings.model_fields[name])]
+    kind = PROVIDERS[name]
+    return [_setting(variable, kind.model_fields[field]) for field, variable in kind.names().items()]
+
+
+def _setting(variable: str, field: FieldInfo) -> tuple[str, str, str]:
     default = field.default
     shown = "" if default in (None, "", ()) else f"`{str(default).lower() if default in (True, False) else default}`"
-    return f"`{variable_of(name)}`", shown, f"{field.description}{_choices(field)}{_range(field)}"
+    return f"`{variable}`", shown, f"{field.description}{_choices(field)}{_range(field)}"
 
 
 def _choices(field: FieldInfo) -> str:

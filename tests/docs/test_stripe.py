@@ -20,7 +20,7 @@ from graphql import parse, validate
 from pydantic import SecretStr
 from stripe import params
 
-from adapters.settings import Settings
+from adapters.settings import PLAIN, Settings, StripeSettings
 from adapters.stripe import StripeProvider
 from adapters.stripe.wire import API_VERSION
 from adapters.stripe_keys import wrong_with_stripe
@@ -128,14 +128,13 @@ async def app(stripe_address: str, tmp_path: Path, new_database_url: NewDatabase
 
 @asynccontextmanager
 async def on_stripe(settings: Settings, address: str) -> AsyncIterator[Shop]:
-    chosen = {
-        "provider": "stripe",
-        "stripe_secret_key": SecretStr(KEYS.secret),
-        "stripe_publishable_key": KEYS.publishable,
-        "stripe_webhook_secret": (SecretStr("whsec_emulator"),),
-        "stripe_api_base": address,
-    }
-    async with open_shop(settings.model_copy(update=chosen)) as shop:
+    own = StripeSettings(
+        secret_key=SecretStr(KEYS.secret),
+        publishable_key=KEYS.publishable,
+        webhook_secret=(SecretStr("whsec_emulator"),),
+        api_base=address,
+    )
+    async with open_shop(settings.model_copy(update={"provider": "stripe", "stripe": {PLAIN: own}})) as shop:
         yield shop
 
 

@@ -20,7 +20,7 @@ from graphql import GraphQLObjectType, get_named_type
 from pydantic import SecretStr
 
 from adapters.fake.truth import Truth
-from adapters.settings import Environment, Settings
+from adapters.settings import PLAIN, Environment, FakeSettings, Settings
 from adapters.tokens import SecretVerifier
 from domain.clock import SystemClock
 from domain.discrepancies import DiscrepancyKind, Finding
@@ -47,13 +47,13 @@ Json = dict[str, Any]
 _NOT_COMPARED = {"api_keys", "event_feed"}
 
 
-def settings_for(folder: Path, database_url: str, **changed: Any) -> Settings:
+def settings_for(folder: Path, database_url: str, *, pending_seconds: float = 10, **changed: Any) -> Settings:
     return Settings(
         _env_file=None,
         environment=Environment.SANDBOX,
         database_url=database_url,
         provider="fake",
-        fake_books=str(folder / "bank.sqlite3"),
+        fake={PLAIN: FakeSettings(books=str(folder / "bank.sqlite3"), pending_seconds=pending_seconds)},
         admin_key=SecretStr(ADMIN.removeprefix("Bearer ")),
         jwt_secret=SecretStr("s" * 40),
         jwt_issuer="https://login.test",

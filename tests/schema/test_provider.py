@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from adapters.settings import PLAIN, StripeSettings
 from domain.provider import ProviderAction
 from persistence.sql import Dialect
 from tests.contracts.results import PAGE, told_by_the_page
@@ -33,13 +34,13 @@ async def test_an_app_may_pick_its_card_form_for_any_customer(shop: Shop) -> Non
 async def test_every_provider_says_of_itself_what_the_page_says_of_it(
     name: str, tmp_path: Path, new_database_url: NewDatabaseUrl
 ) -> None:
-    of_the_provider = {
-        "provider": name,
-        "stripe_secret_key": SecretStr("sk_test_nobodys"),
-        "stripe_publishable_key": "pk_test_nobodys",
-        "stripe_webhook_secret": (SecretStr("whsec_nobodys"),),
-    }
-    settings = settings_for(tmp_path, new_database_url(Dialect.SQLITE)).model_copy(update=of_the_provider)
+    own = StripeSettings(
+        secret_key=SecretStr("sk_test_nobodys"),
+        publishable_key="pk_test_nobodys",
+        webhook_secret=(SecretStr("whsec_nobodys"),),
+    )
+    settings = settings_for(tmp_path, new_database_url(Dialect.SQLITE))
+    settings = settings.model_copy(update={"provider": name, "stripe": {PLAIN: own}})
 
     async with open_shop(settings) as shop:
         provider = (await shop.execute(QUERY))["paymentProvider"]

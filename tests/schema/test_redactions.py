@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from adapters.settings import PLAIN
 from domain.principals import Permission
 from tests.schema.gateway import CHALLENGED, DECLINED, Json, Shop, money, new_key
 
@@ -80,7 +81,7 @@ async def jobs(shop: Shop) -> list[dict[str, Any]]:
 
 def books(shop: Shop) -> str:
     """Everything that the bank has written down."""
-    connection = sqlite3.connect(shop.running.settings.fake_books)
+    connection = sqlite3.connect(shop.running.settings.fake[PLAIN].books)
     try:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return "".join(str(connection.execute(f'SELECT * FROM "{name}"').fetchall()) for (name,) in tables)

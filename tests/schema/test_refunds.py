@@ -186,7 +186,7 @@ class TestTroubleOnTheWay:
 
 
 async def test_a_refund_whose_money_came_back_is_failed_and_shown_to_staff(tmp_path: Path, database_url: str) -> None:
-    async with open_shop(settings_for(tmp_path, database_url, fake_pending_seconds=0)) as shop:
+    async with open_shop(settings_for(tmp_path, database_url, pending_seconds=0)) as shop:
         order_id, charge_id = await shop.paid(await shop.buyer("tok_refundFail"), 20_00)
         refunded = await charge_refund(shop, charge_id, amount=money(5_00))
         assert (refunded["refund"]["state"], refunded["order"]["paymentState"]) == ("SUCCEEDED", "PARTIALLY_REFUNDED")

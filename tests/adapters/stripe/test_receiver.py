@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from adapters.http import webhook_routes
-from adapters.settings import Settings
+from adapters.settings import PLAIN, Settings
 from server import Gateway, gateway
 from tests.adapters.stripe.deliveries import event_of, now, signed
 from tests.adapters.stripe.desk import Desk
@@ -30,10 +30,14 @@ async def running(served: Served, desk: Desk, database_url: str, tmp_path: Path)
             "environment": "sandbox",
             "provider": "stripe",
             "database_url": database_url,
-            "stripe_secret_key": "sk_test_emulator",
-            "stripe_publishable_key": "pk_test_emulator",
-            "stripe_webhook_secret": f"{SECRET},{OLD_SECRET}",
-            "stripe_api_base": served[0],
+            "stripe": {
+                PLAIN: {
+                    "secret_key": "sk_test_emulator",
+                    "publishable_key": "pk_test_emulator",
+                    "webhook_secret": f"{SECRET},{OLD_SECRET}",
+                    "api_base": served[0],
+                }
+            },
         }
     )
     async with gateway(given_settings) as opened:

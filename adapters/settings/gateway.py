@@ -1,48 +1,25 @@
-"""The environment, read once and typed.
+"""What an operator decides, each with its reason; `docs/reference/settings.md` is made from it."""
 
-Everything that an operator decides is here, each with its reason; `docs/reference/settings.md` is made from it. Secrets
-have no default and never print. Whatever is wrong stops the start with one plain line for each setting.
-"""
-
-import difflib
-import os
-import re
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticUndefined
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from adapters.fake.misbehaviour import ScriptUnreadable, parse_script
-from adapters.stripe_keys import wrong_with_stripe
+from adapters.settings.addresses import LOOPBACK, THIS_MACHINE, Networks, Origins, WebAddress, WebOrigins
+from adapters.settings.fake import FakeSettings
+from adapters.settings.own import PLAIN, Asked, OwnSettings
+from adapters.settings.providers import PROVIDERS, OwnVariables
+from adapters.settings.stripe import StripeSettings
+from adapters.settings.words import Environment, Secret, SettingsWrong, plain, unless_empty
 from domain.decline_limits import DeclineLimits
 from domain.deployment import Deployment
 from domain.provider import CaptureMode
 
 PREFIX = "PAYDESK_"
-ENV_FILE = "PAYDESK_ENV_FILE"
-"""Names the file that is read beside the environment; empty for none."""
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_SHORTEST_SECRET = 32
-_SHORTEST_FAKE_KEY = 8
-_ADDRESS = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]*", re.IGNORECASE)
-_WEB_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@*]+", re.IGNORECASE)
-"""Also a web view's, such as `capacitor://localhost`."""
-_THIS_MACHINE = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
-
-
-class Environment(StrEnum):
-    DEVELOPMENT = "development"
-    SANDBOX = "sandbox"
-    PRODUCTION = "production"
 
 
 class DocumentsOnly(StrEnum):
@@ -53,18 +30,8 @@ class DocumentsOnly(StrEnum):
     EVERYBODY = "everybody"
 
 
-class SettingsWrong(Exception):
-    """What is wrong, a sentence for each setting."""
-
-    def __init__(self, sentences: list[str]) -> None:
-        super().__init__("\n".join(sentences))
-        self.sentences = sentences
-
-
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True, populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     # --- the deployment ---------------------------------------------------------------------------------------------
 
@@ -75,7 +42,7 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="The port to listen on.")
-    public_url: str | None = Field(
+    public_url: WebAddress | None = Field(
         None, description="Where clients reach the gateway; `http://host:port` when it is not set."
     )
     database_url: str = Field(
@@ -91,16 +58,16 @@ class Settings(BaseSettings):
 
     # --- who may ask ------------------------------------------------------------------------------------------------
 
-    admin_key: SecretStr | None = Field(
+    admin_key: Secret | None = Field(
         None, description="While it is set, this key may do everything. At least 32 characters."
     )
-    admin_key_previous: SecretStr | None = Field(
+    admin_key_previous: Secret | None = Field(
         None, description="The admin key before, good beside it while `PAYDESK_ADMIN_KEY` is being replaced."
     )
-    jwt_secret: SecretStr | None = Field(
+    jwt_secret: Secret | None = Field(
         None, description="Tokens are signed with this secret (HS256). At least 32 characters. Not with a JWKS."
     )
-    jwks_url: str | None = Field(
+    jwks_url: WebAddress | None = Field(
         None, description="Tokens are signed with a key of this JWKS; https outside development. Not with a secret."
     )
     jwt_issuer: str | None = Field(None, description="The `iss` of every token. Required with a secret or a JWKS.")
@@ -117,7 +84,7 @@ class Settings(BaseSettings):
         "automatic",
         description="When money is taken where a request does not say: at once, or held until it is captured.",
     )
-    return_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+    return_urls: Origins = Field(
         (),
         description="Where customers may be sent after a confirmation: origins such as `https://shop.example`, or the "
         "scheme of an app such as `myshop://`, separated by commas. In development, also any port of this machine.",
@@ -192,59 +159,15 @@ class Settings(BaseSettings):
     )
 
     # --- Stripe -----------------------------------------------------------------------------------------------------
-    # In the names that Stripe's own pages and tools give them. They are looked at with PAYDESK_PROVIDER=stripe only:
-    # without it they may be there for somebody else.
 
-    stripe_secret_key: SecretStr | None = Field(
-        None,
-        validation_alias="STRIPE_SECRET_KEY",
-        description="The account's secret key, or a restricted one: `sk_test_…` or `rk_test_…`, and in production "
-        "`sk_live_…` or `rk_live_…`.",
-    )
-    stripe_publishable_key: str | None = Field(
-        None,
-        validation_alias="STRIPE_PUBLISHABLE_KEY",
-        description="The publishable key of the same mode, which clients open Stripe's card form with.",
-    )
-    stripe_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        (),
-        validation_alias="STRIPE_WEBHOOK_SECRET",
-        description="The signing secret of the webhook endpoint `…/webhooks/stripe`; several, separated by commas, "
-        "while one is replaced. Development does without: there, what Stripe would tell is looked for.",
-    )
-    stripe_api_base: str = Field(
-        "https://api.stripe.com",
-        validation_alias="STRIPE_API_BASE",
-        description="Where Stripe is asked: another address for an emulator, with a key of test mode. https, or on "
-        "this machine.",
+    stripe: Annotated[dict[str, StripeSettings], NoDecode] = Field(
+        {}, description="Of each account at Stripe, by the prefix of its variables."
     )
 
     # --- the fake provider ------------------------------------------------------------------------------------------
 
-    fake_books: str = Field("paydesk-fake.sqlite3", description="The file that holds the fake provider's books.")
-    fake_url: str | None = Field(
-        None, description="Where `paydesk fake-provider` runs; without it the fake provider runs inside the gateway."
-    )
-    fake_api_key: SecretStr | None = Field(
-        None, description="What the gateway shows to `paydesk fake-provider`. At least 8 characters."
-    )
-    fake_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        (),
-        description="What the fake provider signs webhooks with; several, separated by commas, while one is replaced.",
-    )
-    fake_webhook_url: str | None = Field(
-        None, description="For `paydesk fake-provider`: where it sends webhooks, such as `…/webhooks/fake`."
-    )
-    fake_script: str = Field("", description="Scripted misbehaviour of the fake provider; see its reference.")
-    fake_seed: int = Field(0, description="The seed of scripted misbehaviour.")
-    fake_keys: bool = Field(
-        True,
-        description="Whether the fake provider keeps idempotency keys. `false` is like an account that has none: what "
-        "is sent twice acts twice, and a lost answer is only looked for.",
-    )
-    fake_challenge_seconds: float = Field(3600, gt=0, description="How long the fake bank's confirmation page is open.")
-    fake_pending_seconds: float = Field(
-        10, ge=0, description="How long the fake bank takes to decide on what is pending there."
+    fake: Annotated[dict[str, FakeSettings], NoDecode] = Field(
+        {}, description="Of each account there, by the prefix of its variables."
     )
 
     # --- the surface ------------------------------------------------------------------------------------------------
@@ -253,12 +176,12 @@ class Settings(BaseSettings):
     introspection: bool | None = Field(
         None, description="Whether the schema can be asked for. By default outside production."
     )
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+    trusted_proxies: Networks = Field(
         (),
         description="Addresses (`10.0.0.7`) and networks (`10.0.0.0/8`) of proxies of yours, separated by commas: what "
         "they say in `X-Forwarded-For` is where a request comes from. Without, a proxy's own address would be counted.",
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: WebOrigins = Field(
         (),
         description="Whose web pages may ask from a browser: origins such as `https://shop.example`, separated by "
         "commas. In development, also any port of this machine.",
@@ -284,77 +207,22 @@ class Settings(BaseSettings):
 
     # --- rules ------------------------------------------------------------------------------------------------------
 
-    @field_validator(
-        *("return_urls", "cors_origins", "fake_webhook_secret", "stripe_webhook_secret", "trusted_proxies"),
-        mode="before",
-    )
-    @classmethod
-    def _separated_by_commas(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
     @field_validator("*", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object, info: ValidationInfo) -> object:
-        """`PAYDESK_X=` in a compose file means that it is not set."""
-        if value != "" or info.field_name is None or info.field_name == "fake_script":
-            return value
-        field = cls.model_fields[info.field_name]
-        return None if field.default is PydanticUndefined else field.default
+        return value if info.field_name is None else unless_empty(value, cls.model_fields[info.field_name])
 
-    @field_validator("admin_key", "admin_key_previous", "jwt_secret", "fake_api_key")
     @classmethod
-    def _long_enough(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        shortest = _SHORTEST_FAKE_KEY if info.field_name == "fake_api_key" else _SHORTEST_SECRET
-        if value is not None and len(value.get_secret_value()) < shortest:
-            raise ValueError(f"has to have at least {shortest} characters (try: openssl rand -hex 32)")
-        return value
-
-    @field_validator("public_url", "jwks_url", "fake_url", "fake_webhook_url")
-    @classmethod
-    def _of_the_web(cls, value: str | None) -> str | None:
-        if value is not None and not _ADDRESS.fullmatch(value):
-            raise ValueError("has to be an address such as https://shop.example")
-        return value
-
-    @field_validator("return_urls")
-    @classmethod
-    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            # What has a path, or no scheme, would be compared with every return url and fit none.
-            if not _ORIGIN.fullmatch(origin):
-                raise ValueError(
-                    f"has {origin[:100]!r} in it, which is neither like https://shop.example nor myshop://"
-                )
-        return value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _web_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            # `*` would let every web page use whatever token it gets hold of; `null` is what sandboxed pages are.
-            if not _WEB_ORIGIN.fullmatch(origin):
-                raise ValueError(f"has {origin[:100]!r} in it, which is not like https://shop.example")
-        return tuple(_as_browsers_write(origin) for origin in value)
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for proxy in value:
-            # A name, or a `*`, would be taken for a proxy that never asks, or for everybody.
-            try:
-                ip_network(proxy)
-            except ValueError:
-                raise ValueError(f"has {proxy[:100]!r} in it, which is not like 10.0.0.7 or 10.0.0.0/8") from None
-        return value
-
-    @field_validator("fake_script")
-    @classmethod
-    def _readable(cls, value: str) -> str:
-        try:
-            parse_script(value)
-        except ScriptUnreadable as error:
-            raise ValueError(str(error).removesuffix(".")) from None
-        return value
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        own = OwnVariables(settings_cls, env_settings, dotenv_settings)
+        return init_settings, env_settings, dotenv_settings, own
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
@@ -372,7 +240,7 @@ class Settings(BaseSettings):
             wrong.append("PAYDESK_JWT_ISSUER has to be set with PAYDESK_JWT_SECRET or PAYDESK_JWKS_URL.")
         if self.jwks_url and not self.is_development and not self.jwks_url.lower().startswith("https://"):
             wrong.append("PAYDESK_JWKS_URL has to be an https address outside development: it decides who is let in.")
-        if self.is_development and self.host not in _LOOPBACK:
+        if self.is_development and self.host not in LOOPBACK:
             wrong.append("PAYDESK_HOST has to be a loopback address in development: its GraphiQL hands out a token.")
         if self.environment is Environment.PRODUCTION and self.provider == "fake":
             wrong.append("PAYDESK_PROVIDER=fake takes no real money: it is refused in production.")
@@ -380,21 +248,18 @@ class Settings(BaseSettings):
             wrong.append("PAYDESK_DOCUMENTS has to be set with PAYDESK_DOCUMENTS_ONLY: nothing else would be served.")
         if self.recovery_days and not self.recovery:
             wrong.append("PAYDESK_RECOVERY_DAYS goes with PAYDESK_RECOVERY: it says how far recovery goes back.")
-        if self.fake_url and not (self.fake_api_key and self.fake_webhook_secret):
-            wrong.append("PAYDESK_FAKE_URL goes with PAYDESK_FAKE_API_KEY and PAYDESK_FAKE_WEBHOOK_SECRET.")
-        if self.database_url.removeprefix("sqlite://") == self.fake_books:
+        if self.database_url.removeprefix("sqlite://") == self.fake[PLAIN].books:
             wrong.append("PAYDESK_FAKE_BOOKS is the file of PAYDESK_DATABASE_URL: the fake provider keeps its own.")
-        return wrong + self._wrong_with_stripe() if self.provider == "stripe" else wrong
+        for (provider, prefix), own in self._own.items():
+            asked_by = f"PAYDESK_PROVIDER={provider}"
+            variables = prefix + own.variables
+            wrong += own.wrong(Asked(variables=variables, by=asked_by, environment=self.environment))
+        return wrong
 
-    def _wrong_with_stripe(self) -> list[str]:
-        return wrong_with_stripe(
-            secret_key=self.stripe_secret_key.get_secret_value() if self.stripe_secret_key else None,
-            publishable_key=self.stripe_publishable_key,
-            webhook_secrets=[secret.get_secret_value() for secret in self.stripe_webhook_secret],
-            api_base=self.stripe_api_base,
-            livemode=self.is_production,
-            is_development=self.is_development,
-        )
+    @property
+    def _own(self) -> dict[tuple[str, str], OwnSettings]:
+        """The settings of each account that are read, by provider and prefix."""
+        return {(provider, prefix): own for provider in PROVIDERS for prefix, own in getattr(self, provider).items()}
 
     # --- what follows -----------------------------------------------------------------------------------------------
 
@@ -421,7 +286,7 @@ class Settings(BaseSettings):
 
     @property
     def admin_keys(self) -> list[str]:
-        return [key.get_secret_value() for key in (self.admin_key, self.admin_key_previous) if key]
+        return plain(key for key in (self.admin_key, self.admin_key_previous) if key)
 
     @property
     def serves_graphiql(self) -> bool:
@@ -434,7 +299,7 @@ class Settings(BaseSettings):
     @property
     def cors_pattern(self) -> str | None:
         """Further origins: a developer's web app has a new port every day."""
-        return _THIS_MACHINE if self.is_development else None
+        return THIS_MACHINE if self.is_development else None
 
     @property
     def logs_json(self) -> bool:
@@ -470,78 +335,3 @@ class Settings(BaseSettings):
             of_address=replace(usual.of_address, most=self.declines_of_address),
             of_cards=replace(usual.of_cards, most=self.refused_cards_of_customer),
         )
-
-
-def _as_browsers_write(origin: str) -> str:
-    """In lower case and without the scheme's own port, for it is compared with what a browser sends."""
-    scheme, _, host = origin.lower().partition("://")
-    own_port = {"http": ":80", "https": ":443"}.get(scheme)
-    return f"{scheme}://{host.removesuffix(own_port) if own_port else host}"
-
-
-def load_settings() -> Settings:
-    """Read the environment and the `.env` beside it; SettingsWrong says all that is wrong with them."""
-    file = _env_file()
-    sentences = _misspelt([*os.environ, *_names_in(file)])
-    try:
-        settings = Settings(_env_file=file, _env_file_encoding="utf-8")
-    except ValidationError as error:
-        raise SettingsWrong(sentences + [line for found in error.errors() for line in _lines(found)]) from None
-    if sentences:
-        raise SettingsWrong(sentences)
-    return settings
-
-
-def _env_file() -> Path | None:
-    named = os.environ.get(ENV_FILE)
-    if named and not Path(named).is_file():
-        raise SettingsWrong([f"{ENV_FILE} names a file that is not there: {named}"])
-    file = Path(".env" if named is None else named)
-    return file if file.is_file() else None
-
-
-def _names_in(file: Path | None) -> list[str]:
-    if file is None:
-        return []
-    try:
-        read = DotEnvSettingsSource(Settings, env_file=file, env_file_encoding="utf-8").env_vars
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsWrong([f"{file} cannot be read: {type(error).__name__}."]) from None
-    return [name.upper() for name in read]
-
-
-def setting_names() -> list[str]:
-    return [variable_of(name) for name in Settings.model_fields]
-
-
-def variable_of(name: str) -> str:
-    """The variable of a field; those of a provider bear the provider's own names."""
-    alias = Settings.model_fields[name].validation_alias if name in Settings.model_fields else None
-    return alias if isinstance(alias, str) else PREFIX + name.upper()
-
-
-def _misspelt(names: list[str]) -> list[str]:
-    """A setting that nobody reads is a mistake that would be found late."""
-    known = setting_names()
-    wrong = [
-        name
-        for name in dict.fromkeys(names)
-        if name.startswith(PREFIX) and name not in known and name != ENV_FILE and not name.startswith("PAYDESK_TEST_")
-    ]
-    return [f"{name} is not a setting.{_did_you_mean(name, known)}" for name in wrong]
-
-
-def _did_you_mean(name: str, known: list[str]) -> str:
-    # Without the prefix, which most names share: with it, anything is near to something.
-    short = {other.removeprefix(PREFIX): other for other in known}
-    near = difflib.get_close_matches(name.removeprefix(PREFIX), list(short), n=1)
-    return f" Did you mean {short[near[0]]}?" if near else ""
-
-
-def _lines(error: Mapping[str, Any]) -> list[str]:
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if not error["loc"]:
-        return message.splitlines()
-    name = str(error["loc"][0])
-    variable = name if name in setting_names() else variable_of(name)
-    return [f"{variable}: {message[0].lower()}{message[1:]}."]
