@@ -208,10 +208,10 @@ class Shop:
         await self.voids.void(SHOP, VoidCharge(charge_id=charge_id, request=request))
         return await self.charge(charge_id)
 
-    async def proceed(self, charge_id: str, key: str | None = None) -> Charged:
-        request = self.request("chargeContinue", key, {"charge": charge_id})
+    async def proceed(self, charge_id: str, key: str | None = None, *, token: str | None = None) -> Charged:
+        request = self.request("chargeContinue", key, {"charge": charge_id, "token": token})
         return await self.charges.continue_charge(
-            SHOP, ContinueCharge(charge_id=charge_id, token=None, request=request)
+            SHOP, ContinueCharge(charge_id=charge_id, token=token, request=request)
         )
 
     async def refund(self, charge_id: str, amount: int | None = None, key: str | None = None) -> Refunded:
