@@ -113,3 +113,14 @@ def test_a_request_under_way_is_not_begun_again(bt: Shop) -> None:
     assert codes(meanwhile) == ["915233"]
     assert done[0].is_success
     assert _sale(bt).transaction.id == done[0].transaction.id
+
+
+def test_a_server_can_fail_over_a_key(bt: Shop) -> None:
+    bt.misbehave({"on": "transactions.create", "fault": "key_error", "last": 1})
+
+    failed = bt.sale(api_request_key="k1", order_id="o1")
+    sold = bt.sale(api_request_key="k1", order_id="o1")
+
+    assert [error.code for error in failed.errors.deep_errors] == ["915235"]
+    assert sold.is_success
+    assert [sale["api_request_key"] for sale in bt.control("truth")["sales"]] == ["k1"]

@@ -21,15 +21,15 @@ nothing here is refused with the code `emulator_unsupported`, so that nobody rel
 400.
 
 There: customers, client tokens, test nonces and those of a page (/_control/nonces, with 3D Secure), cards in the vault
-under their own tokens, verification; sales with the documented amounts, holds, full and partial settlement, voids,
-refunds, reversals, settlement by the clock and by the testing calls, request keys, the duplicate window; searches of
-transactions, customers and disputes; disputes with texts and documents; notifications of disputes and checks; faults.
+under their own tokens, verification, issuers that ask for authentication, rules of AVS and CVV; sales with the
+documented amounts, holds, full and partial settlement, voids, refunds, reversals, settlement by the clock and by the
+testing calls, request keys, the duplicate window; searches of transactions, customers and disputes; disputes with texts
+and documents; notifications of disputes and checks; faults.
 
 Not there: other methods than cards; plans, subscriptions, add-ons and discounts, and their notifications; disbursements
-and theirs; AVS, CVV and risk rules; addresses of their own in the vault; credits without a sale, cloning, adjusted and
-partial authorizations; settlement declined by an amount (4001.00 and more: of other methods than cards); verifications
-by a call of their own, and their search; the lists of expiring cards; `three_d_secure_pass_thru`, `external_vault`,
-line items, industries; the client API that pages talk to.
+and theirs; risk rules; addresses of their own in the vault; credits without a sale, cloning, adjusted and partial
+authorizations; verifications by a call of their own, and their search; the lists of expiring cards;
+`three_d_secure_pass_thru`, `external_vault`, line items, industries; the client API that pages talk to.
 
     xmltext.py, parameters.py             what a request says, and whether it may
     server.py, credentials.py             how a request is taken, worked on and answered
@@ -38,6 +38,7 @@ line items, industries; the client API that pages talk to.
     instruments.py, responses.py          test cards and nonces, and what processors say
     customers.py, payment_methods.py      the vault
     cards.py, verifications.py            what cards have in common
+    issuers.py, checks.py                 what issuers ask and answer
     client_tokens.py, nonces.py           what a page needs, and what it gives
     transactions.py, sales.py, settling.py, refunds.py
                                           money

@@ -65,6 +65,10 @@ class Options:
     search_lag_seconds: float = 0.0
     """How long a new transaction is not found by a search, in the account's time."""
     page_size: int = 50
+    cvv_rules: frozenset[str] = frozenset()
+    """With which of the issuer's answers to a security code (checks.py) the gateway rejects."""
+    avs_rules: frozenset[str] = frozenset()
+    """With which of those to an address."""
     custom_fields: frozenset[str] = frozenset()
     """Only those that are registered can be sent: …/braintree/articles/control-panel/custom-fields."""
 
@@ -96,6 +100,8 @@ class Account:
         self.disputes: dict[str, Dispute] = {}
         self.documents: dict[str, Document] = {}
         self.verifications: dict[str, Verification] = {}
+        self.asking: dict[str, str] = {}
+        """When the issuer of a card asks for authentication, by the card's unique_number_identifier (issuers.py)."""
         self.forced_response: str | None = None
         """The processor's answer to the next authorization; set for one request by faults.py."""
         self._agenda = Agenda(clock)

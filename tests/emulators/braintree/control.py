@@ -1,7 +1,8 @@
 """What only a test may do, under /_control: JSON in, JSON out, without a key: it listens on loopback alone.
 
 POST reset          {"seed": 7, "request_keys_allowed": false, "duplicate_window_seconds": 0, "search_lag_seconds": 5,
-                     "merchant_accounts": {"usd_account": "USD"}, "page_size": 50, "custom_fields": ["campaign"]}:
+                     "merchant_accounts": {"usd_account": "USD"}, "page_size": 50, "custom_fields": ["campaign"],
+                     "cvv_rules": ["N"], "avs_rules": ["N", "U"], "pace": {"settled_seconds": 2}}:
                     as at the start, set up like this
 POST seed           {"customers": [{"id": …, "email": …, "payment_methods": [{"token": …, "nonce": …}]}]}
 GET, POST clock     {"advance_seconds": 3600}: put it forward and do all that is due
@@ -12,8 +13,11 @@ GET requests        every request since the start, with its key and what it was 
 GET, POST webhooks  {"endpoints": [{"url": …, "kinds": ["*"], "challenge": true}]}: where notifications go
 POST deliveries     {"number": 1}: send this notification once more; "check" tells everybody a check
 POST collected      {}: what was delivered to endpoints whose url is null, since the last time
-POST nonces         {"source": nonce or token, "three_d_secure": "authenticate_successful", "amount": "10.00"}: what a
+POST nonces         {"source": nonce or token, "three_d_secure": "authenticate_successful", "amount": "10.00"}, or
+                    {"number": "4111111111111111", "cvv": "200", "billing_address": {"postal_code": "20000"}}: what a
                     page's Drop-in gives, after its customer has authenticated if there is an outcome
+POST issuers        {"card": number, token, nonce or unique_number_identifier, "asks": "always"}: for authentication;
+                    "on_session" is always but for what the merchant says it does without its customer, or "never"
 POST disputes       {"transaction": …, "reason": "fraud", "amount": "5.00"}: open one;
                     {"dispute": …, "won": true}: how it ends
 """
@@ -25,9 +29,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 from starlette.routing import Route
 
-from tests.emulators.braintree import customers, disputes, nonces, payment_methods
+from tests.emulators.braintree import customers, disputes, issuers, nonces, payment_methods
 from tests.emulators.braintree.faults import Rule
 from tests.emulators.braintree.instruments import OUTCOMES
+from tests.emulators.braintree.issuers import Asks
 from tests.emulators.braintree.refusals import Refused
 from tests.emulators.braintree.server import Emulator
 from tests.emulators.braintree.webhooks import Endpoint
@@ -35,6 +40,16 @@ from tests.emulators.braintree.xmltext import Tree
 from tests.emulators.common.control import Body, get, post, usual_routes
 
 _AMOUNT = Field(pattern=r"^\d+(\.\d{1,3})?$")
+
+
+class NewPace(Body):
+    """In seconds of the account's time: what is not instant."""
+
+    settling_seconds: Annotated[float, Field(ge=0)] | None = None
+    settled_seconds: Annotated[float, Field(ge=0)] | None = None
+    expiry_seconds: Annotated[float, Field(ge=0)] | None = None
+    reply_seconds: Annotated[float, Field(ge=0)] | None = None
+    verdict_seconds: Annotated[float, Field(ge=0)] | None = None
 
 
 class Reset(Body):
@@ -45,6 +60,9 @@ class Reset(Body):
     search_lag_seconds: Annotated[float, Field(ge=0)] | None = None
     page_size: Annotated[int, Field(ge=1)] | None = None
     custom_fields: frozenset[str] | None = None
+    cvv_rules: frozenset[str] | None = None
+    avs_rules: frozenset[str] | None = None
+    pace: NewPace = NewPace()
 
 
 class NewPaymentMethod(Body):
@@ -80,8 +98,17 @@ class Delivery(Body):
 
 class NewNonce(Body):
     source: str = "fake-valid-visa-nonce"
+    number: Annotated[str, Field(pattern=r"^\d{12,19}$")] | None = None
+    """Instead of a source: what a customer types."""
+    cvv: str | None = None
+    billing_address: dict[str, str] | None = None
     three_d_secure: str | None = None
     amount: Annotated[str, _AMOUNT] | None = None
+
+
+class Asking(Body):
+    card: str
+    asks: Asks
 
 
 class DisputeStep(Body):
@@ -110,6 +137,7 @@ def control_routes(emulator: Emulator) -> list[Route]:
         post("deliveries", Delivery, control.resend),
         post("collected", Nothing, control.collect),
         post("nonces", NewNonce, control.nonce),
+        post("issuers", Asking, control.issuer),
         post("disputes", DisputeStep, control.dispute),
     ]
 
@@ -119,8 +147,10 @@ class _Control:
         self._emulator = emulator
 
     async def reset(self, asked: Reset) -> Tree:
-        changed = asked.model_dump(exclude={"seed"}, exclude_none=True)
-        self._emulator.reset(asked.seed, replace(self._emulator.options, **changed))
+        changed = asked.model_dump(exclude={"seed", "pace"}, exclude_none=True)
+        pace = asked.pace.model_dump(exclude_none=True)
+        emulator = self._emulator
+        emulator.reset(asked.seed, replace(emulator.options, **changed), replace(emulator.pace, **pace))
         return {}
 
     async def seed(self, asked: Seed) -> Tree:
@@ -178,11 +208,17 @@ class _Control:
         if asked.three_d_secure is not None and asked.three_d_secure not in OUTCOMES:
             raise Refused(422, message=f"An authentication ends as one of {', '.join(OUTCOMES)}.")
         amount = None if asked.amount is None else Decimal(asked.amount)
+        account = self._emulator.account
         try:
-            made = nonces.tokenized(self._emulator.account, asked.source, outcome=asked.three_d_secure, amount=amount)
+            made = nonces.typed(asked.number) if asked.number else nonces.copied(account, asked.source)
         except LookupError as unknown:
             raise Refused(404, message=str(unknown)) from None
+        made.cvv, made.billing_address = asked.cvv or made.cvv, asked.billing_address or made.billing_address
+        nonces.given(account, made, outcome=asked.three_d_secure, amount=amount)
         return {"nonce": made.nonce}
+
+    async def issuer(self, asked: Asking) -> Tree:
+        return {"unique_number_identifier": issuers.set_asking(self._emulator.account, asked.card, asked.asks)}
 
     async def dispute(self, asked: DisputeStep) -> Tree:
         account = self._emulator.account

@@ -19,6 +19,8 @@ class Fault(StrEnum):
     """The processor declines with `code`, whatever amount it is."""
     IN_FLIGHT = "in_flight"
     """915233: another request with the key is said to be under way; nothing is done."""
+    KEY_ERROR = "key_error"
+    """915235: the server failed over the request's key; nothing is done."""
     RATE_LIMIT = "rate_limit"
     """429, nothing is done."""
     UNAVAILABLE = "unavailable"

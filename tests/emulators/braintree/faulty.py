@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.emulators.braintree.faults import Fault
 from tests.emulators.braintree.refusals import Refused
-from tests.emulators.braintree.request_keys import in_flight
+from tests.emulators.braintree.request_keys import in_flight, server_error
 from tests.emulators.common.faults import Misdeed, WireFault
 from tests.emulators.common.wire import Lost, Reply, Silence, arriving
 
@@ -24,6 +24,8 @@ def turn_away(misdeed: Misdeed | None) -> None:
         raise Lost
     if fault is Fault.IN_FLIGHT:
         raise in_flight()
+    if fault is Fault.KEY_ERROR:
+        raise server_error()
     if isinstance(fault, Fault) and fault in _STATUSES:
         raise Refused(_STATUSES[fault])
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.cards import find_nonce, from_numbers, shown_bin_data, shown_three_d_secure
-from tests.emulators.braintree.instruments import OUTCOMES
+from tests.emulators.braintree.instruments import OUTCOMES, card
 from tests.emulators.braintree.parameters import check_names
 from tests.emulators.braintree.refusals import missing
 from tests.emulators.braintree.things import Nonce
@@ -55,24 +55,29 @@ def verify_for_test(call: Call) -> Answer:
     return Answer("three_d_secure_verification", {"three_d_secure_authentication_id": info.authentication_id}, 201)
 
 
-def tokenized(account: Account, source: str, *, outcome: str | None, amount: Decimal | None) -> Nonce:
-    """A new nonce for the card of a payment method's token or of another nonce, authenticated if there is an outcome.
+def typed(number: str) -> Nonce:
+    """Of a card that a customer types into a page; not in the account yet."""
+    return Nonce("", card(number))
 
-    LookupError when there is no such card.
-    """
+
+def copied(account: Account, source: str) -> Nonce:
+    """For the card of a payment method's token or of another nonce; LookupError when there is no such card."""
     if source in account.payment_methods:
-        nonce = Nonce("", account.payment_methods[source].instrument, token=source)
-    else:
-        known = find_nonce(account, source)
-        if known is None:
-            raise LookupError(f"{source} is neither a token nor a nonce")
-        nonce = Nonce("", known.instrument, token=known.token)
+        method = account.payment_methods[source]
+        return Nonce("", method.instrument, token=source, billing_address=method.billing_address)
+    known = find_nonce(account, source)
+    if known is None:
+        raise LookupError(f"{source} is neither a token nor a nonce")
+    return Nonce("", known.instrument, token=known.token, cvv=known.cvv, billing_address=known.billing_address)
+
+
+def given(account: Account, nonce: Nonce, *, outcome: str | None, amount: Decimal | None) -> None:
+    """Into the account, authenticated for this amount if there is an outcome."""
     if outcome is not None:
         nonce.three_d_secure = replace(OUTCOMES[outcome], authentication_id=account.new_id(26))
         nonce.amount = amount
     nonce.nonce = _new_text(account)
     account.nonces[nonce.nonce] = nonce
-    return nonce
 
 
 def _new_text(account: Account) -> str:

@@ -12,6 +12,7 @@ from braintree import PaymentMethod as SdkPaymentMethod
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.cards import consume, from_numbers, shown_card, usable_nonce
+from tests.emulators.braintree.checks import checked
 from tests.emulators.braintree.parameters import check_names, flag, flattened, is_id
 from tests.emulators.braintree.refusals import invalid
 from tests.emulators.braintree.things import Customer, PaymentMethod
@@ -98,7 +99,9 @@ def update(call: Call) -> Answer:
             known["expiration_date"] = date
         changed = from_numbers(known | {name: asked[name] for name in _OF_CARD if asked.get(name)}, root)
         if flag(options, "verify_card"):
-            method.verifications.append(verified(account, changed, options.get("verification_merchant_account_id")))
+            checks = checked(asked.get("cvv"), asked.get("billing_address") or method.billing_address)
+            merchant_account_id = options.get("verification_merchant_account_id")
+            method.verifications.append(verified(account, changed, merchant_account_id, checks))
         method.instrument = changed
     if asked.get("billing_address"):
         method.billing_address = asked["billing_address"]
@@ -135,12 +138,13 @@ def stored(account: Account, customer: Customer, asked: Tree, *where: str) -> Pa
     _check_duplicates(account, customer, instrument, options, *where)
     verifications = []
     if flag(options, "verify_card"):
-        verifications.append(verified(account, instrument, options.get("verification_merchant_account_id")))
+        address = asked.get("billing_address") or (nonce.billing_address if nonce else None)
+        checks = checked(asked.get("cvv") or (nonce.cvv if nonce else None), address)
+        verifications.append(verified(account, instrument, options.get("verification_merchant_account_id"), checks))
     if nonce is not None:
         consume(nonce)
-    method = account.keep(
-        instrument, customer, token, billing_address=asked.get("billing_address"), verifications=verifications
-    )
+    address = asked.get("billing_address") or (nonce.billing_address if nonce else None)
+    method = account.keep(instrument, customer, token, billing_address=address, verifications=verifications)
     if flag(options, "make_default"):
         account.make_default(method)
     return method

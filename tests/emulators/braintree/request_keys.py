@@ -62,5 +62,9 @@ def in_flight() -> Refused:
     return _refused("915233", "The request under this key is under way.")
 
 
+def server_error() -> Refused:
+    return _refused("915235", "The server failed over this key.")
+
+
 def _refused(code: str, message: str) -> Refused:
     return invalid("transaction", "api_request_key", code=code, message=message)

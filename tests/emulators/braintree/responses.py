@@ -4,7 +4,7 @@ In the sandbox the amount decides (https://developer.paypal.com/braintree/docs/r
 are those that codes are known by; a code that the table lacks reads Declined.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 _APPROVED, _SOFT, _HARD = "approved", "soft_declined", "hard_declined"
@@ -86,6 +86,8 @@ _FOR_GOOD = frozenset(
     }
 )  # fmt: skip
 """Hard declines, which are not to be tried again."""
+_ASKS = 2099
+"""Authentication required, which is issuers.py's business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def text_of(code: str) -> str:
 
 def authorization(amount: Decimal) -> Response:
     """What the processor says of a sale of this amount."""
-    if Decimal(2000) <= amount < Decimal(3000):
+    if Decimal(2000) <= amount < Decimal(3000) and int(amount) != _ASKS:
         return decline(str(int(amount)))
     if Decimal(3000) <= amount < Decimal(3001):
         return decline("3000")
@@ -125,6 +127,16 @@ def decline(code: str) -> Response:
 def rejection(reason: str) -> Response:
     """The gateway's own no: the processor was not asked."""
     return Response("gateway_rejected", rejection_reason=reason)
+
+
+def rejected_after(response: Response, reason: str) -> Response:
+    """The gateway's own no to what the processor has said yes to."""
+    return replace(response, status="gateway_rejected", rejection_reason=reason)
+
+
+def is_settlement_declined(amount: Decimal) -> bool:
+    """The sandbox does so "on certain transaction types", without naming them; here on cards."""
+    return Decimal(4001) <= amount < Decimal(4002)
 
 
 def refund(amount: Decimal) -> Response:

@@ -7,6 +7,7 @@ itself refuses a second sale of the same card, amount and order within 30 second
 
 from datetime import timedelta
 from decimal import Decimal
+from itertools import takewhile
 
 from braintree import Transaction as SdkTransaction
 
@@ -14,8 +15,10 @@ from tests.emulators.braintree import disputes, payment_methods, responses, sett
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.cards import consume, from_numbers, usable_nonce
+from tests.emulators.braintree.checks import checked
 from tests.emulators.braintree.customers import check_new, new_customer
 from tests.emulators.braintree.instruments import DISPUTED_NUMBER, Instrument, ThreeDSecure
+from tests.emulators.braintree.issuers import asks_authentication
 from tests.emulators.braintree.parameters import amount as read_amount
 from tests.emulators.braintree.parameters import check_names, flag, flattened
 from tests.emulators.braintree.refusals import UNSUPPORTED, invalid
@@ -48,6 +51,8 @@ SUPPORTED = frozenset(
         "options.submit_for_settlement",
         "options.three_d_secure.required",
         "options.skip_advanced_fraud_checking",
+        "options.skip_avs",
+        "options.skip_cvv",
         *(f"descriptor.{name}" for name in ("name", "phone", "url")),
         *(
             f"customer.{name}"
@@ -84,6 +89,15 @@ class _Paid:
         self.instrument = instrument
         self.nonce: Nonce | None = None
         self.method: PaymentMethod | None = None
+
+    @property
+    def cvv(self) -> str | None:
+        return self.nonce.cvv if self.nonce else None
+
+    @property
+    def billing_address(self) -> Tree | None:
+        of_nonce = self.nonce.billing_address if self.nonce else None
+        return of_nonce or (self.method.billing_address if self.method else None)
 
 
 def create(call: Call) -> Answer:
@@ -131,6 +145,13 @@ def create(call: Call) -> Answer:
         descriptor=asked.get("descriptor") or {},
         source="recurring" if flag(asked, "recurring") else asked.get("transaction_source"),
         three_d_secure=three_d_secure,
+        checks=checked(
+            paid.cvv or (asked.get("credit_card") or {}).get("cvv"),
+            asked.get("billing") or paid.billing_address,
+            skip_cvv=flag(options, "skip_cvv"),
+            skip_avs=flag(options, "skip_avs"),
+        ),
+        api_request_key=asked.get("api_request_key"),
     )
     response = _response(account, transaction, asked)
     account.transactions[transaction.id] = transaction
@@ -253,18 +274,25 @@ def _response(account: Account, transaction: Transaction, asked: Tree) -> respon
         return responses.rejection("duplicate")
     if account.forced_response is not None:
         return responses.decline(account.forced_response)
-    return responses.authorization(transaction.amount)
+    if asks_authentication(account, transaction):
+        return responses.decline("2099")
+    response = responses.authorization(transaction.amount)
+    rules = account.options
+    rejected_for = transaction.checks.rejected_for(cvv=rules.cvv_rules, avs=rules.avs_rules)
+    if response.status == "authorized" and rejected_for is not None:
+        return responses.rejected_after(response, rejected_for)
+    return response
 
 
 def _is_duplicate(account: Account, new: Transaction) -> bool:
     window = timedelta(seconds=account.options.duplicate_window_seconds)
+    recent = takewhile(lambda old: new.created_at - old.created_at < window, reversed(account.transactions.values()))
     return any(
         (old.amount, old.order_id, old.merchant_account_id) == (new.amount, new.order_id, new.merchant_account_id)
         and old.instrument.is_same_card(new.instrument)
         and old.type == "sale"
         and old.status in GOOD
-        and new.created_at - old.created_at < window
-        for old in account.transactions.values()
+        for old in recent
     )
 
 

@@ -79,11 +79,11 @@ class Emulator:
         self.keys = keys or Keys()
         self.faults = Faults()
         self.outbox = Outbox(self.faults, self.keys)
-        self._pace = pace
+        self.pace = pace or Pace()
         self.options = options or Options()
         self.reset(seed)
 
-    def reset(self, seed: int | None = None, options: Options | None = None) -> None:
+    def reset(self, seed: int | None = None, options: Options | None = None, pace: Pace | None = None) -> None:
         """As it was at the start, and at the machine's time; webhook endpoints stay. `seed` makes ids repeatable."""
         self.clock = MovableClock()
         self.account = Account(
@@ -91,7 +91,7 @@ class Emulator:
             clock=self.clock,
             told=self.outbox.put,
             seed=seed,
-            pace=self._pace,
+            pace=pace or self.pace,
             options=options or self.options,
         )
         self.requests: list[Logged] = []

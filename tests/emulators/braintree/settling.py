@@ -66,6 +66,7 @@ def submit_for_partial_settlement(call: Call) -> Answer:
         amount=amount,
         authorized=amount,
         authorized_id=held.id,
+        api_request_key=asked.get("api_request_key"),
         created_at=account.now,
         expires_at=None,
         history=[],
@@ -153,7 +154,11 @@ def _take_along(account: Account, transaction: Transaction) -> None:
 
 
 def _settle_when_due(account: Account, transaction: Transaction) -> None:
-    if transaction.status in ("settling", "submitted_for_settlement"):
+    if transaction.status not in ("settling", "submitted_for_settlement"):
+        return
+    if responses.is_settlement_declined(transaction.amount):
+        _answer_settlement(account, transaction, "4001", "settlement_declined")
+    else:
         settle(account, transaction)
 
 

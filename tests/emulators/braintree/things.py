@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from tests.emulators.braintree.checks import Checks
 from tests.emulators.braintree.instruments import Instrument, ThreeDSecure
 from tests.emulators.braintree.xmltext import Tree
 
@@ -45,6 +46,8 @@ class Nonce:
     is_test_value: bool = False
     token: str | None = None
     """The payment method that it was made of; using it stores nothing anew."""
+    cvv: str | None = None
+    billing_address: Tree | None = None
 
 
 @dataclass(slots=True)
@@ -59,6 +62,7 @@ class Verification:
     response_text: str | None
     amount: Decimal = Decimal(0)
     rejection_reason: str | None = None
+    checks: Checks = field(default_factory=Checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,9 @@ class Transaction:
     descriptor: Tree = field(default_factory=dict)
     source: str | None = None
     three_d_secure: ThreeDSecure | None = None
+    checks: Checks = field(default_factory=Checks)
+    api_request_key: str | None = None
+    """Under which it was asked for."""
     response_code: str | None = None
     response_text: str | None = None
     response_type: str | None = None

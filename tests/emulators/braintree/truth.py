@@ -50,14 +50,19 @@ def _sale(account: Account, sale: Transaction) -> Tree:
     return {
         "id": sale.id,
         "order_id": sale.order_id,
+        "api_request_key": sale.api_request_key,
         "status": sale.status,
         "currency": sale.currency,
+        "amount": shown_amount(sale.amount),
         "authorized": shown_amount(sale.authorized),
         "captured": shown_amount(sale.amount if sale.status in _TAKEN else Decimal(0)),
         "refunded": shown_amount(refunded(account, sale)),
         "authorized_transaction_id": sale.authorized_id,
         "token": sale.token,
         "customer_id": sale.customer_id,
+        "source": sale.source,
+        "three_d_secure": sale.three_d_secure.status if sale.three_d_secure else None,
+        "custom_fields": sale.custom_fields,
         "disputed": bool(sale.dispute_ids),
     }
 
@@ -66,6 +71,7 @@ def _refund(refund: Transaction) -> Tree:
     return {
         "id": refund.id,
         "order_id": refund.order_id,
+        "api_request_key": refund.api_request_key,
         "status": refund.status,
         "currency": refund.currency,
         "amount": shown_amount(refund.amount),
@@ -77,8 +83,16 @@ def _dispute(dispute: Dispute) -> Tree:
     return {
         "id": dispute.id,
         "transaction_id": dispute.transaction_id,
+        "kind": dispute.kind,
+        "reason": dispute.reason,
         "status": dispute.status,
         "currency": dispute.currency,
         "amount": shown_amount(dispute.amount),
         "won": shown_amount(dispute.won),
+        "withdrawn": shown_amount(_withdrawn(dispute)),
     }
+
+
+def _withdrawn(dispute: Dispute) -> Decimal:
+    """What the shop is without because of it, besides the fee; a retrieval only asks."""
+    return Decimal(0) if dispute.kind == "retrieval" else dispute.amount - dispute.won

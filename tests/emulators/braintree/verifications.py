@@ -11,6 +11,7 @@ from tests.emulators.braintree import responses
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.cards import shown_card
+from tests.emulators.braintree.checks import Checks
 from tests.emulators.braintree.instruments import DECLINED_NUMBERS, FAILED_NUMBERS, Instrument
 from tests.emulators.braintree.parameters import shown_amount
 from tests.emulators.braintree.refusals import declined, missing
@@ -18,12 +19,15 @@ from tests.emulators.braintree.things import Verification
 from tests.emulators.braintree.xmltext import Tree
 
 
-def verified(account: Account, instrument: Instrument, merchant_account_id: str | None) -> Verification:
+def verified(
+    account: Account, instrument: Instrument, merchant_account_id: str | None, checks: Checks | None = None
+) -> Verification:
     """The passed verification; Refused with the failed one in the answer."""
+    checks = checks or Checks()
     id, currency = account.merchant_account(
         merchant_account_id, "credit_card", "options", "verification_merchant_account_id"
     )
-    response = _response(instrument)
+    response = _response(account, instrument, checks)
     verification = Verification(
         id=account.new_id(),
         status="verified" if response.status == "authorized" else response.status,
@@ -35,6 +39,7 @@ def verified(account: Account, instrument: Instrument, merchant_account_id: str 
         response_text=response.text,
         amount=Decimal(0),
         rejection_reason=response.rejection_reason,
+        checks=checks,
     )
     account.verifications[verification.id] = verification
     if verification.status != "verified":
@@ -49,14 +54,16 @@ def find(call: Call) -> Answer:
     return Answer("verification", shown_verification(call.account, verification))
 
 
-def _response(instrument: Instrument) -> responses.Response:
+def _response(account: Account, instrument: Instrument, checks: Checks) -> responses.Response:
     if instrument.rejected_for is not None:
         return responses.rejection(instrument.rejected_for)
     if instrument.number in DECLINED_NUMBERS:
         return responses.decline("2000")
     if instrument.number in FAILED_NUMBERS:
         return responses.decline("3000")
-    return responses.authorization(Decimal(1))
+    response = responses.authorization(Decimal(1))
+    rejected_for = checks.rejected_for(cvv=account.options.cvv_rules, avs=account.options.avs_rules)
+    return response if rejected_for is None else responses.rejected_after(response, rejected_for)
 
 
 def _message(verification: Verification) -> str:
@@ -77,9 +84,6 @@ def shown_verification(account: Account, verification: Verification) -> Tree:
         "processor_response_code": verification.response_code,
         "processor_response_text": verification.response_text,
         "gateway_rejection_reason": verification.rejection_reason,
-        "cvv_response_code": "I",
-        "avs_error_response_code": None,
-        "avs_postal_code_response_code": "I",
-        "avs_street_address_response_code": "I",
+        **verification.checks.shown(),
         "credit_card": shown_card(account, verification.instrument),
     }
