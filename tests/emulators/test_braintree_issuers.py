@@ -196,3 +196,51 @@ class TestSettlement:
         bt.advance(2)
 
         assert bt.sdk.transaction.find(sold.id).status == "settled"
+
+
+class TestWhateverATestSays:
+    def test_an_issuer_declines_every_sale_of_a_card(self, bt: Shop) -> None:
+        bt.control("issuers", {"card": _NUMBER, "declines": "2001"})
+
+        results = [bt.sale(amount, nonce=_typed(bt, number=_NUMBER)) for amount in ("10.00", "11.00")]
+
+        assert [result.transaction.processor_response_code for result in results] == ["2001", "2001"]
+        assert bt.sale().is_success  # another card
+
+    def test_one_that_asks_declines_after_the_authentication_as_well(self, bt: Shop) -> None:
+        bt.control("issuers", {"card": _NUMBER, "asks": "always", "declines": "2001"})
+
+        asked = bt.sale(nonce=_typed(bt, number=_NUMBER))
+        declined = bt.sale(nonce=_authenticated(bt, _typed(bt, number=_NUMBER)))
+
+        codes = [result.transaction.processor_response_code for result in (asked, declined)]
+        assert codes == ["2099", "2001"]
+
+    @pytest.mark.parametrize(("reason", "kind"), [("product_not_received", "chargeback"), ("retrieval", "retrieval")])
+    def test_one_disputes_what_was_paid(self, bt: Shop, reason: str, kind: str) -> None:
+        bt.control("issuers", {"card": _NUMBER, "disputes": reason, "kind": kind})
+
+        sold = bt.sold(nonce=_typed(bt, number=_NUMBER))
+
+        (dispute,) = bt.sdk.transaction.find(sold.id).disputes
+        assert (dispute.reason, dispute.kind, dispute.status) == (reason, kind, "open")
+
+    def test_one_turns_refunds_away_when_they_are_due(self, bt: Shop) -> None:
+        bt.control("issuers", {"card": _NUMBER, "turns_refunds_away": True})
+        sold = bt.settled(nonce=_typed(bt, number=_NUMBER))
+
+        refund = bt.sdk.transaction.refund(sold.id, "4.00").transaction
+        on_its_way = bt.control("truth")["sales"][0]["refunded"]
+        bt.advance(_DAY_SECONDS)
+
+        assert refund.status == "submitted_for_settlement"
+        assert bt.sdk.transaction.find(refund.id).status == "settlement_declined"
+        assert (on_its_way, bt.control("truth")["sales"][0]["refunded"]) == ("4.00", "0.00")
+
+    def test_what_was_submitted_and_voided_is_told_apart_from_a_hold(self, bt: Shop) -> None:
+        bt.sdk.transaction.void(bt.sold().id)
+        bt.sdk.transaction.void(bt.sold("11.00", submit=False).id)
+
+        told = [(sale["status"], sale["submitted"], sale["captured"]) for sale in bt.control("truth")["sales"]]
+
+        assert told == [("voided", "10.00", "0.00"), ("voided", "0.00", "0.00")]

@@ -12,6 +12,7 @@ from tests.emulators.braintree.things import (
     Customer,
     Dispute,
     Document,
+    Issuer,
     Nonce,
     PaymentMethod,
     Transaction,
@@ -100,8 +101,8 @@ class Account:
         self.disputes: dict[str, Dispute] = {}
         self.documents: dict[str, Document] = {}
         self.verifications: dict[str, Verification] = {}
-        self.asking: dict[str, str] = {}
-        """When the issuer of a card asks for authentication, by the card's unique_number_identifier (issuers.py)."""
+        self.issuers: dict[str, Issuer] = {}
+        """By the unique_number_identifier of the card (issuers.py)."""
         self.forced_response: str | None = None
         """The processor's answer to the next authorization; set for one request by faults.py."""
         self._agenda = Agenda(clock)

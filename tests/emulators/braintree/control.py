@@ -17,7 +17,9 @@ POST nonces         {"source": nonce or token, "three_d_secure": "authenticate_s
                     {"number": "4111111111111111", "cvv": "200", "billing_address": {"postal_code": "20000"}}: what a
                     page's Drop-in gives, after its customer has authenticated if there is an outcome
 POST issuers        {"card": number, token, nonce or unique_number_identifier, "asks": "always"}: for authentication;
-                    "on_session" is always but for what the merchant says it does without its customer, or "never"
+                    "on_session" is always but for what the merchant says it does without its customer, or "never";
+                    {"card": …, "declines": "2001"} every sale, {"disputes": "fraud", "kind": "retrieval"} it,
+                    {"turns_refunds_away": true} when they are to be settled
 POST disputes       {"transaction": …, "reason": "fraud", "amount": "5.00"}: open one;
                     {"dispute": …, "won": true}: how it ends
 """
@@ -32,13 +34,28 @@ from starlette.routing import Route
 from tests.emulators.braintree import customers, disputes, issuers, nonces, payment_methods
 from tests.emulators.braintree.faults import Rule
 from tests.emulators.braintree.instruments import OUTCOMES
-from tests.emulators.braintree.issuers import Asks
 from tests.emulators.braintree.refusals import Refused
 from tests.emulators.braintree.server import Emulator
+from tests.emulators.braintree.things import Asks, Issuer
 from tests.emulators.braintree.webhooks import Endpoint
 from tests.emulators.braintree.xmltext import Tree
 from tests.emulators.common.control import Body, get, post, usual_routes
 
+Reason = Literal[
+    "cancelled_recurring_transaction",
+    "credit_not_processed",
+    "duplicate",
+    "fraud",
+    "general",
+    "invalid_account",
+    "not_recognized",
+    "product_not_received",
+    "product_unsatisfactory",
+    "retrieval",
+    "transaction_amount_differs",
+]
+Kind = Literal["chargeback", "pre_arbitration", "retrieval"]
+"""braintree.Dispute's."""
 _AMOUNT = Field(pattern=r"^\d+(\.\d{1,3})?$")
 
 
@@ -106,18 +123,23 @@ class NewNonce(Body):
     amount: Annotated[str, _AMOUNT] | None = None
 
 
-class Asking(Body):
+class NewIssuer(Body):
     card: str
-    asks: Asks
+    asks: Asks = Asks.NEVER
+    declines: Annotated[str, Field(pattern="^(2[0-9]{3}|3000)$")] | None = None
+    disputes: Reason | None = None
+    kind: Kind = "chargeback"
+    """Of those disputes."""
+    turns_refunds_away: bool = False
 
 
 class DisputeStep(Body):
     """Opens one on a transaction, or ends the one that is named."""
 
     transaction: str | None = None
-    reason: str = "fraud"
+    reason: Reason = "fraud"
     amount: Annotated[str, _AMOUNT] | None = None
-    kind: Literal["chargeback", "pre_arbitration", "retrieval"] = "chargeback"
+    kind: Kind = "chargeback"
     dispute: str | None = None
     won: bool = False
 
@@ -137,7 +159,7 @@ def control_routes(emulator: Emulator) -> list[Route]:
         post("deliveries", Delivery, control.resend),
         post("collected", Nothing, control.collect),
         post("nonces", NewNonce, control.nonce),
-        post("issuers", Asking, control.issuer),
+        post("issuers", NewIssuer, control.issuer),
         post("disputes", DisputeStep, control.dispute),
     ]
 
@@ -217,8 +239,14 @@ class _Control:
         nonces.given(account, made, outcome=asked.three_d_secure, amount=amount)
         return {"nonce": made.nonce}
 
-    async def issuer(self, asked: Asking) -> Tree:
-        return {"unique_number_identifier": issuers.set_asking(self._emulator.account, asked.card, asked.asks)}
+    async def issuer(self, asked: NewIssuer) -> Tree:
+        issuer = Issuer(
+            asks=asked.asks,
+            declines=asked.declines,
+            disputes=(asked.disputes, asked.kind) if asked.disputes else None,
+            turns_refunds_away=asked.turns_refunds_away,
+        )
+        return {"unique_number_identifier": issuers.set_issuer(self._emulator.account, asked.card, issuer)}
 
     async def dispute(self, asked: DisputeStep) -> Tree:
         account = self._emulator.account

@@ -18,7 +18,7 @@ from tests.emulators.braintree.cards import consume, from_numbers, usable_nonce
 from tests.emulators.braintree.checks import checked
 from tests.emulators.braintree.customers import check_new, new_customer
 from tests.emulators.braintree.instruments import DISPUTED_NUMBER, Instrument, ThreeDSecure
-from tests.emulators.braintree.issuers import asks_authentication
+from tests.emulators.braintree.issuers import asks_authentication, issuer_of
 from tests.emulators.braintree.parameters import amount as read_amount
 from tests.emulators.braintree.parameters import check_names, flag, flattened
 from tests.emulators.braintree.refusals import UNSUPPORTED, invalid
@@ -164,7 +164,7 @@ def create(call: Call) -> Answer:
         transaction.customer = dict(customer.details)
     if succeeded and flag(options, "submit_for_settlement"):
         settling.submit(account, transaction)
-    if succeeded and paid.instrument.number == DISPUTED_NUMBER:
+    if succeeded:
         _dispute(account, transaction)
     return outcome(account, transaction)
 
@@ -276,6 +276,9 @@ def _response(account: Account, transaction: Transaction, asked: Tree) -> respon
         return responses.decline(account.forced_response)
     if asks_authentication(account, transaction):
         return responses.decline("2099")
+    code = issuer_of(account, transaction).declines
+    if code is not None:
+        return responses.decline(code)
     response = responses.authorization(transaction.amount)
     rules = account.options
     rejected_for = transaction.checks.rejected_for(cvv=rules.cvv_rules, avs=rules.avs_rules)
@@ -309,6 +312,11 @@ def _authorize(account: Account, transaction: Transaction, response: responses.R
 
 
 def _dispute(account: Account, transaction: Transaction) -> None:
-    """The test card's: the sale is settled, and disputed at once."""
-    settling.settle(account, transaction)
-    disputes.opened(account, transaction)
+    """At once, where the test card is, or the issuer is one that does: the sale is settled then."""
+    told = issuer_of(account, transaction).disputes
+    if told is None and transaction.instrument.number == DISPUTED_NUMBER:
+        told = ("fraud", "chargeback")
+    if told is not None:
+        reason, kind = told
+        settling.settle(account, transaction)
+        disputes.opened(account, transaction, reason=reason, kind=kind)

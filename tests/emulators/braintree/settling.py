@@ -14,6 +14,7 @@ from braintree import Transaction as SdkTransaction
 from tests.emulators.braintree import responses
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
+from tests.emulators.braintree.issuers import issuer_of
 from tests.emulators.braintree.parameters import amount as read_amount
 from tests.emulators.braintree.parameters import check_names, flag, flattened
 from tests.emulators.braintree.refusals import invalid
@@ -156,7 +157,8 @@ def _take_along(account: Account, transaction: Transaction) -> None:
 def _settle_when_due(account: Account, transaction: Transaction) -> None:
     if transaction.status not in ("settling", "submitted_for_settlement"):
         return
-    if responses.is_settlement_declined(transaction.amount):
+    turned_away = transaction.type == "credit" and issuer_of(account, transaction).turns_refunds_away
+    if turned_away or responses.is_settlement_declined(transaction.amount):
         _answer_settlement(account, transaction, "4001", "settlement_declined")
     else:
         settle(account, transaction)

@@ -3,10 +3,33 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from tests.emulators.braintree.checks import Checks
 from tests.emulators.braintree.instruments import Instrument, ThreeDSecure
 from tests.emulators.braintree.xmltext import Tree
+
+
+class Asks(StrEnum):
+    """When an issuer wants its customer to authenticate."""
+
+    NEVER = "never"
+    ON_SESSION = "on_session"
+    """Unless the merchant says that its customer is not there."""
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """What a test has the issuer of a card do."""
+
+    asks: Asks = Asks.NEVER
+    declines: str | None = None
+    """The code with which every sale is declined that is not declined for want of authentication."""
+    disputes: tuple[str, str] | None = None
+    """The reason and the kind of the dispute that every sale comes to at once."""
+    turns_refunds_away: bool = False
+    """The settlement of refunds is declined when it is due."""
 
 
 @dataclass(slots=True)

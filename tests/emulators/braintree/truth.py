@@ -15,7 +15,8 @@ _TAKEN = frozenset({"submitted_for_settlement", "settling", "settled", "settleme
 def truth_of(account: Account) -> Tree:
     """Everything in the order in which it was made; amounts in major units as texts, `totals` by currency.
 
-    `captured` is what has been submitted for settlement and not been voided since.
+    `captured` is what has been submitted for settlement and not been voided since, `submitted` what has been, voided or
+    not.
     """
     captured: Counter[str] = Counter()
     given_back: Counter[str] = Counter()
@@ -56,6 +57,7 @@ def _sale(account: Account, sale: Transaction) -> Tree:
         "amount": shown_amount(sale.amount),
         "authorized": shown_amount(sale.authorized),
         "captured": shown_amount(sale.amount if sale.status in _TAKEN else Decimal(0)),
+        "submitted": shown_amount(_submitted(sale)),
         "refunded": shown_amount(refunded(account, sale)),
         "authorized_transaction_id": sale.authorized_id,
         "token": sale.token,
@@ -65,6 +67,12 @@ def _sale(account: Account, sale: Transaction) -> Tree:
         "custom_fields": sale.custom_fields,
         "disputed": bool(sale.dispute_ids),
     }
+
+
+def _submitted(sale: Transaction) -> Decimal:
+    return max(
+        (event.amount for event in sale.history if event.status == "submitted_for_settlement"), default=Decimal(0)
+    )
 
 
 def _refund(refund: Transaction) -> Tree:
