@@ -112,6 +112,12 @@ class Providers:
         if not self.supports(account, action):
             raise UnsupportedByProvider(action.lower().replace("_", " "), self.require(account).name)
 
+    def require_currency(self, account: str, currency: str) -> None:
+        """As `require_support`, for what the account is set up to charge in."""
+        currencies = self.require(account).currencies
+        if currencies is not None and currency not in currencies:
+            raise UnsupportedByProvider(f"payments in {currency}, with this account", self.require(account).name)
+
     def supports(self, account: str, action: ProviderAction) -> bool:
         supports = {capability.action: capability.support for capability in self.require(account).capabilities}
         return supports.get(action, Support.UNSUPPORTED) is not Support.UNSUPPORTED

@@ -12,6 +12,7 @@ from domain.provider import ProviderAction, Support
 from domain.services.gates import CallKind
 from schema.context import Info
 from schema.described import described_enum
+from schema.scalars import Currency
 
 described_enum(
     ProviderAction,
@@ -79,6 +80,12 @@ class PaymentProvider:
     name: str = strawberry.field(description="Pick your card form by this: `fake`, `stripe`, `braintree`.")
     livemode: bool = strawberry.field(description="Whether real money moves.")
     capabilities: list[ProviderCapability] = strawberry.field(description="What it can do.")
+
+    @strawberry.field(
+        description="The currencies that new payments may be in; null where the provider takes what it can by itself."
+    )
+    def currencies(root: strawberry.Parent[domain.PaymentProvider]) -> list[Currency] | None:
+        return None if root.currencies is None else [cast("Currency", code) for code in sorted(root.currencies)]
 
 
 @strawberry.type(description="How many calls of a kind an account is answering.")

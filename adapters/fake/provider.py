@@ -97,6 +97,10 @@ class FakeProvider:
         return cls(wire, clock=clock, webhook_secrets=webhook_secrets, keeps_keys=keeps_keys)
 
     @property
+    def currencies(self) -> frozenset[str] | None:
+        return None
+
+    @property
     def key_lifetime(self) -> timedelta | None:
         return _KEY_LIFETIME if self._keeps_keys else None
 

@@ -48,6 +48,8 @@ class StripeProvider:
 
     name = "stripe"
     capabilities = CAPABILITIES
+    currencies: frozenset[str] | None = None
+    """Stripe converts what the account does not settle in (docs.stripe.com/currencies)."""
     key_lifetime: timedelta | None = KEY_LIFETIME
     look_up_lag_seconds: float | None = LOOK_UP_LAG_SECONDS
 

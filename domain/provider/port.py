@@ -65,6 +65,14 @@ class PaymentProvider(Protocol):
     def capabilities(self) -> tuple[Capability, ...]: ...
 
     @property
+    def currencies(self) -> frozenset[str] | None:
+        """What the account is set up to charge in, as codes of ISO 4217; None where the provider decides by itself.
+
+        Charges in any other are refused before anything is written down. Captures and refunds of what is there are not.
+        """
+        ...
+
+    @property
     def key_lifetime(self) -> timedelta | None:
         """How long after it was first sent a request may be sent again under its key and surely act once.
 

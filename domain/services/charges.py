@@ -150,6 +150,7 @@ class ChargeService:
         method = await self._method(tx, order, command, now=now)
         mode = command.capture or self._deployment.capture
         self._teller.require_support(method.account, _ACTIONS[mode])
+        self._teller.require_currency(method.account, order.currency)
         self._teller.require_reachable(method.account, CallKind.MONEY)
         account = await tx.accounts.find(order.customer_id, method.account)
         if account is None or (method.payment_method_ref is None and command.new_card is None):

@@ -74,6 +74,9 @@ class Teller:
     def require_support(self, account: str, action: ProviderAction) -> None:
         self._providers.require_support(account, action)
 
+    def require_currency(self, account: str, currency: str) -> None:
+        self._providers.require_currency(account, currency)
+
     def require_reachable(self, account: str, kind: CallKind) -> None:
         """Before anything is written down: ProviderUnavailable for an account that is known not to answer."""
         self._providers.require(account)

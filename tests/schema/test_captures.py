@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from adapters.fake import FakeProvider
 from domain.provider import ProviderAction
 from tests.schema.gateway import CHALLENGED, Json, Shop, money, new_key
 
@@ -149,3 +150,12 @@ async def test_clients_can_ask_whether_the_provider_can_do_it(shop: Shop) -> Non
     supported = {each["action"]: each["support"] for each in data["paymentProvider"]["capabilities"]}
     wanted = (ProviderAction.AUTHORIZE, ProviderAction.CAPTURE, ProviderAction.PARTIAL_CAPTURE)
     assert [supported[action] for action in wanted] == ["NATIVE"] * 3
+
+
+@pytest.mark.parametrize(("set_up", "shown"), [(None, None), (frozenset({"USD", "EUR", "JPY"}), ["EUR", "JPY", "USD"])])
+async def test_clients_can_ask_which_currencies_they_can_pay_in(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, set_up: frozenset[str] | None, shown: list[str] | None
+) -> None:
+    monkeypatch.setattr(FakeProvider, "currencies", set_up)
+
+    assert await shop.execute("{ paymentProvider { currencies } }") == {"paymentProvider": {"currencies": shown}}

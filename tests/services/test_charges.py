@@ -17,12 +17,14 @@ from domain.errors import (
     PaymentMethodMissing,
     ProviderUnavailable,
     StaleVersion,
+    UnsupportedByProvider,
 )
 from domain.jobs import JobKind
 from domain.money import Money
 from domain.orders import OrderState, PaymentState
 from domain.provider import ChargeRequest, ChargeResult, Initiator, Outcome
 from domain.queries import Viewer
+from domain.services.refunds import RefundCharge
 from persistence.database import Database
 from persistence.queries import TortoiseQueries
 from persistence.store import TortoiseStore
@@ -636,3 +638,20 @@ async def test_a_charge_that_stays_undecided_is_always_looked_after(shop: Shop, 
     await shop.run_jobs(rounds=2)
     assert (await shop.charge(waiting.id)).state is ChargeState.EXPIRED
     await shop.check()
+
+
+async def test_a_currency_that_the_account_is_not_set_up_for_is_refused_before_anything_happens(shop: Shop) -> None:
+    order_id, in_euro = await shop.order(), await shop.order(currency="EUR")
+    paid = await shop.paid(in_euro)
+    shop.provider.currencies_shown = frozenset({"USD", "JPY"})
+
+    with pytest.raises(UnsupportedByProvider, match="EUR"):
+        await shop.pay(await shop.order(currency="EUR"))
+    assert len(shop.provider.asked("charge")) == 1
+    assert (await shop.paid(order_id)).state is ChargeState.SUCCEEDED
+    # What was taken before can be given back.
+    request = shop.request("chargeRefund", None, {"charge": paid.id})
+    command = RefundCharge(charge_id=paid.id, amount=None, reason=None, note=None, request=request)
+    await shop.refunds.refund_charge(SHOP, command)
+    assert (await shop.charge(paid.id)).refunded == Money(20_00, "EUR")
+    await shop.check(settled=True)

@@ -48,6 +48,7 @@ class WatchedProvider:
         self.calls: list[Call] = []
         self.between: dict[str, Between] = {}
         self.livemode_shown: bool | None = None
+        self.currencies_shown: frozenset[str] | None = inner.currencies
         self.key_lifetime_shown: timedelta | None = inner.key_lifetime
         self.look_up_lag_shown: float | None = inner.look_up_lag_seconds
 
@@ -76,6 +77,10 @@ class WatchedProvider:
     @property
     def capabilities(self) -> tuple[Capability, ...]:
         return self._inner.capabilities
+
+    @property
+    def currencies(self) -> frozenset[str] | None:
+        return self.currencies_shown
 
     @property
     def key_lifetime(self) -> timedelta | None:
