@@ -50,6 +50,7 @@ from adapters.tokens import JwksVerifier, SecretVerifier, Verifier
 from adapters.worker import Worker
 from domain.audit import acting_as
 from domain.clock import SystemClock
+from domain.deployment import Providers
 from domain.detached import Detached
 from domain.errors import PaydeskError
 from domain.principals import ALL_PERMISSIONS, PERMISSIONS_TO_BE_NAMED, Permission, Principal, StaffRole, operator
@@ -145,7 +146,10 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
+async def gateway(
+    settings: Settings, *, accounts_of: Callable[[Settings], tuple[Bank | None, Providers]] = open_accounts
+) -> AsyncIterator[Gateway]:
+    """Other accounts than the settings tell of are for providers that are none of ours."""
     database = await Database.open(settings.database_url)
     try:
         if settings.is_development:
@@ -155,7 +159,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
         store = AuditedStore(TortoiseStore(database, told=log.written), clock=clock)
         feed = Feed(log)
         deployment = settings.deployment()
-        bank, providers = open_accounts(settings)
+        bank, providers = accounts_of(settings)
         detached = Detached()
         teller = Teller(providers=providers, clock=clock, deployment=deployment)
         settlement = Settlement(clock=clock, deployment=deployment)

@@ -516,7 +516,7 @@ class UnsupportedByProvider(PaydeskError):
     code = ErrorCode.UNSUPPORTED_BY_PROVIDER
 
     def __init__(self, what: str, provider: str) -> None:
-        super().__init__(f"{provider} does not support {what}.")
+        super().__init__(f"The provider {provider} does not support {what}.")
 
 
 class AccountNotConfigured(PaydeskError):

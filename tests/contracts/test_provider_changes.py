@@ -60,6 +60,7 @@ async def test_declined_charges_are_listed_too(shop: Shop) -> None:
 
 
 @LISTS
+@pytest.mark.capability(ProviderAction.AUTHORIZE, ProviderAction.PARTIAL_CAPTURE)
 async def test_a_list_shows_how_things_are_now(shop: Shop) -> None:
     held = await shop.held()
     await shop.capture(held, Money(12_00, "USD"))
@@ -114,6 +115,7 @@ async def test_what_did_not_change_since_is_left_out(shop: Shop) -> None:
 
 
 @LISTS
+@pytest.mark.capability(ProviderAction.AUTHORIZE, ProviderAction.CAPTURE, ProviderAction.VOID)
 @pytest.mark.needs(Power.TIME)
 async def test_what_was_made_before_and_changed_since_is_listed(shop: Shop) -> None:
     held, waiting, kept = await shop.held(), await shop.held(), await shop.held()
@@ -141,6 +143,7 @@ async def test_a_refund_that_came_back_since_is_listed(shop: Shop) -> None:
 
 
 @LISTS
+@pytest.mark.capability(ProviderAction.AUTHORIZE)
 @pytest.mark.needs(Power.TIME)
 async def test_a_hold_that_expired_since_is_listed(shop: Shop) -> None:
     held = await shop.held()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from domain.provider import (
     Outcome,
     ProviderAction,
     RefundResult,
+    Support,
 )
 from tests.contracts.houses.house import NOTHING_IS_DONE, WORK_IS_DONE, CardKind, Fault, Power
 from tests.contracts.shop import TWENTY, Shop
@@ -76,14 +78,20 @@ async def test_a_declined_charge_that_is_sent_again_is_not_tried_again(shop: Sho
 
 
 @CHARGES
-@pytest.mark.parametrize("changed", [{"amount": Money(20_01, "USD")}, {"capture": CaptureMode.MANUAL}])
-async def test_a_key_belongs_to_one_request(shop: Shop, changed: dict[str, object]) -> None:
-    """That it was used says that something was sent under it, and nothing of what became of that."""
-    request = await shop.charge_request()
-    await shop.provider.charge(request)
-    other: ChargeRequest = replace(request, **changed)  # type: ignore[arg-type]  # one field of it
+async def test_a_key_belongs_to_one_request(shop: Shop) -> None:
+    await _reuse_the_key(shop, await shop.charge_request(), amount=Money(20_01, "USD"))
 
-    reused = await shop.provider.charge(other)
+
+@pytest.mark.capability(ProviderAction.CHARGE, ProviderAction.AUTHORIZE)
+async def test_the_key_of_a_charge_is_none_of_a_hold(shop: Shop) -> None:
+    await _reuse_the_key(shop, await shop.charge_request(), capture=CaptureMode.MANUAL)
+
+
+async def _reuse_the_key(shop: Shop, request: ChargeRequest, **changed: Any) -> None:
+    """That it was used says that something was sent under it, and nothing of what became of that."""
+    await shop.provider.charge(request)
+
+    reused = await shop.provider.charge(replace(request, **changed))
 
     assert reused.outcome is Outcome.UNKNOWN
     assert reused.refusal is not None
@@ -472,25 +480,30 @@ async def test_a_look_up_without_an_answer_finds_nothing_out(shop: Shop, fault: 
 # --- cut off --------------------------------------------------------------------------------------------------------
 
 Asks = Callable[[Shop, ChargeResult], Awaitable[ChargeResult | RefundResult]]
-CUT_OFF: dict[str, Asks] = {
-    "charge": lambda shop, paid: shop.charge(payment_method_ref="any"),
-    "capture": lambda shop, paid: shop.capture(paid),
-    "void": lambda shop, paid: shop.void(paid),
-    "continue": lambda shop, paid: shop.proceed(paid),
-    "refund": lambda shop, paid: shop.refund(paid),
+CUT_OFF: dict[ProviderAction, Asks] = {
+    ProviderAction.CHARGE: lambda shop, paid: shop.charge(payment_method_ref="any"),
+    ProviderAction.CAPTURE: lambda shop, paid: shop.capture(paid),
+    ProviderAction.VOID: lambda shop, paid: shop.void(paid),
+    ProviderAction.CUSTOMER_ACTION: lambda shop, paid: shop.proceed(paid),
+    ProviderAction.REFUND: lambda shop, paid: shop.refund(paid),
 }
 
 
 @CHARGES
 @BREAKS
-@pytest.mark.parametrize("call", CUT_OFF)
-async def test_what_never_left_was_not_sent(shop: Shop, call: str) -> None:
+@pytest.mark.parametrize("asked", CUT_OFF)
+async def test_what_never_left_was_not_sent(shop: Shop, asked: ProviderAction) -> None:
+    """And what is missing is refused without being sent."""
+    (declared,) = [each.support for each in shop.provider.capabilities if each.action is asked]
     paid = await shop.paid()
     async with shop.cut_off() as stranded:
-        result = await CUT_OFF[call](stranded, paid)
+        result = await CUT_OFF[asked](stranded, paid)
 
-    assert result.outcome is Outcome.NOT_SENT
-    assert _is_outage(result)
+    if declared is Support.UNSUPPORTED:
+        assert result.outcome is Outcome.FAILED
+    else:
+        assert result.outcome is Outcome.NOT_SENT
+        assert _is_outage(result)
     assert await taken(shop) == ["20.00"]
 
 

@@ -6,7 +6,8 @@ A page holds such a part between two comments:
     ...
     <!-- until here -->
 
-`generated: file PATH` is a file of docs/ as a block of code. `make docs` writes them anew; a test compares.
+`generated: file PATH` is a file of docs/ as a block of code, and `generated: code PATH PART PART` are definitions in a
+module, such as `Class.method`. `make docs` writes them anew; a test compares.
 """
 
 import ast
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
+from textwrap import dedent
 from typing import Any, get_args
 
 import typer.main
@@ -37,7 +39,7 @@ from schema.http.live import LiveLimits
 from schema.limits import Limits
 from schema.root import build_schema
 from tests.docs import faults, reference
-from tests.docs.pages import DOCS, name_of, pages
+from tests.docs.pages import DOCS, ROOT, name_of, names_of, pages
 from tests.docs.remedies import REMEDIES
 
 _REGION = re.compile(r"(<!-- generated: ([\w./ -]+) -->\n).*?(<!-- until here -->)", re.DOTALL)
@@ -67,8 +69,13 @@ def main() -> None:
 def _part(name: str) -> str:
     if name.startswith("graphql"):
         return reference.part(name)
-    kind, _, path = name.partition(" ")
-    return _file(path) if kind == "file" else _PARTS[name]()
+    kind, *words = name.split()
+    match kind:
+        case "file":
+            return _file(*words)
+        case "code":
+            return _code(*words)
+    return _PARTS[name]()
 
 
 def _file(path: str) -> str:
@@ -76,6 +83,25 @@ def _file(path: str) -> str:
     file = DOCS / path
     remark = "<!-- not run: another test does, with values for its variables -->\n" if file.suffix == ".graphql" else ""
     return f"{remark}```{_LANGUAGES[file.suffix]}\n{file.read_text(encoding='utf-8')}```\n"
+
+
+def _code(path: str, *parts: str) -> str:
+    source = (ROOT / path).read_text(encoding="utf-8")
+    return "```python\n" + "\n".join(_piece(source, part) for part in parts) + "```\n"
+
+
+def _piece(source: str, part: str) -> str:
+    """One definition, as far to the left as it goes; of a constant, with the text below that tells of it."""
+    scope = ast.parse(source).body
+    first = last = 0
+    for name in part.split("."):
+        place, found = next((place, node) for place, node in enumerate(scope) if name in names_of(node))
+        first, last = found.lineno, found.end_lineno or found.lineno
+        below = scope[place + 1 : place + 2]
+        if isinstance(found, ast.Assign) and below and isinstance(below[0], ast.Expr):
+            last = below[0].end_lineno or last
+        scope = getattr(found, "body", [])
+    return dedent("".join(source.splitlines(keepends=True)[first - 1 : last]))
 
 
 _LANGUAGES = {

@@ -1,5 +1,6 @@
 """The pages of the documentation, and the pieces of Markdown that tests look at."""
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,3 +56,11 @@ def anchors(text: str) -> set[str]:
         slug = re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
         slugs.add(slug if slug not in slugs else f"{slug}-1")
     return slugs
+
+
+def names_of(node: ast.stmt) -> list[str]:
+    """What this statement of a module or class defines."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]

@@ -11,7 +11,7 @@ import pytest
 
 from domain.errors import ErrorCode
 from tests.docs import generated
-from tests.docs.pages import DOCS, ROOT, anchors, blocks, name_of, pages, prose
+from tests.docs.pages import DOCS, ROOT, anchors, blocks, name_of, names_of, pages, prose
 
 ALL = {name_of(page): page for page in pages()}
 
@@ -144,7 +144,7 @@ def _is_there(file: Path, part: str) -> bool:
         return False
     scope = ast.parse(file.read_text(encoding="utf-8")).body
     for name in filter(None, part.split(".")):
-        found = next((node for node in scope if name in _names(node)), None)
+        found = next((node for node in scope if name in names_of(node)), None)
         if found is None:
             return False
         scope = getattr(found, "body", [])
@@ -155,10 +155,3 @@ def _is_part(text: str, file: Path) -> bool:
     """However far to the right it stands in the file."""
     source = file.read_text(encoding="utf-8")
     return any(indent(text, " " * depth) in source for depth in range(0, 24, 2))
-
-
-def _names(node: ast.stmt) -> list[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return [node.name]
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return [target.id for target in targets if isinstance(target, ast.Name)]

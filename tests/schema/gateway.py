@@ -19,10 +19,12 @@ import httpx
 from graphql import GraphQLObjectType, get_named_type
 from pydantic import SecretStr
 
+from adapters.accounts import open_accounts
 from adapters.fake.truth import Truth
 from adapters.settings import PLAIN, Environment, FakeSettings, Settings
 from adapters.tokens import SecretVerifier
 from domain.clock import SystemClock
+from domain.deployment import Providers
 from domain.discrepancies import DiscrepancyKind, Finding
 from domain.money import Money
 from domain.principals import Permission
@@ -63,8 +65,10 @@ def settings_for(folder: Path, database_url: str, *, pending_seconds: float = 10
 
 
 @asynccontextmanager
-async def open_shop(settings: Settings) -> AsyncIterator["Shop"]:
-    async with gateway(settings) as running:
+async def open_shop(settings: Settings, *, providers: Providers | None = None) -> AsyncIterator["Shop"]:
+    """With other accounts than those of the settings, where they are given."""
+    accounts_of = open_accounts if providers is None else lambda _: (None, providers)
+    async with gateway(settings, accounts_of=accounts_of) as running:
         transport = httpx.ASGITransport(application(running), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
             yield Shop(running, client)
