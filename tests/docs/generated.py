@@ -87,7 +87,7 @@ def _file(path: str) -> str:
 
 def _code(path: str, *parts: str) -> str:
     source = (ROOT / path).read_text(encoding="utf-8")
-    return "```python\n" + "\n".join(_piece(source, part) for part in parts) + "```\n"
+    return "```python\n" + "\n\n".join(_piece(source, part) for part in parts) + "```\n"
 
 
 def _piece(source: str, part: str) -> str:
