@@ -27,6 +27,7 @@ class PiggyBankProvider:
     name = "piggy_bank"
     livemode = False
     capabilities = tuple(words.declared(action) for action in ProviderAction)
+    currencies = frozenset(words.DECIMALS)
     key_lifetime = timedelta(days=30)
     """The bank forgets no key; nobody asks it for more than that."""
 
