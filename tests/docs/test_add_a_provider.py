@@ -29,10 +29,15 @@ MANY = 150
 def test_it_passes_the_suite() -> None:
     # Of the run that this test belongs to, the other one is no part.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "PAYDESK_TEST_"))}
-    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "--tb=short", "-p", "no:cacheprovider", *map(str, FILES)]
+    options = ["-q", "--no-header", "--tb=short", "-p", "no:cacheprovider"]
 
     suite = subprocess.run(
-        command, cwd=ROOT, env=kept | {"PAYDESK_TEST_HOUSE": HOUSE}, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "pytest", *options, *map(str, FILES)],
+        cwd=ROOT,
+        env=kept | {"PAYDESK_TEST_HOUSE": HOUSE},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert suite.returncode == 0, suite.stdout
