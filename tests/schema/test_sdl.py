@@ -48,6 +48,9 @@ IDS_WITHOUT_OBJECT = {
 NO_STORY = ("Event", "AuditEntry", "ApiKey", "WebhookDelivery", "Job", "Decision")
 """Parts of a story themselves, and what the audit tells of."""
 
+NO_LIST_IS_ALL = {("PaymentProvider", "currencies")}
+"""Null says that nobody has named any, and whatever the provider takes is right; empty would say that nothing is."""
+
 
 OTHER_TIMES = {
     "Event.at": "what happened then is its kind",
@@ -316,6 +319,7 @@ class TestTypes:
         for name, type_ in OWN_TYPES.items():
             if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType) and name not in ROOTS:
                 listed = [field for field, it in type_.fields.items() if "[" in str(it.type)]
+                listed = [field for field in listed if (name, field) not in NO_LIST_IS_ALL]
                 assert all(str(type_.fields[field].type).endswith("!") for field in listed), (name, listed)
 
     def test_times_are_named_so(self) -> None:
