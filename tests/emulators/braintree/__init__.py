@@ -23,13 +23,14 @@ nothing here is refused with the code `emulator_unsupported`, so that nobody rel
 There: customers, client tokens, test nonces and those of a page (/_control/nonces, with 3D Secure), cards in the vault
 under their own tokens, verification, issuers that ask for authentication, rules of AVS and CVV; sales with the
 documented amounts, holds, full and partial settlement, voids, refunds, reversals, settlement by the clock and by the
-testing calls, request keys, the duplicate window; searches of transactions, customers and disputes; disputes with texts
-and documents; notifications of disputes and checks; faults.
+testing calls, request keys, the duplicate window; searches of transactions, customers, disputes and subscriptions;
+disputes with texts and documents; plans, add-ons, discounts, and subscriptions with trials, proration, debts and
+retries, charged by the clock; notifications of disputes, subscriptions and checks; faults.
 
-Not there: other methods than cards; plans, subscriptions, add-ons and discounts, and their notifications; disbursements
-and theirs; risk rules; addresses of their own in the vault; credits without a sale, cloning, adjusted and partial
-authorizations; verifications by a call of their own, and their search; the lists of expiring cards;
-`three_d_secure_pass_thru`, `external_vault`, line items, industries; the client API that pages talk to.
+Not there: other methods than cards; disbursements and their notifications; risk rules; addresses of their own in the
+vault; credits without a sale, cloning, adjusted and partial authorizations; verifications by a call of their own, and
+their search; the lists of expiring cards; `three_d_secure_pass_thru`, `external_vault`, line items, industries; the
+client API that pages talk to.
 
     xmltext.py, parameters.py             what a request says, and whether it may
     server.py, credentials.py             how a request is taken, worked on and answered
@@ -43,6 +44,12 @@ authorizations; verifications by a call of their own, and their search; the list
     transactions.py, sales.py, settling.py, refunds.py
                                           money
     request_keys.py                       at most once
+    recurring.py, plans.py, modifications.py
+                                          what is subscribed to
+    subscriptions.py, subscription_shapes.py
+                                          subscriptions: made, changed, shown
+    billing.py, retries.py                what they are charged
+    descriptors.py, troubles.py           what statements say; several errors in one refusal
     searches.py                           finding
     disputes.py                           disputes and their documents
     webhooks.py                           signing and delivery

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from tests.emulators.braintree.instruments import Instrument
+from tests.emulators.braintree.recurring import Modification, Plan, Subscription
 from tests.emulators.braintree.refusals import invalid, missing
 from tests.emulators.braintree.things import (
     Customer,
@@ -72,6 +73,13 @@ class Options:
     """With which of those to an address."""
     custom_fields: frozenset[str] = frozenset()
     """Only those that are registered can be sent: …/braintree/articles/control-panel/custom-fields."""
+    prorates_upgrades: bool = False
+    """Whether a subscription that costs more pays the rest of its period at once, unless its update says otherwise."""
+    prorates_downgrades: bool = False
+    retry_after_days: tuple[int, ...] = ()
+    """When a failed charge of a subscription is tried again by itself, each after the one before: two at most there."""
+    cancels_after_retries: bool = False
+    """Whether a subscription ends when the last of them fails; else it waits for its next period."""
 
     @property
     def default_merchant_account(self) -> str:
@@ -103,6 +111,10 @@ class Account:
         self.verifications: dict[str, Verification] = {}
         self.issuers: dict[str, Issuer] = {}
         """By the unique_number_identifier of the card (issuers.py)."""
+        self.plans: dict[str, Plan] = {}
+        self.modifications: dict[str, Modification] = {}
+        """The add-ons and discounts that there are to choose from."""
+        self.subscriptions: dict[str, Subscription] = {}
         self.forced_response: str | None = None
         """The processor's answer to the next authorization; set for one request by faults.py."""
         self._agenda = Agenda(clock)
@@ -135,6 +147,12 @@ class Account:
 
     def dispute(self, id: str) -> Dispute:
         return _of_url(self.disputes, id)
+
+    def plan(self, id: str) -> Plan:
+        return _of_url(self.plans, id)
+
+    def subscription(self, id: str) -> Subscription:
+        return _of_url(self.subscriptions, id)
 
     def methods_of(self, customer: Customer) -> list[PaymentMethod]:
         return [method for method in self.payment_methods.values() if method.customer_id == customer.id]

@@ -2,9 +2,11 @@
 
 POST reset          {"seed": 7, "request_keys_allowed": false, "duplicate_window_seconds": 0, "search_lag_seconds": 5,
                      "merchant_accounts": {"usd_account": "USD"}, "page_size": 50, "custom_fields": ["campaign"],
-                     "cvv_rules": ["N"], "avs_rules": ["N", "U"], "pace": {"settled_seconds": 2}}:
-                    as at the start, set up like this
-POST seed           {"customers": [{"id": …, "email": …, "payment_methods": [{"token": …, "nonce": …}]}]}
+                     "cvv_rules": ["N"], "avs_rules": ["N", "U"], "prorates_upgrades": true,
+                     "prorates_downgrades": true, "retry_after_days": [3, 7], "cancels_after_retries": true,
+                     "pace": {"settled_seconds": 2}}: as at the start, set up like this
+POST seed           {"customers": [{"id": …, "email": …, "payment_methods": [{"token": …, "nonce": …}]}],
+                     "modifications": [{"id": …, "kind": "add_on", "amount": "10.00"}], "plans": [{"id": …, …}]}
 GET, POST clock     {"advance_seconds": 3600}: put it forward and do all that is due
 POST faults         {"rules": [{"on": "transactions.create", "fault": "lose_answer", "last": 1}], "seed": 7}
 GET faults          how often each has happened since
@@ -31,7 +33,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 from starlette.routing import Route
 
-from tests.emulators.braintree import customers, disputes, issuers, nonces, payment_methods
+from tests.emulators.braintree import (
+    customers,
+    disputes,
+    issuers,
+    modifications,
+    nonces,
+    payment_methods,
+    plans,
+)
 from tests.emulators.braintree.faults import Rule
 from tests.emulators.braintree.instruments import OUTCOMES
 from tests.emulators.braintree.refusals import Refused
@@ -79,6 +89,10 @@ class Reset(Body):
     custom_fields: frozenset[str] | None = None
     cvv_rules: frozenset[str] | None = None
     avs_rules: frozenset[str] | None = None
+    prorates_upgrades: bool | None = None
+    prorates_downgrades: bool | None = None
+    retry_after_days: Annotated[tuple[Annotated[int, Field(ge=1)], ...] | None, Field(max_length=2)] = None
+    cancels_after_retries: bool | None = None
     pace: NewPace = NewPace()
 
 
@@ -96,7 +110,11 @@ class NewCustomer(Body):
 
 
 class Seed(Body):
-    customers: list[NewCustomer]
+    customers: tuple[NewCustomer, ...] = ()
+    modifications: tuple[Tree, ...] = ()
+    """Add-ons and discounts, as the Control Panel makes them."""
+    plans: tuple[Tree, ...] = ()
+    """As a call makes them; after the modifications, which they may have."""
 
 
 class NewEndpoint(Body):
@@ -176,8 +194,12 @@ class _Control:
         return {}
 
     async def seed(self, asked: Seed) -> Tree:
-        """Customers with cards, as the API would have made them."""
+        """Customers with cards, add-ons, discounts and plans, as the API would have made them."""
         account = self._emulator.account
+        for modification in asked.modifications:
+            modifications.new_template(account, modification)
+        for plan in asked.plans:
+            plans.new_plan(account, plan)
         made = []
         for new in asked.customers:
             customer = customers.new_customer(account, new.model_dump(exclude={"payment_methods"}))

@@ -7,10 +7,9 @@ from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.parameters import check_names, flattened, is_id
 from tests.emulators.braintree.refusals import invalid
-from tests.emulators.braintree.things import Customer
+from tests.emulators.braintree.things import DETAILS, Customer
 from tests.emulators.braintree.xmltext import Many, Tree
 
-DETAILS = ("first_name", "last_name", "company", "email", "fax", "phone", "website")
 _LONGEST = 255
 
 _CREATE = flattened(SdkCustomer.create_signature())
@@ -70,7 +69,7 @@ def delete(call: Call) -> Answer:
     """With everything in the customer's vault; the transactions stay."""
     customer = call.account.customer(call.id)
     for method in call.account.methods_of(customer):
-        del call.account.payment_methods[method.token]
+        payment_methods.forget(call.account, method)
     del call.account.customers[customer.id]
     return Answer(None)
 

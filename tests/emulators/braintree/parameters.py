@@ -13,7 +13,7 @@ from tests.emulators.braintree.refusals import UNSUPPORTED, Refused, Trouble, in
 from tests.emulators.braintree.xmltext import Tree
 
 _AMOUNT = re.compile(r"^-?\d+(\.\d{1,3})?$")
-_MOST = Decimal("9999999999.99")
+MOST = Decimal("9999999999.99")
 _ID = re.compile(r"^[A-Za-z0-9_-]+$")
 _LONGEST_ID = 36
 WITHOUT_DECIMALS = frozenset({"JPY", "KRW", "CLP", "ISK", "UGX", "VND", "XAF", "XOF", "XPF", "PYG", "RWF"})
@@ -76,14 +76,14 @@ def amount(asked: Tree, currency: str, *where: str) -> Decimal:
         raise invalid(*where, "amount", code="81501", message="An amount is not negative.")
     if value == 0:
         raise invalid(*where, "amount", code="81531", message="The amount has to be greater than zero.")
-    if value > _MOST:
+    if value > MOST:
         raise invalid(*where, "amount", code="81528", message="The amount is too large.")
-    if value != value.quantize(_smallest(currency)):
+    if value != value.quantize(smallest(currency)):
         raise invalid(*where, "amount", code="81503", message=f"{currency} has no such fraction.")
     return value
 
 
-def _smallest(currency: str) -> Decimal:
+def smallest(currency: str) -> Decimal:
     if currency in WITHOUT_DECIMALS:
         return Decimal(1)
     return Decimal("0.001") if currency in WITH_THREE_DECIMALS else Decimal("0.01")
@@ -99,5 +99,5 @@ def flag(asked: Tree, name: str) -> bool:
     return asked.get(name) in (True, "true", "1")
 
 
-def is_id(text: str) -> bool:
-    return len(text) <= _LONGEST_ID and _ID.match(text) is not None and text not in ("new", "all")
+def is_id(text: str, *, longest: int = _LONGEST_ID) -> bool:
+    return len(text) <= longest and _ID.match(text) is not None and text not in ("new", "all")

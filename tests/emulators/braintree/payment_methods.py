@@ -9,6 +9,7 @@ from typing import Any
 from braintree import CreditCard
 from braintree import PaymentMethod as SdkPaymentMethod
 
+from tests.emulators.braintree import subscription_shapes
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.cards import consume, from_numbers, shown_card, usable_nonce
@@ -113,11 +114,17 @@ def update(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     account, method = call.account, call.account.payment_method(call.id)
-    del account.payment_methods[method.token]
+    forget(account, method)
     left = account.methods_of(account.customers[method.customer_id])
     if method.is_default and left:
         left[-1].is_default = True
     return Answer(None)
+
+
+def forget(account: Account, method: PaymentMethod) -> None:
+    """Out of the vault, and with it the subscriptions that it pays for."""
+    subscription_shapes.cancel_those_of(account, method)
+    del account.payment_methods[method.token]
 
 
 def stored(account: Account, customer: Customer, asked: Tree, *where: str) -> PaymentMethod:
@@ -182,6 +189,9 @@ def shown(account: Account, method: PaymentMethod) -> Tree:
         "created_at": method.created_at,
         "updated_at": method.updated_at,
         **({"billing_address": method.billing_address} if method.billing_address else {}),
-        "subscriptions": Many("subscription", []),
+        "subscriptions": Many(
+            "subscription",
+            [subscription_shapes.shown(account, each) for each in subscription_shapes.those_of(account, method)],
+        ),
         "verifications": Many("verification", [shown_verification(account, each) for each in method.verifications]),
     }

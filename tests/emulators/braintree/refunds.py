@@ -92,6 +92,7 @@ def _given_back(account: Account, sale: Transaction, amount: Decimal, asked: Tre
         customer=dict(sale.customer),
         refunded_id=sale.id,
         api_request_key=asked.get("api_request_key"),
+        recurring=sale.recurring,
         response_code=response.code,
         response_text=response.text,
         response_type=response.type,

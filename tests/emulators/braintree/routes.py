@@ -8,12 +8,15 @@ from tests.emulators.braintree import (
     client_tokens,
     customers,
     disputes,
+    modifications,
     nonces,
     payment_methods,
+    plans,
     refunds,
-    sales,
+    retries,
     searches,
     settling,
+    subscriptions,
     transactions,
     verifications,
 )
@@ -36,6 +39,8 @@ class Route:
 
 
 _TRANSACTION = "/transactions/{id}"
+_SUBSCRIPTION = "/subscriptions/{id}"
+_PLAN = "/plans/{id}"
 ROUTES = (
     Route("client_token.generate", "POST", "/client_token", client_tokens.generate),
     Route("customers.create", "POST", "/customers", customers.create),
@@ -55,7 +60,7 @@ ROUTES = (
     Route("nonces.create", "POST", "/payment_methods/{id}/nonces", nonces.create),
     Route("nonces.find", "GET", "/payment_method_nonces/{id}", nonces.find),
     Route("verifications.find", "GET", "/verifications/{id}", verifications.find),
-    Route("transactions.create", "POST", "/transactions", sales.create, keyed=True, asks_processor=True),
+    Route("transactions.create", "POST", "/transactions", retries.sell_or_retry, keyed=True, asks_processor=True),
     Route("transactions.search_ids", "POST", "/transactions/advanced_search_ids", searches.transaction_ids),
     Route("transactions.search", "POST", "/transactions/advanced_search", searches.transactions_of),
     Route("transactions.find", "GET", _TRANSACTION, transactions.find),
@@ -82,6 +87,23 @@ ROUTES = (
     Route("disputes.add_evidence", "POST", "/disputes/{id}/evidence", disputes.add_evidence),
     Route("disputes.remove_evidence", "DELETE", "/disputes/{id}/evidence/{evidence}", disputes.remove_evidence),
     Route("document_uploads.create", "POST", "/document_uploads", disputes.upload_document),
+    Route("plans.all", "GET", "/plans/", plans.all_plans),
+    Route("plans.create", "POST", "/plans", plans.create),
+    Route("plans.find", "GET", _PLAN, plans.find),
+    Route("plans.update", "PUT", _PLAN, plans.update),
+    Route("add_ons.all", "GET", "/add_ons/", modifications.add_ons),
+    Route("discounts.all", "GET", "/discounts/", modifications.discounts),
+    Route("subscriptions.create", "POST", "/subscriptions", subscriptions.create, asks_processor=True),
+    Route("subscriptions.search_ids", "POST", "/subscriptions/advanced_search_ids", searches.subscription_ids),
+    Route("subscriptions.search", "POST", "/subscriptions/advanced_search", searches.subscriptions_of),
+    Route("subscriptions.find", "GET", _SUBSCRIPTION, subscriptions.find),
+    Route("subscriptions.update", "PUT", _SUBSCRIPTION, subscriptions.update, asks_processor=True),
+    Route("subscriptions.cancel", "PUT", f"{_SUBSCRIPTION}/cancel", subscriptions.cancel),
+    Route("testing.make_past_due", "PUT", f"{_SUBSCRIPTION}/make_past_due", subscriptions.make_past_due),
+    Route("testing.plan", "POST", "/plans/create_plan_for_tests", plans.create),
+    Route(
+        "testing.modification", "POST", "/modifications/create_modification_for_tests", modifications.create_for_test
+    ),
 )
 NAMES = frozenset(route.name for route in ROUTES)
 _PATTERNS = [(route, route.pattern) for route in ROUTES]

@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from braintree import Transaction as SdkTransaction
 
-from tests.emulators.braintree import disputes, payment_methods, responses, settling
+from tests.emulators.braintree import descriptors, disputes, payment_methods, responses, settling
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.cards import consume, from_numbers, usable_nonce
@@ -24,6 +24,7 @@ from tests.emulators.braintree.parameters import check_names, flag, flattened
 from tests.emulators.braintree.refusals import UNSUPPORTED, invalid
 from tests.emulators.braintree.things import Customer, Nonce, PaymentMethod, Transaction
 from tests.emulators.braintree.transactions import GOOD, outcome
+from tests.emulators.braintree.troubles import Troubles
 from tests.emulators.braintree.xmltext import Tree
 
 _KNOWN = flattened(SdkTransaction.create_signature())
@@ -155,17 +156,15 @@ def create(call: Call) -> Answer:
     )
     response = _response(account, transaction, asked)
     account.transactions[transaction.id] = transaction
-    _authorize(account, transaction, response)
+    authorize(account, transaction, response)
     succeeded = transaction.status == "authorized"
     if paid.method is None and (flag(options, "store_in_vault") or (succeeded and stores)):
         customer = customer or new_customer(account, wanted, "transaction")
         method = account.keep(paid.instrument, customer, token, billing_address=asked.get("billing"))
         transaction.token, transaction.customer_id = method.token, customer.id
         transaction.customer = dict(customer.details)
-    if succeeded and flag(options, "submit_for_settlement"):
-        settling.submit(account, transaction)
     if succeeded:
-        _dispute(account, transaction)
+        follow_up(account, transaction, submits=flag(options, "submit_for_settlement"))
     return outcome(account, transaction)
 
 
@@ -183,6 +182,9 @@ def _check_rest(account: Account, asked: Tree) -> None:
     for name in asked.get("custom_fields") or {}:
         if name not in account.options.custom_fields:
             raise invalid("transaction", "custom_fields", code="91526", message=f"{name} is no custom field.")
+    troubles = Troubles("transaction")
+    descriptors.check(asked, troubles)
+    troubles.check()
     if len(asked.get("order_id") or "") > _LONGEST_ORDER_ID:
         raise invalid("transaction", "order_id", code="91501", message="The order id is too long.")
     source = asked.get("transaction_source")
@@ -272,6 +274,11 @@ def _response(account: Account, transaction: Transaction, asked: Tree) -> respon
     # A request key and this check exclude each other: whoever sends a key knows what is the same.
     if asked.get("api_request_key") is None and _is_duplicate(account, transaction):
         return responses.rejection("duplicate")
+    return asked_processor(account, transaction)
+
+
+def asked_processor(account: Account, transaction: Transaction) -> responses.Response:
+    """What the processor says, and the bank behind it."""
     if account.forced_response is not None:
         return responses.decline(account.forced_response)
     if asks_authentication(account, transaction):
@@ -299,7 +306,8 @@ def _is_duplicate(account: Account, new: Transaction) -> bool:
     )
 
 
-def _authorize(account: Account, transaction: Transaction, response: responses.Response) -> None:
+def authorize(account: Account, transaction: Transaction, response: responses.Response) -> None:
+    """The transaction is as this answer has it."""
     transaction.response_code, transaction.response_text = response.code, response.text
     transaction.response_type, transaction.rejection_reason = response.type, response.rejection_reason
     transaction.additional_response = response.additional
@@ -311,8 +319,11 @@ def _authorize(account: Account, transaction: Transaction, response: responses.R
     transaction.reach(response.status, account.now)
 
 
-def _dispute(account: Account, transaction: Transaction) -> None:
-    """At once, where the test card is, or the issuer is one that does: the sale is settled then."""
+def follow_up(account: Account, transaction: Transaction, *, submits: bool) -> None:
+    """What becomes of an authorized one at once: a dispute, too, where the test card is, or the issuer is one that does
+    so; the sale is settled then."""
+    if submits:
+        settling.submit(account, transaction)
     told = issuer_of(account, transaction).disputes
     if told is None and transaction.instrument.number == DISPUTED_NUMBER:
         told = ("fraud", "chargeback")

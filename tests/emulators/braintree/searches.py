@@ -1,8 +1,9 @@
 """Searches: https://developer.paypal.com/braintree/docs/reference/general/searching/search-fields and …/search-results.
 
-A search of transactions or customers asks for all ids first, then for the objects page by page, by the same criteria
-and the page's ids: what does not fit any more by then is left out. Disputes come in pages at once. Newest first. There
-is no criterion for a time of change and none for custom fields; new transactions are found late, if a test wants it so.
+A search of transactions, customers or subscriptions asks for all ids first, then for the objects page by page, by the
+same criteria and the page's ids: what does not fit any more by then is left out. Disputes come in pages at once. Newest
+first. There is no criterion for a time of change and none for custom fields; new transactions are found late, if a test
+wants it so.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,11 +11,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from tests.emulators.braintree import customers, disputes, transactions
+from tests.emulators.braintree import customers, disputes, subscription_shapes, transactions
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
+from tests.emulators.braintree.recurring import Subscription
 from tests.emulators.braintree.refusals import Refused
-from tests.emulators.braintree.things import Customer, Dispute, Transaction
+from tests.emulators.braintree.things import DETAILS, Customer, Dispute, Transaction
 from tests.emulators.braintree.xmltext import Collection, Many, Tree
 
 Thing = TypeVar("Thing")
@@ -57,7 +59,7 @@ _TRANSACTIONS: Fields[Transaction] = {
     "payment_instrument_type": lambda _: "CreditCardDetail",
     "payment_method_token": lambda each: each.token,
     "refund": lambda each: each.refunded_id is not None,
-    "source": lambda _: "api",
+    "source": transactions.source,
     "status": lambda each: each.status,
     "type": lambda each: each.type,
     "user": lambda _: "emulator",
@@ -82,7 +84,7 @@ _CUSTOMERS: Fields[Customer] = {
     "id": lambda each: each.id,
     "ids": lambda each: each.id,
     "created_at": lambda each: each.created_at,
-    **{name: lambda each, name=name: each.details.get(name) for name in customers.DETAILS},  # type: ignore[misc]
+    **{name: lambda each, name=name: each.details.get(name) for name in DETAILS},  # type: ignore[misc]
 }
 
 
@@ -115,6 +117,36 @@ def disputes_of(call: Call) -> Answer:
     number, size = _page_number(call), account.options.page_size
     shown = [disputes.shown(account, each) for each in found[(number - 1) * size : number * size]]
     return Answer("disputes", _page(call, "dispute", shown, len(found), number))
+
+
+def subscription_ids(call: Call) -> Answer:
+    account = call.account
+    found = _found(account.subscriptions.values(), _subscription_fields(account), call.asked("search"))
+    return _ids(call, [each.id for each in found])
+
+
+def subscriptions_of(call: Call) -> Answer:
+    account = call.account
+    found = _found(account.subscriptions.values(), _subscription_fields(account), call.asked("search"))
+    shown = [subscription_shapes.shown(account, each) for each in found]
+    return Answer("subscriptions", _page(call, "subscription", shown, len(found)))
+
+
+def _subscription_fields(account: Account) -> Fields[Subscription]:
+    return {
+        "id": lambda each: each.id,
+        "ids": lambda each: each.id,
+        "billing_cycles_remaining": lambda each: each.cycles_left,
+        "created_at": lambda each: each.created_at,
+        "days_past_due": lambda each: subscription_shapes.days_past_due(account, each),
+        "in_trial_period": lambda each: each.is_in_trial,
+        "merchant_account_id": lambda each: each.merchant_account_id,
+        "next_billing_date": lambda each: each.next_billing_date,
+        "plan_id": lambda each: each.plan_id,
+        "price": lambda each: each.price,
+        "status": lambda each: each.status,
+        "transaction_id": lambda each: each.transaction_ids,
+    }
 
 
 def _dispute_fields(account: Account) -> Fields[Dispute]:
@@ -204,6 +236,8 @@ def _holds(value: Any, comparison: str, other: Any) -> bool:
 def _like(value: Any, other: Any) -> Any:
     """What is compared, in the type of what it is compared with."""
     try:
+        if isinstance(value, int):
+            return int(other)
         if isinstance(value, Decimal):
             return Decimal(str(other))
         if isinstance(value, datetime):

@@ -1,13 +1,16 @@
 """What the account holds. How each is shown stands beside the calls that answer with it."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from tests.emulators.braintree.checks import Checks
 from tests.emulators.braintree.instruments import Instrument, ThreeDSecure
 from tests.emulators.braintree.xmltext import Tree
+
+DETAILS = ("first_name", "last_name", "company", "email", "fax", "phone", "website")
+"""What is known of a customer."""
 
 
 class Asks(StrEnum):
@@ -38,7 +41,7 @@ class Customer:
     created_at: datetime
     updated_at: datetime
     details: Tree = field(default_factory=dict)
-    """first_name, last_name, company, email, fax, phone, website."""
+    """Those of DETAILS."""
     custom_fields: Tree = field(default_factory=dict)
 
 
@@ -96,6 +99,19 @@ class StatusEvent:
 
 
 @dataclass(slots=True)
+class Recurring:
+    """The subscription that a transaction was made for, and its period; nothing where there is none."""
+
+    subscription_id: str | None = None
+    plan_id: str | None = None
+    period_start: date | None = None
+    period_end: date | None = None
+    add_ons: list[Tree] = field(default_factory=list)
+    discounts: list[Tree] = field(default_factory=list)
+    """What changed the price, as it is shown."""
+
+
+@dataclass(slots=True)
 class Transaction:
     id: str
     type: str
@@ -139,6 +155,7 @@ class Transaction:
     refund_ids: list[str] = field(default_factory=list)
     dispute_ids: list[str] = field(default_factory=list)
     created_using: str = "full_information"
+    recurring: Recurring = field(default_factory=Recurring)
 
     def reach(self, status: str, now: datetime) -> None:
         self.status = status

@@ -4,10 +4,9 @@ from tests.emulators.braintree import disputes
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.cards import shown_card, shown_three_d_secure
-from tests.emulators.braintree.customers import DETAILS
 from tests.emulators.braintree.parameters import shown_amount
 from tests.emulators.braintree.refusals import Refused, declined, invalid
-from tests.emulators.braintree.things import StatusEvent, Transaction
+from tests.emulators.braintree.things import DETAILS, Recurring, StatusEvent, Transaction
 from tests.emulators.braintree.xmltext import Many, Tree
 
 UNSUCCESSFUL = frozenset({"processor_declined", "gateway_rejected", "failed"})
@@ -101,15 +100,11 @@ def shown(account: Account, transaction: Transaction) -> Tree:
         "retry_ids": Many("item", []),
         "voice_referral_number": None,
         "recurring": transaction.source in ("recurring", "recurring_first"),
-        "plan_id": None,
-        "subscription_id": None,
-        "subscription": {"billing_period_start_date": None, "billing_period_end_date": None},
-        "add_ons": Many("add_on", []),
-        "discounts": Many("discount", []),
+        **_shown_recurring(transaction.recurring),
         "payment_instrument_type": "credit_card",
         "credit_card": {"token": transaction.token, **shown_card(account, transaction.instrument)},
         "three_d_secure_info": shown_three_d_secure(transaction.three_d_secure),
-        "status_history": Many("status_event", [_event(event) for event in transaction.history]),
+        "status_history": Many("status_event", [_event(transaction, event) for event in transaction.history]),
         "disputes": Many("dispute", [disputes.shown(account, dispute) for dispute in found]),
         "authorization_adjustments": Many("authorization_adjustment", []),
         "authorization_expires_at": transaction.expires_at,
@@ -129,11 +124,30 @@ def authorization_code(transaction: Transaction) -> str | None:
     return None if transaction.status in UNSUCCESSFUL else transaction.id[:6].upper()
 
 
-def _event(event: StatusEvent) -> Tree:
+def source(transaction: Transaction) -> str:
+    """Who has asked for it."""
+    by_itself = transaction.recurring.subscription_id is not None and transaction.type == "sale"
+    return "recurring" if by_itself else "api"
+
+
+def _shown_recurring(recurring: Recurring) -> Tree:
+    return {
+        "plan_id": recurring.plan_id,
+        "subscription_id": recurring.subscription_id,
+        "subscription": {
+            "billing_period_start_date": recurring.period_start,
+            "billing_period_end_date": recurring.period_end,
+        },
+        "add_ons": Many("add_on", recurring.add_ons),
+        "discounts": Many("discount", recurring.discounts),
+    }
+
+
+def _event(transaction: Transaction, event: StatusEvent) -> Tree:
     return {
         "timestamp": event.timestamp,
         "status": event.status,
         "amount": shown_amount(event.amount),
         "user": "emulator",
-        "transaction_source": "api",
+        "transaction_source": source(transaction),
     }

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.parameters import shown_amount
+from tests.emulators.braintree.recurring import Subscription
 from tests.emulators.braintree.refunds import refunded
 from tests.emulators.braintree.things import Dispute, Transaction
 from tests.emulators.braintree.xmltext import Tree
@@ -37,6 +38,7 @@ def truth_of(account: Account) -> Tree:
         "sales": [_sale(account, each) for each in account.transactions.values() if each.type == "sale"],
         "refunds": [_refund(each) for each in account.transactions.values() if each.type == "credit"],
         "disputes": [_dispute(each) for each in account.disputes.values()],
+        "subscriptions": [_subscription(each) for each in account.subscriptions.values()],
         "totals": {
             currency: {
                 "captured": shown_amount(Decimal(captured[currency])),
@@ -50,6 +52,7 @@ def truth_of(account: Account) -> Tree:
 def _sale(account: Account, sale: Transaction) -> Tree:
     return {
         "id": sale.id,
+        "subscription_id": sale.recurring.subscription_id,
         "order_id": sale.order_id,
         "api_request_key": sale.api_request_key,
         "status": sale.status,
@@ -84,6 +87,20 @@ def _refund(refund: Transaction) -> Tree:
         "currency": refund.currency,
         "amount": shown_amount(refund.amount),
         "refunded_transaction_id": refund.refunded_id,
+    }
+
+
+def _subscription(subscription: Subscription) -> Tree:
+    return {
+        "id": subscription.id,
+        "status": subscription.status,
+        "plan_id": subscription.plan_id,
+        "token": subscription.method.token,
+        "currency": subscription.currency,
+        "price": shown_amount(subscription.price),
+        "balance": shown_amount(subscription.balance),
+        "current_billing_cycle": subscription.current_billing_cycle,
+        "transaction_ids": subscription.transaction_ids,
     }
 
 
