@@ -55,7 +55,12 @@ from domain.detached import Detached
 from domain.errors import PaydeskError
 from domain.principals import ALL_PERMISSIONS, PERMISSIONS_TO_BE_NAMED, Permission, Principal, StaffRole, operator
 from domain.reconciliation import Standing, worst_of
-from domain.services.accounts import ProviderAccountService, are_books_of_mode, note_default_account
+from domain.services.accounts import (
+    ProviderAccountService,
+    are_books_of_mode,
+    note_default_account,
+    out_of_reach,
+)
 from domain.services.api_keys import ApiKeyService, CreateApiKey, RotateApiKey
 from domain.services.auditing import AuditedStore
 from domain.services.background import Background
@@ -116,6 +121,8 @@ _OTHER_MODE = (
     "This database has the books of the other mode: real money (PAYDESK_ENVIRONMENT=production) and test money "
     "(sandbox, development) have a database of their own each."
 )
+
+_OUT_OF_REACH = "charges were made at %s, which PAYDESK_ACCOUNTS does not have: they can be read and not refunded"
 
 _log = logging.getLogger("paydesk")
 
@@ -517,6 +524,8 @@ async def serve(settings: Settings) -> None:
             clock=SystemClock(),
             deployment=running.services.deployment,
         )
+        for account in await out_of_reach(running.store, running.services.providers):
+            _log.warning(_OUT_OF_REACH, account)
         await running.background.begin()
         stop = _told_to_stop()
         server = _Server(
@@ -540,12 +549,12 @@ async def serve(settings: Settings) -> None:
         beside = [_beside(running.worker.work(stop), "worker")] if settings.worker else []
         beside.append(_beside(_hang_up(running.live, stop), "hanging up"))
         beside.append(_beside(_look_at_silent_accounts(running.teller), "looking at silent accounts"))
-        if running.bank is not None:
+        if running.bank is not None and settings.fake_inside is not None:
             sender = WebhookSender(
                 running.bank,
-                url=f"{_own_address(settings)}/webhooks/fake",
+                url=f"{_own_address(settings)}/webhooks/{settings.fake_inside.name}",
                 clock=SystemClock(),
-                secrets=fake_webhook_secrets(settings.fake[PLAIN]),
+                secrets=fake_webhook_secrets(settings.fake[settings.fake_inside.prefix]),
             )
             beside.append(_beside(sender.run(), "webhooks of the fake provider"))
         broken = _watch(beside, stop, tell=server.end)
@@ -732,7 +741,7 @@ def demo_command() -> None:
     """Fill a believable shop. Can be repeated; refused with a provider that moves real money."""
 
     async def fill(settings: Settings) -> None:
-        if settings.provider_name != "fake":
+        if settings.default_account.provider != "fake":
             raise SettingsWrong(["The demo shop is for the fake provider only."])
         async with gateway(settings) as running:
             if missing := await _lacks(running):
@@ -870,12 +879,11 @@ def check_command() -> None:
             typer.echo(f"database     {running.database.address}")
             lacks = await _lacks(running)
             wrong += lacks
-            provider = running.services.providers.default
-            typer.echo(f"provider     {provider.name} ({'live' if provider.livemode else 'test'} mode)")
-            if problem := await provider.check():
-                wrong.append(f"the provider: {problem}")
+            wrong += await _wrong_with_accounts(running)
             if not lacks and not await are_books_of_mode(running.store, livemode=settings.is_production):
                 wrong.append(_OTHER_MODE)
+            for account in [] if lacks else await out_of_reach(running.store, running.services.providers):
+                typer.echo(f"note         {_OUT_OF_REACH % account}")
             if settings.documents:
                 typer.echo(f"documents    {settings.documents}")
                 wrong += _wrong_documents(running)
@@ -889,6 +897,20 @@ def check_command() -> None:
         typer.echo("All is well.")
 
     _run(check)
+
+
+async def _wrong_with_accounts(running: Gateway) -> list[str]:
+    """Of all of them at once: each that does not answer takes its time to be given up."""
+    providers, settings = running.services.providers, running.settings
+    default, *others = settings.declared
+    opened = {account: providers.require(account.name) for account in (default, *others)}
+    modes = {account: f"{'live' if provider.livemode else 'test'} mode" for account, provider in opened.items()}
+    typer.echo(f"provider     {default.name} ({modes[default]})")
+    for account in others:
+        typer.echo(f"account      {account.name} ({account.provider}, {modes[account]})")
+    problems = await asyncio.gather(*(provider.check() for provider in opened.values()))
+    called = {account: "the provider" if account is default else f"the account {account}" for account in opened}
+    return [f"{called[account]}: {problem}" for account, problem in zip(opened, problems, strict=True) if problem]
 
 
 @cli.command("fake-provider")

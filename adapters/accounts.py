@@ -1,36 +1,48 @@
 """The provider accounts of a deployment, made of its settings."""
 
+from collections.abc import Callable, Mapping
+
 from adapters.fake import Bank, FakeProvider
-from adapters.settings import PLAIN, FakeSettings, Settings, StripeSettings, plain
+from adapters.settings import FakeSettings, Settings, plain
 from domain.clock import SystemClock
 from domain.deployment import Providers
 from domain.provider import PaymentProvider
 
 
 def open_accounts(settings: Settings) -> tuple[Bank | None, Providers]:
-    """The accounts, and the fake provider's bank where it runs in this process. Both are to be closed."""
-    name = settings.provider_name
-    timeout_seconds = settings.provider_timeout_seconds
-    if name == "stripe":
-        return None, Providers({name: _stripe(settings.stripe[PLAIN], timeout_seconds)}, default=name)
-    own = settings.fake[PLAIN]
+    """The accounts, and the fake provider's bank where it runs in this process. All are to be closed."""
+    inside = settings.fake_inside
+    bank = open_bank(settings.fake[inside.prefix], public_url=settings.address) if inside else None
+    accounts = {account.name: _OPEN[account.provider](settings, account.prefix, bank) for account in settings.declared}
+    return bank, Providers(accounts, default=settings.default_account.name)
+
+
+def _fake(settings: Settings, prefix: str, bank: Bank | None) -> PaymentProvider:
+    own = settings.fake[prefix]
     if own.url and own.api_key:
-        elsewhere = _fake_elsewhere(own, own.url, own.api_key.get_secret_value(), timeout_seconds)
-        return None, Providers({name: elsewhere}, default=name)
-    bank = open_bank(own, public_url=settings.address)
-    provider = FakeProvider.in_process(
+        return FakeProvider.over_http(
+            own.url,
+            api_key=own.api_key.get_secret_value(),
+            clock=SystemClock(),
+            webhook_secrets=plain(own.webhook_secret),
+            keeps_keys=own.keys,
+            timeout_seconds=settings.provider_timeout_seconds,
+        )
+    if bank is None:
+        raise LookupError("The bank of a fake account is elsewhere, or open.")
+    return FakeProvider.in_process(
         bank,
         clock=SystemClock(),
         webhook_secrets=fake_webhook_secrets(own),
-        timeout_seconds=timeout_seconds,
+        timeout_seconds=settings.provider_timeout_seconds,
     )
-    return bank, Providers({name: provider}, default=name)
 
 
-def _stripe(own: StripeSettings, timeout_seconds: float) -> PaymentProvider:
+def _stripe(settings: Settings, prefix: str, _bank: Bank | None) -> PaymentProvider:
     # Its SDK takes a while to be read, which those need not wait for who do without.
     from adapters.stripe import StripeProvider
 
+    own = settings.stripe[prefix]
     if own.secret_key is None:
         raise LookupError("Settings of a Stripe account have a secret key.")
     return StripeProvider(
@@ -39,19 +51,12 @@ def _stripe(own: StripeSettings, timeout_seconds: float) -> PaymentProvider:
         webhook_secrets=plain(own.webhook_secret),
         publishable_key=own.publishable_key,
         api_base=own.api_base,
-        timeout_seconds=timeout_seconds,
+        timeout_seconds=settings.provider_timeout_seconds,
     )
 
 
-def _fake_elsewhere(own: FakeSettings, url: str, api_key: str, timeout_seconds: float) -> FakeProvider:
-    return FakeProvider.over_http(
-        url,
-        api_key=api_key,
-        clock=SystemClock(),
-        webhook_secrets=plain(own.webhook_secret),
-        keeps_keys=own.keys,
-        timeout_seconds=timeout_seconds,
-    )
+_OPEN: Mapping[str, Callable[[Settings, str, Bank | None], PaymentProvider]] = {"fake": _fake, "stripe": _stripe}
+"""By provider, from the settings with a prefix."""
 
 
 def open_bank(own: FakeSettings, *, public_url: str) -> Bank:

@@ -10,9 +10,10 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from adapters.settings.addresses import LOOPBACK, THIS_MACHINE, Networks, Origins, WebAddress, WebOrigins
+from adapters.settings.declared import FAKE, Account, Declaration, Declarations, wrong_with_names
 from adapters.settings.fake import FakeSettings
-from adapters.settings.own import PLAIN, Asked, OwnSettings
-from adapters.settings.providers import PROVIDERS, OwnVariables
+from adapters.settings.own import Asked, OwnSettings
+from adapters.settings.sources import OwnVariables
 from adapters.settings.stripe import StripeSettings
 from adapters.settings.words import Environment, Secret, SettingsWrong, plain, unless_empty
 from domain.decline_limits import DeclineLimits
@@ -75,10 +76,16 @@ class Settings(BaseSettings):
 
     # --- the money --------------------------------------------------------------------------------------------------
 
-    provider: Literal["fake", "stripe"] | None = Field(
+    provider: Annotated[Declaration | None, NoDecode] = Field(
         None,
-        description="Who moves the money. `fake` has to be asked for by name outside development; `stripe` needs its "
-        "keys.",
+        description="Who moves the money of new payments: `fake` or `stripe`, or an account that is written as in "
+        "`PAYDESK_ACCOUNTS`. `fake` has to be asked for by name outside development; the others need their keys.",
+    )
+    accounts: Declarations = Field(
+        (),
+        description="Further accounts that stay reachable for what was made with them, separated by commas: `stripe` "
+        "with the plain variables, or `stripe_eu=stripe:EU_`, which is called `stripe_eu` and configured by "
+        "`EU_STRIPE_SECRET_KEY` and so on.",
     )
     capture: Literal["automatic", "manual"] = Field(
         "automatic",
@@ -242,24 +249,39 @@ class Settings(BaseSettings):
             wrong.append("PAYDESK_JWKS_URL has to be an https address outside development: it decides who is let in.")
         if self.is_development and self.host not in LOOPBACK:
             wrong.append("PAYDESK_HOST has to be a loopback address in development: its GraphiQL hands out a token.")
-        if self.environment is Environment.PRODUCTION and self.provider == "fake":
-            wrong.append("PAYDESK_PROVIDER=fake takes no real money: it is refused in production.")
         if self.documents_only is not DocumentsOnly.OFF and self.documents is None:
             wrong.append("PAYDESK_DOCUMENTS has to be set with PAYDESK_DOCUMENTS_ONLY: nothing else would be served.")
         if self.recovery_days and not self.recovery:
             wrong.append("PAYDESK_RECOVERY_DAYS goes with PAYDESK_RECOVERY: it says how far recovery goes back.")
-        if self.database_url.removeprefix("sqlite://") == self.fake[PLAIN].books:
-            wrong.append("PAYDESK_FAKE_BOOKS is the file of PAYDESK_DATABASE_URL: the fake provider keeps its own.")
-        for (provider, prefix), own in self._own.items():
-            asked_by = f"PAYDESK_PROVIDER={provider}"
-            variables = prefix + own.variables
-            wrong += own.wrong(Asked(variables=variables, by=asked_by, environment=self.environment))
+        return wrong + self._wrong_with_accounts()
+
+    def _wrong_with_accounts(self) -> list[str]:
+        wrong = wrong_with_names(self._default, self.accounts) + self._wrong_with_banks()
+        for account in {account.variables: account for account in (FAKE, *self._declared)}.values():
+            asked = Asked(variables=account.variables, by=self._asked_by(account), environment=self.environment)
+            wrong += self.own(account).wrong(asked)
         return wrong
 
-    @property
-    def _own(self) -> dict[tuple[str, str], OwnSettings]:
-        """The settings of each account that are read, by provider and prefix."""
-        return {(provider, prefix): own for provider in PROVIDERS for prefix, own in getattr(self, provider).items()}
+    def _wrong_with_banks(self) -> list[str]:
+        fakes = list({each.prefix: each for each in self._declared if each.provider == FAKE.provider}.values())
+        wrong = []
+        if self.is_production:
+            wrong += [f"{self._asked_by(each)} takes no real money: it is refused in production." for each in fakes]
+        inside = [account for account in fakes if self.fake[account.prefix].url is None]
+        wrong += [
+            f"{each.names['url']} has to be set: one bank runs inside the gateway, and that is {inside[0].name}'s."
+            for each in inside[1:]
+        ]
+        file = self.database_url.removeprefix("sqlite://")
+        wrong += [
+            f"{prefix}PAYDESK_FAKE_BOOKS is the file of PAYDESK_DATABASE_URL: the fake provider keeps its own."
+            for prefix, own in self.fake.items()
+            if own.books == file
+        ]
+        return wrong
+
+    def _asked_by(self, account: Account) -> str:
+        return f"{account} in PAYDESK_ACCOUNTS" if account in self.accounts else f"PAYDESK_PROVIDER={account}"
 
     # --- what follows -----------------------------------------------------------------------------------------------
 
@@ -277,12 +299,37 @@ class Settings(BaseSettings):
         return self.public_url.rstrip("/") if self.public_url else f"http://{host}:{self.port}"
 
     @property
-    def provider_name(self) -> str:
-        if self.provider:
-            return self.provider
-        if self.is_development:
-            return "fake"
-        raise SettingsWrong(["PAYDESK_PROVIDER has to be set: who moves the money? Outside production, `fake` may."])
+    def default_account(self) -> Account:
+        """Where new payments go."""
+        if self._default is None:
+            raise SettingsWrong(
+                ["PAYDESK_PROVIDER has to be set: who moves the money? Outside production, `fake` may."]
+            )
+        return self._default
+
+    @property
+    def declared(self) -> tuple[Account, ...]:
+        """Every account that is reachable, the default one first."""
+        return (self.default_account, *self.accounts)
+
+    @property
+    def fake_inside(self) -> Account | None:
+        """The account whose bank runs inside the gateway."""
+        inside = (each for each in self.declared if each.provider == "fake" and self.fake[each.prefix].url is None)
+        return next(inside, None)
+
+    def own(self, account: Account) -> OwnSettings:
+        of_provider: dict[str, OwnSettings] = getattr(self, account.provider)
+        return of_provider[account.prefix]
+
+    @property
+    def _default(self) -> Account | None:
+        return self.provider or (FAKE if self.is_development else None)
+
+    @property
+    def _declared(self) -> list[Account]:
+        """As far as they are: what lacks is told when somebody needs it."""
+        return [account for account in (self._default, *self.accounts) if account is not None]
 
     @property
     def admin_keys(self) -> list[str]:

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import DotEnvSettingsSource
 
+from adapters.settings.declared import PROVIDERS, declared_in
 from adapters.settings.gateway import PREFIX, Settings
-from adapters.settings.providers import PROVIDERS
 from adapters.settings.words import SettingsWrong
 
 ENV_FILE = "PAYDESK_ENV_FILE"
@@ -20,7 +20,7 @@ ENV_FILE = "PAYDESK_ENV_FILE"
 def load_settings() -> Settings:
     """Read the environment and the `.env` beside it; SettingsWrong says all that is wrong with them."""
     file = _env_file()
-    sentences = _misspelt([*os.environ, *_names_in(file)])
+    sentences = _misspelt(_variables_in(file) | {name.upper(): value for name, value in os.environ.items()})
     try:
         settings = Settings(_env_file=file, _env_file_encoding="utf-8")
     except ValidationError as error:
@@ -38,14 +38,14 @@ def _env_file() -> Path | None:
     return file if file.is_file() else None
 
 
-def _names_in(file: Path | None) -> list[str]:
+def _variables_in(file: Path | None) -> dict[str, str | None]:
     if file is None:
-        return []
+        return {}
     try:
         read = DotEnvSettingsSource(Settings, env_file=file, env_file_encoding="utf-8").env_vars
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsWrong([f"{file} cannot be read: {type(error).__name__}."]) from None
-    return [name.upper() for name in read]
+    return {name.upper(): value for name, value in read.items()}
 
 
 def setting_names() -> list[str]:
@@ -58,21 +58,26 @@ def variable_of(name: str) -> str:
     return PREFIX + name.upper()
 
 
-def _misspelt(names: list[str]) -> list[str]:
+def _misspelt(variables: Mapping[str, str | None]) -> list[str]:
     """A setting that nobody reads is a mistake that would be found late."""
-    known = setting_names()
-    wrong = [
-        name
-        for name in dict.fromkeys(names)
-        if name.startswith(PREFIX) and name not in known and name != ENV_FILE and not name.startswith("PAYDESK_TEST_")
-    ]
-    return [f"{name} is not a setting.{_did_you_mean(name, known)}" for name in wrong]
+    known = {PREFIX: setting_names()}
+    for account in declared_in(variables.get(variable_of("provider")), variables.get(variable_of("accounts"))):
+        if account.prefix:
+            # A prefix is the operator's own choice: what begins with it and goes on like a provider's is meant for us.
+            known[account.variables] = list(account.names.values())
+    read = {ENV_FILE, *(name for names in known.values() for name in names)}
+    wrong = []
+    for name in variables:
+        beginning = max((each for each in known if name.startswith(each)), key=len, default=None)
+        if beginning is not None and name not in read and not name.startswith("PAYDESK_TEST_"):
+            wrong.append(f"{name} is not a setting.{_did_you_mean(name, known[beginning], beginning)}")
+    return wrong
 
 
-def _did_you_mean(name: str, known: list[str]) -> str:
-    # Without the prefix, which most names share: with it, anything is near to something.
-    short = {other.removeprefix(PREFIX): other for other in known}
-    near = difflib.get_close_matches(name.removeprefix(PREFIX), list(short), n=1)
+def _did_you_mean(name: str, known: list[str], beginning: str) -> str:
+    # Without the beginning, which most names share: with it, anything is near to something.
+    short = {other.removeprefix(beginning): other for other in known}
+    near = difflib.get_close_matches(name.removeprefix(beginning), list(short), n=1)
     return f" Did you mean {short[near[0]]}?" if near else ""
 
 

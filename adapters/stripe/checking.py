@@ -37,7 +37,7 @@ class Checking:
             if name not in forbidden:
                 return verdict.refusal.message
         if forbidden:
-            return f"STRIPE_SECRET_KEY may not read {', '.join(forbidden)}: give it that permission in the Dashboard."
+            return f"The secret key may not read {', '.join(forbidden)}: give it that permission in the Dashboard."
         return None
 
     async def _ask(self, errand: Errand, name: str) -> list[dict[str, Any]] | Verdict:

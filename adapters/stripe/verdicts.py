@@ -178,6 +178,6 @@ def _message(error: Mapping[str, Any], status: int) -> str:
 
 _SECRET = re.compile(r"(_secret_)\w+")
 _NOT_ALLOWED = {
-    401: "Stripe does not take this key: check STRIPE_SECRET_KEY.",
-    403: "STRIPE_SECRET_KEY may not do this at Stripe: see which permissions the key has.",
+    401: "Stripe does not take the secret key: is it the one in the Dashboard?",
+    403: "The secret key may not do this at Stripe: see which permissions the key has.",
 }

@@ -43,6 +43,12 @@ async def note_default_account(store: Store, providers: Providers, *, clock: Clo
     return True
 
 
+async def out_of_reach(store: Store, providers: Providers) -> Sequence[str]:
+    """Accounts that charges were made at, and that this deployment does not have: those can only be read here."""
+    async with store.reading() as tx:
+        return [each for each in await tx.reconciliations.accounts_with_charges() if providers.get(each) is None]
+
+
 async def are_books_of_mode(store: Store, *, livemode: bool, claim: bool = False) -> bool:
     """Whether what is written down is of this mode. The first start that claims the books decides it for good.
 

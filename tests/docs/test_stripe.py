@@ -20,11 +20,12 @@ from graphql import parse, validate
 from pydantic import SecretStr
 from stripe import params
 
-from adapters.settings import PLAIN, Settings, StripeSettings
+from adapters.settings import PLAIN, Account, Settings, StripeSettings
 from adapters.stripe import StripeProvider
 from adapters.stripe.wire import API_VERSION
 from adapters.stripe_keys import wrong_with_stripe
 from domain.clock import SystemClock
+from domain.services.accounts import out_of_reach
 from persistence.sql import Dialect
 from schema.root import build_schema
 from tests.databases import NewDatabaseUrl
@@ -134,7 +135,9 @@ async def on_stripe(settings: Settings, address: str) -> AsyncIterator[Shop]:
         webhook_secret=(SecretStr("whsec_emulator"),),
         api_base=address,
     )
-    async with open_shop(settings.model_copy(update={"provider": "stripe", "stripe": {PLAIN: own}})) as shop:
+    async with open_shop(
+        settings.model_copy(update={"provider": Account("stripe", "stripe"), "stripe": {PLAIN: own}})
+    ) as shop:
         yield shop
 
 
@@ -254,12 +257,14 @@ async def test_what_another_provider_has_stays_there_and_can_only_be_read(
         order_id = await shop.order(customer_id)
 
     async with on_stripe(settings, stripe_address) as shop:
+        lost = await out_of_reach(shop.running.store, shop.running.services.providers)
         pay = await shop.refused("orderCharge", {"orderId": order_id, "idempotencyKey": "pay"})
         refund = await shop.refused("chargeRefund", {"chargeId": charge_id, "idempotencyKey": "back"})
         read = await shop.execute("query($id: ID!) { charge(id: $id) { state } }", {"id": charge_id})
         await shop.card(customer_id, "pm_card_visa", makeDefault=True)
         again = await shop.charge(order_id)
 
+    assert lost == ["fake"]
     assert (pay[0], refund[0]) == ("ACCOUNT_NOT_CONFIGURED", "ACCOUNT_NOT_CONFIGURED")
     assert (read["charge"]["state"], again["state"]) == ("SUCCEEDED", "SUCCEEDED")
 

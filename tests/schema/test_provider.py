@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from adapters.settings import PLAIN, StripeSettings
+from adapters.settings import PLAIN, Account, StripeSettings
 from domain.provider import ProviderAction
 from persistence.sql import Dialect
 from tests.contracts.results import PAGE, told_by_the_page
@@ -40,7 +40,7 @@ async def test_every_provider_says_of_itself_what_the_page_says_of_it(
         webhook_secret=(SecretStr("whsec_nobodys"),),
     )
     settings = settings_for(tmp_path, new_database_url(Dialect.SQLITE))
-    settings = settings.model_copy(update={"provider": name, "stripe": {PLAIN: own}})
+    settings = settings.model_copy(update={"provider": Account(name, name), "stripe": {PLAIN: own}})
 
     async with open_shop(settings) as shop:
         provider = (await shop.execute(QUERY))["paymentProvider"]

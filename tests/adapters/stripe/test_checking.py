@@ -22,7 +22,7 @@ async def test_what_a_restricted_key_lacks_is_named(desk: Desk) -> None:
     lacking = ("payment_methods", "charges", "disputes", "events")
     await desk.misbehave(*({"on": f"{name}.list", "fault": "forbidden"} for name in lacking))
     assert await desk.provider.check() == (
-        "STRIPE_SECRET_KEY may not read PaymentMethods, Charges, Disputes, Events: "
+        "The secret key may not read PaymentMethods, Charges, Disputes, Events: "
         "give it that permission in the Dashboard."
     )
 
@@ -33,7 +33,7 @@ async def test_what_the_key_may_not_do_was_certainly_not_done_and_is_no_outage(d
     charge = await desk.charge()
     assert charge.outcome == "NOT_SENT"
     assert charge.refusal is not None
-    assert charge.refusal.message.startswith("STRIPE_SECRET_KEY may not do this at Stripe")
+    assert charge.refusal.message.startswith("The secret key may not do this at Stripe")
     assert not charge.refusal.is_outage
 
 
@@ -55,6 +55,6 @@ async def test_the_command_says_whose_the_money_is_and_what_is_wrong(
     await desk.misbehave({"on": "refunds.list", "fault": "forbidden"})
     done = await asyncio.to_thread(run_paydesk, "check", settings=chosen, folder=tmp_path)
     assert "provider     stripe (test mode)" in done.stdout
-    assert "the provider: STRIPE_SECRET_KEY may not read Refunds" in done.stdout
+    assert "the provider: The secret key may not read Refunds" in done.stdout
     assert done.returncode == 1
     assert SECRET_KEY not in done.stdout + done.stderr

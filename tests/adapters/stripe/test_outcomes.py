@@ -189,7 +189,7 @@ async def test_a_wrong_key_is_turned_away_at_the_door_and_never_in_the_log(
     assert charge.outcome is Outcome.NOT_SENT
     assert charge.refusal is not None
     assert not charge.refusal.is_outage
-    assert problem == "Stripe does not take this key: check STRIPE_SECRET_KEY."
+    assert problem == "Stripe does not take the secret key: is it the one in the Dashboard?"
     assert any(each.levelno == logging.ERROR for each in caplog.records)
     for secret in (wrong, "wrong", SECRET_KEY, "_secret_"):
         assert secret not in caplog.text

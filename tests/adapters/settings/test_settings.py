@@ -4,42 +4,46 @@ from pathlib import Path
 
 import pytest
 
-from adapters.settings import PLAIN, PROVIDERS, Environment, Settings, SettingsWrong, load_settings, setting_names
+from adapters.settings import (
+    PLAIN,
+    PROVIDERS,
+    Account,
+    Environment,
+    Settings,
+    SettingsWrong,
+    setting_names,
+)
+from tests.adapters.settings.given import Given
 
 SECRET = "not-for-anybody-0123456789-abcdefghij"
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Nobody's `.env` is read by accident."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> "Given":
-    return Given(monkeypatch)
+def given(monkeypatch: pytest.MonkeyPatch) -> "OfOurs":
+    return OfOurs(monkeypatch)
 
 
-class Given:
+class OfOurs:
+    """Settings without their prefix."""
+
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._monkeypatch = monkeypatch
+        self._given = Given(monkeypatch)
 
     def __call__(self, **settings: str) -> Settings:
-        for name, value in settings.items():
-            self._monkeypatch.setenv(f"PAYDESK_{name.upper()}", value)
-        return load_settings()
+        return self._given(_variables(settings))
 
     def wrong(self, **settings: str) -> list[str]:
-        with pytest.raises(SettingsWrong) as raised:
-            self(**settings)
-        return raised.value.sentences
+        return self._given.wrong(_variables(settings))
+
+
+def _variables(settings: dict[str, str]) -> dict[str, str]:
+    return {f"PAYDESK_{name.upper()}": value for name, value in settings.items()}
 
 
 # --- what is read ---------------------------------------------------------------------------------------------------
 
 
-def test_nothing_set_means_production_on_loopback_and_sqlite(given: Given) -> None:
+def test_nothing_set_means_production_on_loopback_and_sqlite(given: OfOurs) -> None:
     settings = given()
 
     assert settings.environment is Environment.PRODUCTION
@@ -50,10 +54,10 @@ def test_nothing_set_means_production_on_loopback_and_sqlite(given: Given) -> No
     assert settings.logs_json
 
 
-def test_development_serves_graphiql_and_speaks_to_people(given: Given) -> None:
+def test_development_serves_graphiql_and_speaks_to_people(given: OfOurs) -> None:
     settings = given(environment="development")
 
-    assert settings.provider_name == "fake"
+    assert settings.declared == (Account("fake", "fake"),)
     assert settings.serves_graphiql
     assert settings.serves_introspection
     assert not settings.logs_json
@@ -61,14 +65,14 @@ def test_development_serves_graphiql_and_speaks_to_people(given: Given) -> None:
     assert not settings.deployment().livemode
 
 
-def test_graphiql_and_introspection_can_be_decided_apart_from_the_environment(given: Given) -> None:
+def test_graphiql_and_introspection_can_be_decided_apart_from_the_environment(given: OfOurs) -> None:
     settings = given(environment="sandbox", graphiql="false", introspection="false")
 
     assert not settings.serves_graphiql
     assert not settings.serves_introspection
 
 
-def test_empty_is_unset(given: Given) -> None:
+def test_empty_is_unset(given: OfOurs) -> None:
     settings = given(
         environment="",
         port="",
@@ -90,7 +94,7 @@ def test_empty_is_unset(given: Given) -> None:
     assert settings.worker is True
 
 
-def test_lists_are_separated_by_commas(given: Given) -> None:
+def test_lists_are_separated_by_commas(given: OfOurs) -> None:
     settings = given(
         return_urls=" https://shop.example, myshop:// ,,http://localhost:3000", fake_webhook_secret=f"{SECRET},older"
     )
@@ -107,11 +111,11 @@ def test_lists_are_separated_by_commas(given: Given) -> None:
         ({"public_url": "https://pay.shop.example/"}, "https://pay.shop.example"),
     ],
 )
-def test_the_address_that_clients_use(given: Given, settings: dict[str, str], address: str) -> None:
+def test_the_address_that_clients_use(given: OfOurs, settings: dict[str, str], address: str) -> None:
     assert given(**settings).address == address
 
 
-def test_origins_are_written_as_browsers_send_them(given: Given) -> None:
+def test_origins_are_written_as_browsers_send_them(given: OfOurs) -> None:
     settings = given(cors_origins="HTTPS://Shop.Example:443, http://shop.example:80, https://a.example:80, app://local")
 
     assert settings.cors_origins == (
@@ -122,7 +126,7 @@ def test_origins_are_written_as_browsers_send_them(given: Given) -> None:
     )
 
 
-def test_settings_stay_as_they_were_read(given: Given) -> None:
+def test_settings_stay_as_they_were_read(given: OfOurs) -> None:
     settings = given()
 
     with pytest.raises(ValueError, match="frozen"):
@@ -132,7 +136,7 @@ def test_settings_stay_as_they_were_read(given: Given) -> None:
 # --- the file -------------------------------------------------------------------------------------------------------
 
 
-def test_a_file_named_env_is_read_and_the_environment_wins_over_it(given: Given, folder: Path) -> None:
+def test_a_file_named_env_is_read_and_the_environment_wins_over_it(given: OfOurs, folder: Path) -> None:
     (folder / ".env").write_text("PAYDESK_PORT=8111\nPAYDESK_HOST=::1\nUNRELATED=1\n")
 
     settings = given(port="8222")
@@ -140,32 +144,32 @@ def test_a_file_named_env_is_read_and_the_environment_wins_over_it(given: Given,
     assert (settings.host, settings.port) == ("::1", 8222)
 
 
-def test_another_file_can_be_named(given: Given, folder: Path) -> None:
+def test_another_file_can_be_named(given: OfOurs, folder: Path) -> None:
     (folder / ".env").write_text("PAYDESK_PORT=8111\n")
     (folder / "other").write_text("PAYDESK_PORT=8333\n")
 
     assert given(env_file=str(folder / "other")).port == 8333
 
 
-def test_an_empty_name_means_no_file(given: Given, folder: Path) -> None:
+def test_an_empty_name_means_no_file(given: OfOurs, folder: Path) -> None:
     (folder / ".env").write_text("PAYDESK_PORT=8111\n")
 
     assert given(env_file="").port == 8000
 
 
-def test_a_file_that_is_named_has_to_be_there(given: Given, folder: Path) -> None:
+def test_a_file_that_is_named_has_to_be_there(given: OfOurs, folder: Path) -> None:
     assert given.wrong(env_file=str(folder / "gone")) == [
         f"PAYDESK_ENV_FILE names a file that is not there: {folder / 'gone'}"
     ]
 
 
-def test_a_file_that_is_no_text_is_told_in_a_sentence(given: Given, folder: Path) -> None:
+def test_a_file_that_is_no_text_is_told_in_a_sentence(given: OfOurs, folder: Path) -> None:
     (folder / ".env").write_bytes(b"PAYDESK_ADMIN_KEY=\xff\xfe")
 
     assert given.wrong() == [".env cannot be read: UnicodeDecodeError."]
 
 
-def test_a_misspelt_name_is_found_in_the_file_too(given: Given, folder: Path) -> None:
+def test_a_misspelt_name_is_found_in_the_file_too(given: OfOurs, folder: Path) -> None:
     (folder / ".env").write_text("PAYDESK_PROT=8111\n")
 
     assert given.wrong() == ["PAYDESK_PROT is not a setting. Did you mean PAYDESK_PORT?"]
@@ -215,11 +219,11 @@ def test_a_misspelt_name_is_found_in_the_file_too(given: Given, folder: Path) ->
         ),
     ],
 )
-def test_settings_that_contradict_each_other(given: Given, settings: dict[str, str], sentence: str) -> None:
+def test_settings_that_contradict_each_other(given: OfOurs, settings: dict[str, str], sentence: str) -> None:
     assert given.wrong(**settings) == [sentence]
 
 
-def test_all_contradictions_are_told_at_once(given: Given) -> None:
+def test_all_contradictions_are_told_at_once(given: OfOurs) -> None:
     wrong = given.wrong(environment="development", host="0.0.0.0", jwt_secret=SECRET)  # noqa: S104 - refused
 
     assert [sentence.split()[0] for sentence in wrong] == ["PAYDESK_JWT_ISSUER", "PAYDESK_HOST"]
@@ -246,7 +250,7 @@ def test_all_contradictions_are_told_at_once(given: Given) -> None:
             "PAYDESK_PORT: input should be a valid integer, unable to parse string as an integer.",
         ),
         ({"environment": "prod"}, "PAYDESK_ENVIRONMENT: input should be 'development', 'sandbox' or 'production'."),
-        ({"provider": "cash"}, "PAYDESK_PROVIDER: input should be 'fake' or 'stripe'."),
+        ({"provider": "cash"}, "PAYDESK_PROVIDER: 'cash' is no provider: there are fake and stripe."),
         ({"jwks_url": "id.example/jwks"}, "PAYDESK_JWKS_URL: has to be an address such as https://shop.example."),
         ({"public_url": "https://"}, "PAYDESK_PUBLIC_URL: has to be an address such as https://shop.example."),
         ({"fake_url": "127.0.0.1:8001"}, "PAYDESK_FAKE_URL: has to be an address such as https://shop.example."),
@@ -280,11 +284,11 @@ def test_all_contradictions_are_told_at_once(given: Given) -> None:
         ),
     ],
 )
-def test_a_value_that_cannot_be_used(given: Given, settings: dict[str, str], sentence: str) -> None:
+def test_a_value_that_cannot_be_used(given: OfOurs, settings: dict[str, str], sentence: str) -> None:
     assert given.wrong(**settings) == [sentence]
 
 
-def test_every_wrong_value_is_told_at_once(given: Given) -> None:
+def test_every_wrong_value_is_told_at_once(given: OfOurs) -> None:
     wrong = given.wrong(port="x", log_level="loud", prot="1")
 
     assert [sentence.split()[0].rstrip(":") for sentence in wrong] == [
@@ -298,29 +302,29 @@ def test_every_wrong_value_is_told_at_once(given: Given) -> None:
     ("name", "meant"),
     [("database", "PAYDESK_DATABASE_URL"), ("provder", "PAYDESK_PROVIDER"), ("adminkey", "PAYDESK_ADMIN_KEY")],
 )
-def test_a_misspelt_name_is_not_ignored(given: Given, name: str, meant: str) -> None:
+def test_a_misspelt_name_is_not_ignored(given: OfOurs, name: str, meant: str) -> None:
     assert given.wrong(**{name: "x"}) == [f"PAYDESK_{name.upper()} is not a setting. Did you mean {meant}?"]
 
 
-def test_a_name_that_is_like_no_other_is_refused_without_a_guess(given: Given) -> None:
+def test_a_name_that_is_like_no_other_is_refused_without_a_guess(given: OfOurs) -> None:
     assert given.wrong(zzzzzz="x") == ["PAYDESK_ZZZZZZ is not a setting."]
 
 
-def test_what_tests_are_told_is_no_setting(given: Given) -> None:
+def test_what_tests_are_told_is_no_setting(given: OfOurs) -> None:
     assert given(test_anything="x").port == 8000
 
 
-def test_outside_development_the_provider_has_to_be_named(given: Given) -> None:
+def test_outside_development_the_provider_has_to_be_named(given: OfOurs) -> None:
     settings = given(environment="sandbox")
 
     with pytest.raises(SettingsWrong, match="PAYDESK_PROVIDER has to be set"):
-        _ = settings.provider_name
+        _ = settings.default_account
 
 
 # --- secrets --------------------------------------------------------------------------------------------------------
 
 
-def test_secrets_never_print(given: Given) -> None:
+def test_secrets_never_print(given: OfOurs) -> None:
     settings = given(
         admin_key=SECRET,
         jwt_secret=SECRET,
@@ -336,11 +340,11 @@ def test_secrets_never_print(given: Given) -> None:
 
 
 @pytest.mark.parametrize("name", ["admin_key", "jwt_secret", "fake_api_key"])
-def test_a_secret_that_is_too_short_is_not_repeated(given: Given, name: str) -> None:
+def test_a_secret_that_is_too_short_is_not_repeated(given: OfOurs, name: str) -> None:
     assert "sesame" not in " ".join(given.wrong(**{name: "sesame"}))
 
 
-def test_a_contradiction_shows_no_value(given: Given) -> None:
+def test_a_contradiction_shows_no_value(given: OfOurs) -> None:
     wrong = given.wrong(admin_key=SECRET, jwt_secret=SECRET, database_url=f"postgres://paydesk:{SECRET}@localhost/x")
 
     assert SECRET not in " ".join(wrong)
@@ -357,7 +361,7 @@ def test_every_setting_is_described_for_its_reader() -> None:
 # --- who may ask how much -------------------------------------------------------------------------------------------
 
 
-def test_limits_reach_the_business(given: Given) -> None:
+def test_limits_reach_the_business(given: OfOurs) -> None:
     settings = given(
         environment="sandbox",
         provider_calls="7",
@@ -374,7 +378,7 @@ def test_limits_reach_the_business(given: Given) -> None:
     assert (limits.of_payment_method.most, limits.of_payment_method_in_a_month.most) == (10, 15)
 
 
-def test_proxies_are_addresses_and_networks(given: Given) -> None:
+def test_proxies_are_addresses_and_networks(given: OfOurs) -> None:
     assert given(trusted_proxies="10.0.0.0/8, 127.0.0.1,fd00::/8").trusted_proxies == (
         "10.0.0.0/8",
         "127.0.0.1",
@@ -383,7 +387,7 @@ def test_proxies_are_addresses_and_networks(given: Given) -> None:
 
 
 @pytest.mark.parametrize("proxies", ["*", "proxy.example", "10.0.0.0/33", "10.0.0.1/8", "127.0.0.1 10.0.0.1"])
-def test_what_would_be_everybody_or_nobody_is_no_proxy(given: Given, proxies: str) -> None:
+def test_what_would_be_everybody_or_nobody_is_no_proxy(given: OfOurs, proxies: str) -> None:
     (sentence,) = given.wrong(environment="sandbox", trusted_proxies=proxies)
     assert sentence.startswith("PAYDESK_TRUSTED_PROXIES: ")
     assert proxies in sentence

@@ -1,24 +1,19 @@
-"""Every provider's own settings, and where those of an account are read."""
+"""Where pydantic finds the settings of each account."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 
-from adapters.settings.fake import FakeSettings
-from adapters.settings.own import PLAIN, OwnSettings
-from adapters.settings.stripe import StripeSettings
-
-PROVIDERS: Mapping[str, type[OwnSettings]] = {"fake": FakeSettings, "stripe": StripeSettings}
-"""By name. `Settings` has a field of this name for each, with the settings of every account by its prefix."""
+from adapters.settings.declared import FAKE, declared_in
 
 
 class OwnVariables(PydanticBaseSettingsSource):
     """The variables of the accounts that are declared, from where the other settings are read as well.
 
-    Those of other providers may be there for somebody else. The fake's are ours alone, and its bank may be in a process
-    of its own, so they are always read.
+    Those of other providers may be there for somebody else. The fake's plain ones are ours alone, and its bank may be
+    in a process of its own, so they are always read.
     """
 
     def __init__(self, settings: type[BaseSettings], *read: PydanticBaseSettingsSource) -> None:
@@ -27,15 +22,9 @@ class OwnVariables(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for provider, prefix in self._declared():
-            found.setdefault(provider, {})[prefix] = self._values(PROVIDERS[provider].names(prefix))
+        for account in (FAKE, *declared_in(self.current_state.get("provider"), self.current_state.get("accounts"))):
+            found.setdefault(account.provider, {})[account.prefix] = self._values(account.names)
         return found
-
-    def _declared(self) -> Iterator[tuple[str, str]]:
-        yield "fake", PLAIN
-        provider = str(self.current_state.get("provider"))
-        if provider in PROVIDERS:
-            yield provider, PLAIN
 
     def _values(self, names: Mapping[str, str]) -> dict[str, str | None]:
         return {

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.settings import PLAIN, Settings, SettingsWrong, load_settings, plain
+from adapters.settings import PLAIN, Account, plain
+from tests.adapters.settings.given import Given
 
 SANDBOX = {
     "PAYDESK_ENVIRONMENT": "sandbox",
@@ -20,36 +21,10 @@ PRODUCTION = SANDBOX | {
 }
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> "Given":
-    return Given(monkeypatch)
-
-
-class Given:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._monkeypatch = monkeypatch
-
-    def __call__(self, environment: dict[str, str]) -> Settings:
-        for name, value in environment.items():
-            self._monkeypatch.setenv(name, value)
-        return load_settings()
-
-    def wrong(self, environment: dict[str, str]) -> list[str]:
-        with pytest.raises(SettingsWrong) as raised:
-            self(environment)
-        return raised.value.sentences
-
-
 def test_the_keys_are_read_in_stripes_own_names(given: Given) -> None:
     settings = given(SANDBOX)
     own = settings.stripe[PLAIN]
-    assert settings.provider_name == "stripe"
+    assert settings.default_account == Account("stripe", "stripe")
     assert own.secret_key is not None
     assert own.secret_key.get_secret_value() == "sk_test_51N"
     assert own.publishable_key == "pk_test_51N"
@@ -81,7 +56,7 @@ def test_they_are_not_looked_at_where_stripe_is_not_the_provider(given: Given) -
         "STRIPE_API_BASE": "http://elsewhere.example",
         "STRIPE_CLI_TELEMETRY_OPTOUT": "1",
     }
-    assert given(wrong | {"PAYDESK_ENVIRONMENT": "development"}).provider_name == "fake"
+    assert given(wrong | {"PAYDESK_ENVIRONMENT": "development"}).default_account.provider == "fake"
 
 
 @pytest.mark.parametrize(
