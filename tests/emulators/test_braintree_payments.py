@@ -259,7 +259,7 @@ def test_a_refund_is_declined_for_good_or_goes_on(bt: Shop, amount: str, status:
         ({"payment_method_nonce": "fake-valid-nonce", "payment_method_token": "x"}, "91515"),
         ({"payment_method_nonce": "fake-valid-nonce", "order_id": "o" * 256}, "91501"),
         ({"payment_method_nonce": "fake-valid-nonce", "transaction_source": "whim"}, "915133"),
-        ({"payment_method_nonce": "fake-valid-nonce", "channel": "Shop"}, "emulator_unsupported"),
+        ({"payment_method_nonce": "fake-valid-nonce", "sca_exemption": "low_value"}, "emulator_unsupported"),
     ],
 )
 def test_what_cannot_be_charged_is_refused_with_its_code(bt: Shop, asked: dict[str, Any], code: str) -> None:

@@ -13,7 +13,7 @@ from braintree.exceptions.authorization_error import AuthorizationError
 from braintree.exceptions.not_found_error import NotFoundError
 from braintree.util.xml_util import XmlUtil
 
-from tests.emulators.braintree import client_tokens, customers, payment_methods, refunds, sales, settling
+from tests.emulators.braintree import client_tokens, customers, payment_methods, refunds, sales, settling, vaulting
 from tests.emulators.braintree.xmltext import Many, XmlUnreadable, read, write
 from tests.emulators.braintree_shop import KEYS, Shop
 
@@ -153,7 +153,7 @@ def test_what_is_supported_is_something_that_the_sdk_can_send() -> None:
     for supported, known in (
         (sales.SUPPORTED, sales._KNOWN),
         (customers._OWN, customers._CREATE),
-        (payment_methods.CARD, payment_methods._CREATE),
+        (vaulting.CARD, payment_methods._CREATE),
         (payment_methods._UPDATABLE, payment_methods._UPDATE),
         (client_tokens._SUPPORTED, client_tokens._KNOWN),
         (settling._SUPPORTED, settling._SUBMIT),

@@ -17,7 +17,7 @@ from tests.emulators.braintree.instruments import (
     known_nonces,
     passes_luhn,
 )
-from tests.emulators.braintree.refusals import invalid
+from tests.emulators.braintree.refusals import Findings, invalid
 from tests.emulators.braintree.things import Nonce
 from tests.emulators.braintree.xmltext import Tree
 
@@ -30,6 +30,16 @@ _OTHER_METHODS = (
 
 def from_numbers(asked: Tree, *where: str) -> Instrument:
     """The card of these parameters: number, expiration_date or expiration_month and expiration_year."""
+    findings = Findings()
+    number = findings.of(lambda: _number(asked, *where))
+    expiration = findings.of(lambda: _expiration(asked, *where))
+    findings.tell()
+    if number is None or expiration is None:
+        raise LookupError("Neither is missing where nothing is wrong.")
+    return card(number, *expiration, asked.get("cardholder_name"))
+
+
+def _number(asked: Tree, *where: str) -> str:
     number = str(asked.get("number") or "").replace(" ", "").replace("-", "")
     if not number:
         raise invalid(*where, "number", code="81714", message="A card number is required.")
@@ -37,8 +47,7 @@ def from_numbers(asked: Tree, *where: str) -> Instrument:
         raise invalid(*where, "number", code="81716", message="A card number has 12 to 19 digits.")
     if not passes_luhn(number):
         raise invalid(*where, "number", code="81715", message="The card number is invalid.")
-    month, year = _expiration(asked, *where)
-    return card(number, month, year, asked.get("cardholder_name"))
+    return number
 
 
 def _expiration(asked: Tree, *where: str) -> tuple[str, str]:
@@ -50,6 +59,8 @@ def _expiration(asked: Tree, *where: str) -> tuple[str, str]:
     if not month and not year:
         raise invalid(*where, "expiration_date", code="81709", message="An expiration date is required.")
     month, year = str(month or ""), str(year or "")
+    if together and not (month.isdigit() and year.isdigit()):
+        raise invalid(*where, "expiration_date", code="81710", message="The expiration date is invalid.")
     if len(year) == 2:
         year = f"20{year}"
     if not month.isdigit() or not 1 <= int(month) <= 12:

@@ -33,15 +33,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from starlette.routing import Route
 
-from tests.emulators.braintree import (
-    customers,
-    disputes,
-    issuers,
-    modifications,
-    nonces,
-    payment_methods,
-    plans,
-)
+from tests.emulators.braintree import customers, disputes, issuers, modifications, nonces, plans, vaulting
 from tests.emulators.braintree.faults import Rule
 from tests.emulators.braintree.instruments import OUTCOMES
 from tests.emulators.braintree.refusals import Refused
@@ -204,9 +196,7 @@ class _Control:
         for new in asked.customers:
             customer = customers.new_customer(account, new.model_dump(exclude={"payment_methods"}))
             tokens = [
-                payment_methods.stored(
-                    account, customer, {"payment_method_nonce": card.nonce, "token": card.token}
-                ).token
+                vaulting.stored(account, customer, {"payment_method_nonce": card.nonce, "token": card.token}).token
                 for card in new.payment_methods
             ]
             made.append({"id": customer.id, "payment_methods": tokens})

@@ -1,34 +1,57 @@
 """Customers: https://developer.paypal.com/braintree/docs/reference/request/customer/create."""
 
+import re
+
 from braintree import Customer as SdkCustomer
 
-from tests.emulators.braintree import payment_methods
+from tests.emulators.braintree import addresses, payment_methods, vaulting
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.parameters import check_names, flattened, is_id
-from tests.emulators.braintree.refusals import invalid
-from tests.emulators.braintree.things import DETAILS, Customer
+from tests.emulators.braintree.refusals import Findings, invalid
+from tests.emulators.braintree.things import DETAILS, Customer, PaymentMethod
 from tests.emulators.braintree.xmltext import Many, Tree
 
 _LONGEST = 255
+_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+$")
+_PHONE_PATTERNS = (
+    ("country_code", re.compile(r"^\d{1,3}$"), "91625"),
+    ("national_number", re.compile(r"^\d{4,12}$"), "91626"),
+)
+_TOO_LONG = {"first_name": "81608", "last_name": "81613", "company": "81601", "email": "81605", "phone": "81614"}
 
 _CREATE = flattened(SdkCustomer.create_signature())
 _UPDATE = flattened(SdkCustomer.update_signature())
-_OWN = frozenset({"id", *DETAILS, "custom_fields.__any_key__", "payment_method_nonce", "device_data"})
-_CARD = frozenset(f"credit_card.{name}" for name in payment_methods.CARD)
+_PHONE = frozenset(f"international_phone.{name}" for name in ("country_code", "national_number"))
+_OWN = (
+    _PHONE
+    | (frozenset(DETAILS) - {"international_phone"})
+    | {"id", "custom_fields.__any_key__", "payment_method_nonce", "device_data"}
+)
+_CHANGED_CARD = frozenset(
+    f"credit_card.{name}"
+    for name in (*vaulting.CARD, "options.update_existing_token", "billing_address.options.update_existing")
+)
+_CARD = frozenset(f"credit_card.{name}" for name in vaulting.CARD)
 
 
 def create(call: Call) -> Answer:
     asked = call.asked("customer")
     check_names("customer", asked, known=_CREATE, supported=_OWN | _CARD)
-    customer = new_customer(call.account, asked)
-    card = asked.get("credit_card")
-    if asked.get("payment_method_nonce") or card:
-        wanted = {"payment_method_nonce": asked.get("payment_method_nonce"), **(card or {})}
+    account, card = call.account, asked.get("credit_card") or {}
+    wanted = {"payment_method_nonce": asked.get("payment_method_nonce"), **card}
+    has_card = any(value is not None for value in wanted.values())
+    findings = Findings()
+    findings.of(lambda: check_new(account, asked))
+    if has_card:
+        findings.of(lambda: vaulting.check(account, None, wanted, "customer", "credit_card"))
+    findings.tell()
+    customer = new_customer(account, asked)
+    if has_card:
         try:
-            payment_methods.stored(call.account, customer, wanted, "customer", "credit_card")
+            vaulting.stored(account, customer, wanted, "customer", "credit_card")
         except BaseException:
-            del call.account.customers[customer.id]
+            del account.customers[customer.id]
             raise
     return Answer("customer", shown(call.account, customer), 201)
 
@@ -38,31 +61,60 @@ def find(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    customer = call.account.customer(call.id)
+    account, customer = call.account, call.account.customer(call.id)
     asked = call.asked("customer")
-    supported = (_OWN - {"payment_method_nonce"}) | {"default_payment_method_token"}
-    check_names("customer", asked, known=_UPDATE, supported=supported)
-    _check(call.account, asked)
-    token = asked.get("default_payment_method_token")
-    if token is not None:
-        method = call.account.payment_methods.get(token)
-        if method is None or method.customer_id != customer.id:
-            raise invalid(
-                "customer", "default_payment_method_token", code="91718", message="The customer has no such method."
-            )
-        call.account.make_default(method)
-    new_id = asked.get("id")
+    check_names("customer", asked, known=_UPDATE, supported=_OWN | _CHANGED_CARD | {"default_payment_method_token"})
+    new_id, token = asked.get("id"), asked.get("default_payment_method_token")
+    findings = Findings()
+    findings.of(lambda: _check(account, asked))
     if new_id is not None and new_id != customer.id:
-        _check_free(call.account, new_id)
-        del call.account.customers[customer.id]
-        for method in call.account.methods_of(customer):
-            method.customer_id = new_id
-        customer.id = new_id
-        call.account.customers[new_id] = customer
+        findings.of(lambda: _check_free(account, new_id))
+    if token is not None:
+        findings.of(lambda: _own_method(account, customer, token, "customer", "default_payment_method_token"))
+    findings.tell()
+    _update_card(account, customer, asked)
+    if token is not None:
+        account.make_default(account.payment_methods[token])
+    if new_id is not None and new_id != customer.id:
+        _rename(account, customer, new_id)
     customer.details |= {name: asked[name] for name in DETAILS if name in asked}
     customer.custom_fields |= asked.get("custom_fields") or {}
-    customer.updated_at = call.account.now
-    return Answer("customer", shown(call.account, customer))
+    customer.updated_at = account.now
+    return Answer("customer", shown(account, customer))
+
+
+def _update_card(account: Account, customer: Customer, asked: Tree) -> None:
+    """Another card, or another state of the one that `options.update_existing_token` names."""
+    card: Tree = asked.get("credit_card") or {}
+    wanted = card | {"payment_method_nonce": asked.get("payment_method_nonce") or card.get("payment_method_nonce")}
+    if not any(value is not None for value in wanted.values()):
+        return
+    existing = (card.get("options") or {}).get("update_existing_token")
+    if existing is None:
+        vaulting.stored(account, customer, wanted, "customer", "credit_card")
+        return
+    where = ("customer", "credit_card", "options", "update_existing_token")
+    method = _own_method(account, customer, existing, *where, code="91723")
+    vaulting.change(account, method, wanted, "customer", "credit_card")
+
+
+def _own_method(
+    account: Account, customer: Customer, token: str, *where_attribute: str, code: str = "91718"
+) -> PaymentMethod:
+    method = account.payment_methods.get(token)
+    if method is None or method.customer_id != customer.id:
+        raise invalid(*where_attribute, code=code, message="The customer has no such method.")
+    return method
+
+
+def _rename(account: Account, customer: Customer, id: str) -> None:
+    del account.customers[customer.id]
+    for method in account.methods_of(customer):
+        method.customer_id = id
+    for address in customer.addresses.values():
+        address.customer_id = id
+    customer.id = id
+    account.customers[id] = customer
 
 
 def delete(call: Call) -> Answer:
@@ -91,22 +143,30 @@ def new_customer(account: Account, asked: Tree, *where: str) -> Customer:
 
 def check_new(account: Account, asked: Tree, *where: str) -> None:
     """Refused when there can be no such customer."""
-    _check(account, asked, *where)
+    findings = Findings()
+    findings.of(lambda: _check(account, asked, *where))
     if asked.get("id") is not None:
-        _check_free(account, asked["id"], *where)
+        findings.of(lambda: _check_free(account, asked["id"], *where))
+    findings.tell()
 
 
 def _check(account: Account, asked: Tree, *where: str) -> None:
+    findings = Findings()
     for name in asked.get("custom_fields") or {}:
         if name not in account.options.custom_fields:
-            raise invalid(*where, "customer", "custom_fields", code="91602", message=f"{name} is no custom field.")
+            findings.add(*where, "customer", "custom_fields", code="91602", message=f"{name} is no custom field.")
     email = asked.get("email")
-    if email is not None and ("@" not in email or " " in email.strip()):
-        raise invalid(*where, "customer", "email", code="81604", message="The email is in no valid format.")
-    codes = {"first_name": "81608", "last_name": "81613", "company": "81601", "email": "81605", "phone": "81614"}
-    for name, code in codes.items():
+    if email is not None and not _EMAIL.match(email.strip()):
+        findings.add(*where, "customer", "email", code="81604", message="The email is in no valid format.")
+    phone: Tree = asked.get("international_phone") or {}
+    for name, pattern, code in _PHONE_PATTERNS:
+        if phone and not pattern.match(str(phone.get(name) or "")):
+            at = (*where, "customer", "international_phone", name)
+            findings.add(*at, code=code, message=f"The {name} is invalid.")
+    for name, code in _TOO_LONG.items():
         if len(asked.get(name) or "") > _LONGEST:
-            raise invalid(*where, "customer", name, code=code, message=f"{name} is too long.")
+            findings.add(*where, "customer", name, code=code, message=f"{name} is too long.")
+    findings.tell()
 
 
 def _check_free(account: Account, id: str, *where: str) -> None:
@@ -127,5 +187,5 @@ def shown(account: Account, customer: Customer) -> Tree:
         "updated_at": customer.updated_at,
         "custom_fields": customer.custom_fields or None,
         "credit_cards": Many("credit_card", [payment_methods.shown(account, method) for method in methods]),
-        "addresses": Many("address", []),
+        "addresses": Many("address", [addresses.shown(each) for each in customer.addresses.values()]),
     }

@@ -39,7 +39,7 @@ def _identifier(account: Account, named: str) -> str:
 
 def asks_authentication(account: Account, sale: Transaction) -> bool:
     """Whether it is declined without one."""
-    if sale.three_d_secure is not None and sale.three_d_secure.has_succeeded:
+    if sale.authenticated_elsewhere or (sale.three_d_secure is not None and sale.three_d_secure.has_succeeded):
         return False
     asks = issuer_of(account, sale).asks
     if asks is Asks.ON_SESSION:

@@ -64,7 +64,13 @@ def copied(account: Account, source: str) -> Nonce:
     """For the card of a payment method's token or of another nonce; LookupError when there is no such card."""
     if source in account.payment_methods:
         method = account.payment_methods[source]
-        return Nonce("", method.instrument, token=source, billing_address=method.billing_address)
+        address = method.billing_address
+        return Nonce(
+            "",
+            method.instrument,
+            token=source,
+            billing_address=address.details if address else None,
+        )
     known = find_nonce(account, source)
     if known is None:
         raise LookupError(f"{source} is neither a token nor a nonce")

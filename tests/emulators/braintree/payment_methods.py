@@ -4,57 +4,23 @@ Under the token that was asked for, verified if that was asked for, and deleted 
 cards answer with the same object.
 """
 
-from typing import Any
-
 from braintree import CreditCard
 from braintree import PaymentMethod as SdkPaymentMethod
 
-from tests.emulators.braintree import subscription_shapes
+from tests.emulators.braintree import addresses, subscription_shapes
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
-from tests.emulators.braintree.cards import consume, from_numbers, shown_card, usable_nonce
-from tests.emulators.braintree.checks import checked
-from tests.emulators.braintree.parameters import check_names, flag, flattened, is_id
-from tests.emulators.braintree.refusals import invalid
-from tests.emulators.braintree.things import Customer, PaymentMethod
-from tests.emulators.braintree.verifications import shown_verification, verified
+from tests.emulators.braintree.cards import consume, find_nonce, shown_card
+from tests.emulators.braintree.parameters import check_names, flattened
+from tests.emulators.braintree.refusals import invalid, missing
+from tests.emulators.braintree.things import PaymentMethod
+from tests.emulators.braintree.vaulting import CARD, change, stored
+from tests.emulators.braintree.verifications import shown_verification
 from tests.emulators.braintree.xmltext import Many, Tree
-
-_OPTIONS = (
-    "fail_on_duplicate_payment_method",
-    "fail_on_duplicate_payment_method_for_customer",
-    "make_default",
-    "verify_card",
-    "verification_merchant_account_id",
-)
-_ADDRESS = (
-    "company", "country_code_alpha2", "country_code_alpha3", "country_code_numeric", "country_name",
-    "extended_address", "first_name", "last_name", "locality", "postal_code", "region", "street_address",
-)  # fmt: skip
-CARD = frozenset(
-    {
-        "cardholder_name",
-        "cvv",
-        "device_data",
-        "expiration_date",
-        "expiration_month",
-        "expiration_year",
-        "number",
-        "token",
-        *(f"options.{name}" for name in _OPTIONS),
-        *(f"billing_address.{name}" for name in _ADDRESS),
-    }
-)
-"""What can be said of a card that is stored."""
 
 _CREATE = flattened(SdkPaymentMethod.create_signature()) | flattened(CreditCard.create_signature())
 _UPDATE = flattened(SdkPaymentMethod.update_signature()) | flattened(CreditCard.update_signature())
-_OF_CARD = ("number", "cardholder_name", "expiration_date", "expiration_month", "expiration_year")
-_UPDATABLE = frozenset(
-    {"token", "cvv", *_OF_CARD}
-    | {f"options.{name}" for name in ("make_default", "verify_card", "verification_merchant_account_id")}
-    | {f"billing_address.{name}" for name in _ADDRESS}
-)
+_UPDATABLE = CARD | {"billing_address.options.update_existing", "payment_method_nonce"}
 
 
 def create(call: Call) -> Answer:
@@ -81,34 +47,21 @@ def find(call: Call) -> Answer:
     return Answer("credit_card", shown(call.account, call.account.payment_method(call.id)))
 
 
+def from_nonce(call: Call) -> Answer:
+    """The card in the vault that an unused nonce stands for; it is used up herewith."""
+    nonce = find_nonce(call.account, call.id)
+    if nonce is None or nonce.consumed or nonce.token not in call.account.payment_methods:
+        raise missing()
+    consume(nonce)
+    return Answer("credit_card", shown(call.account, call.account.payment_methods[nonce.token]))
+
+
 def update(call: Call) -> Answer:
     account, method = call.account, call.account.payment_method(call.id)
     root = "credit_card" if "credit_card" in call.body else "payment_method"
     asked = call.asked(root)
     check_names(root, asked, known=_UPDATE, supported=_UPDATABLE)
-    token = asked.get("token")
-    if token is not None and token != method.token:
-        _check_free(account, token, root)
-        del account.payment_methods[method.token]
-        method.token = token
-        account.payment_methods[token] = method
-    instrument, options = method.instrument, asked.get("options") or {}
-    if any(asked.get(name) for name in _OF_CARD):
-        date = f"{instrument.expiration_month}/{instrument.expiration_year}"
-        known = {"number": instrument.number, "cardholder_name": instrument.cardholder_name}
-        if not any(asked.get(name) for name in _OF_CARD if name.startswith("expiration")):
-            known["expiration_date"] = date
-        changed = from_numbers(known | {name: asked[name] for name in _OF_CARD if asked.get(name)}, root)
-        if flag(options, "verify_card"):
-            checks = checked(asked.get("cvv"), asked.get("billing_address") or method.billing_address)
-            merchant_account_id = options.get("verification_merchant_account_id")
-            method.verifications.append(verified(account, changed, merchant_account_id, checks))
-        method.instrument = changed
-    if asked.get("billing_address"):
-        method.billing_address = asked["billing_address"]
-    if flag(options, "make_default"):
-        account.make_default(method)
-    method.updated_at = account.now
+    change(account, method, asked, "credit_card")
     return Answer("credit_card", shown(account, method))
 
 
@@ -127,58 +80,8 @@ def forget(account: Account, method: PaymentMethod) -> None:
     del account.payment_methods[method.token]
 
 
-def stored(account: Account, customer: Customer, asked: Tree, *where: str) -> PaymentMethod:
-    """The card of a nonce or of numbers in the customer's vault, after what was asked about it was done.
-
-    Refused, and nothing stored, when it does not pass.
-    """
-    options: Tree = asked.get("options") or {}
-    token = asked.get("token")
-    if token is not None:
-        _check_free(account, token, *where)
-    nonce = None
-    if asked.get("payment_method_nonce"):
-        nonce = usable_nonce(account, asked["payment_method_nonce"], *where, codes=("93108", "93107"))
-        instrument = nonce.instrument
-    else:
-        instrument = from_numbers(asked, *where)
-    _check_duplicates(account, customer, instrument, options, *where)
-    verifications = []
-    if flag(options, "verify_card"):
-        address = asked.get("billing_address") or (nonce.billing_address if nonce else None)
-        checks = checked(asked.get("cvv") or (nonce.cvv if nonce else None), address)
-        verifications.append(verified(account, instrument, options.get("verification_merchant_account_id"), checks))
-    if nonce is not None:
-        consume(nonce)
-    address = asked.get("billing_address") or (nonce.billing_address if nonce else None)
-    method = account.keep(instrument, customer, token, billing_address=address, verifications=verifications)
-    if flag(options, "make_default"):
-        account.make_default(method)
-    return method
-
-
-def check_token(account: Account, token: str, *where: str) -> None:
-    """Refused when nothing can be stored under it."""
-    _check_free(account, token, *where)
-
-
-def _check_free(account: Account, token: str, *where: str) -> None:
-    if not is_id(token):
-        raise invalid(*where, "token", code="91718", message="The token is invalid.")
-    if token in account.payment_methods:
-        raise invalid(*where, "token", code="91719", message="The token is taken.")
-
-
-def _check_duplicates(account: Account, customer: Customer, instrument: Any, options: Tree, *where: str) -> None:
-    same = [method for method in account.payment_methods.values() if method.instrument.number == instrument.number]
-    if flag(options, "fail_on_duplicate_payment_method") and same:
-        raise invalid(*where, "number", code="81724", message="The card is in the vault already.")
-    mine = [method for method in same if method.customer_id == customer.id]
-    if flag(options, "fail_on_duplicate_payment_method_for_customer") and mine:
-        raise invalid(*where, "number", code="81763", message="The customer has this card already.")
-
-
 def shown(account: Account, method: PaymentMethod) -> Tree:
+    address = method.billing_address
     return {
         "token": method.token,
         "customer_id": method.customer_id,
@@ -186,9 +89,10 @@ def shown(account: Account, method: PaymentMethod) -> Tree:
         **shown_card(account, method.instrument),
         "default": method.is_default,
         "expired": method.instrument.has_expired(account.now),
+        "is_network_tokenized": False,
         "created_at": method.created_at,
         "updated_at": method.updated_at,
-        **({"billing_address": method.billing_address} if method.billing_address else {}),
+        **({"billing_address": addresses.shown(address)} if address else {}),
         "subscriptions": Many(
             "subscription",
             [subscription_shapes.shown(account, each) for each in subscription_shapes.those_of(account, method)],

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.emulators.braintree import (
+    addresses,
     client_tokens,
     customers,
     disputes,
@@ -54,16 +55,22 @@ ROUTES = (
     Route("payment_methods.update", "PUT", "/payment_methods/any/{id}", payment_methods.update),
     Route("payment_methods.delete", "DELETE", "/payment_methods/any/{id}", payment_methods.delete),
     Route("credit_cards.create", "POST", "/payment_methods", payment_methods.create_card),
+    Route("credit_cards.from_nonce", "GET", "/payment_methods/from_nonce/{id}", payment_methods.from_nonce),
     Route("credit_cards.find", "GET", "/payment_methods/credit_card/{id}", payment_methods.find),
     Route("credit_cards.update", "PUT", "/payment_methods/credit_card/{id}", payment_methods.update),
     Route("credit_cards.delete", "DELETE", "/payment_methods/credit_card/{id}", payment_methods.delete),
     Route("nonces.create", "POST", "/payment_methods/{id}/nonces", nonces.create),
     Route("nonces.find", "GET", "/payment_method_nonces/{id}", nonces.find),
+    Route("addresses.create", "POST", "/customers/{id}/addresses", addresses.create),
+    Route("addresses.find", "GET", "/customers/{id}/addresses/{address}", addresses.find),
+    Route("addresses.update", "PUT", "/customers/{id}/addresses/{address}", addresses.update),
+    Route("addresses.delete", "DELETE", "/customers/{id}/addresses/{address}", addresses.delete),
     Route("verifications.find", "GET", "/verifications/{id}", verifications.find),
     Route("transactions.create", "POST", "/transactions", retries.sell_or_retry, keyed=True, asks_processor=True),
     Route("transactions.search_ids", "POST", "/transactions/advanced_search_ids", searches.transaction_ids),
     Route("transactions.search", "POST", "/transactions/advanced_search", searches.transactions_of),
     Route("transactions.find", "GET", _TRANSACTION, transactions.find),
+    Route("transactions.line_items", "GET", f"{_TRANSACTION}/line_items", transactions.line_items),
     Route("transactions.submit", "PUT", f"{_TRANSACTION}/submit_for_settlement", settling.submit_for_settlement, True),
     Route(
         "transactions.submit_partial",

@@ -5,13 +5,24 @@ itself refuses a second sale of the same card, amount and order within 30 second
 (https://developer.paypal.com/braintree/articles/control-panel/transactions/duplicate-checking).
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from itertools import takewhile
+from typing import Any
 
 from braintree import Transaction as SdkTransaction
 
-from tests.emulators.braintree import descriptors, disputes, payment_methods, responses, settling
+from tests.emulators.braintree import (
+    addresses,
+    descriptors,
+    disputes,
+    particulars,
+    passed_thru,
+    responses,
+    settling,
+    vaulting,
+)
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.cards import consume, from_numbers, usable_nonce
@@ -21,17 +32,14 @@ from tests.emulators.braintree.instruments import DISPUTED_NUMBER, Instrument, T
 from tests.emulators.braintree.issuers import asks_authentication, issuer_of
 from tests.emulators.braintree.parameters import amount as read_amount
 from tests.emulators.braintree.parameters import check_names, flag, flattened
-from tests.emulators.braintree.refusals import UNSUPPORTED, invalid
-from tests.emulators.braintree.things import Customer, Nonce, PaymentMethod, Transaction
+from tests.emulators.braintree.particulars import Particulars
+from tests.emulators.braintree.refusals import UNSUPPORTED, Findings, invalid
+from tests.emulators.braintree.things import Address, Customer, Nonce, PaymentMethod, Transaction
 from tests.emulators.braintree.transactions import GOOD, outcome
 from tests.emulators.braintree.troubles import Troubles
 from tests.emulators.braintree.xmltext import Tree
 
 _KNOWN = flattened(SdkTransaction.create_signature())
-_ADDRESS = (
-    "company", "country_code_alpha2", "country_code_alpha3", "country_code_numeric", "country_name",
-    "extended_address", "first_name", "last_name", "locality", "postal_code", "region", "street_address",
-)  # fmt: skip
 SUPPORTED = frozenset(
     {
         "amount",
@@ -59,6 +67,8 @@ SUPPORTED = frozenset(
             f"customer.{name}"
             for name in ("id", "first_name", "last_name", "company", "email", "phone", "website", "fax")
         ),
+        *(f"customer.international_phone.{name}" for name in ("country_code", "national_number")),
+        *(f"options.{name}" for name in ("add_billing_address_to_payment_method", "store_shipping_address_in_vault")),
         *(
             f"credit_card.{name}"
             for name in (
@@ -71,7 +81,9 @@ SUPPORTED = frozenset(
                 "token",
             )
         ),
-        *(f"{kind}.{name}" for kind in ("billing", "shipping") for name in _ADDRESS),
+        *particulars.NAMES,
+        *(f"external_vault.{name}" for name in ("status", "previous_network_transaction_id")),
+        *(f"three_d_secure_pass_thru.{name}" for name in passed_thru.NAMES),
     }
 )
 _SOURCES = frozenset(
@@ -98,57 +110,69 @@ class _Paid:
     @property
     def billing_address(self) -> Tree | None:
         of_nonce = self.nonce.billing_address if self.nonce else None
-        return of_nonce or (self.method.billing_address if self.method else None)
+        of_method = self.method.billing_address if self.method else None
+        return of_nonce or (of_method.details if of_method else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is asked of a sale, once nothing is wrong with it."""
+
+    merchant_account_id: str
+    currency: str
+    amount: Decimal
+    customer: Customer | None
+    paid: _Paid
+    told: Particulars
+    three_d_secure: ThreeDSecure | None
+    authenticated_elsewhere: bool
+
+    @property
+    def owner(self) -> dict[str, Any]:
+        """Of whom it is, and with what."""
+        token = self.paid.method.token if self.paid.method else None
+        return {
+            "token": token,
+            "created_using": "full_information" if token is None else "token",
+            "customer_id": self.customer.id if self.customer else None,
+        }
 
 
 def create(call: Call) -> Answer:
     account, asked = call.account, call.asked("transaction")
     check_names("transaction", asked, known=_KNOWN, supported=SUPPORTED)
-    _check_type(asked)
-    merchant_account_id, currency = account.merchant_account(
-        asked.get("merchant_account_id"), "transaction", "merchant_account_id"
-    )
-    amount = read_amount(asked, currency, "transaction")
-    _check_rest(account, asked)
-    customer = _customer(account, asked)
-    paid = _paid_with(account, asked, customer)
-    three_d_secure = _three_d_secure(account, asked, paid, amount)
     options: Tree = asked.get("options") or {}
-    stores = flag(options, "store_in_vault") or flag(options, "store_in_vault_on_success")
-    wanted: Tree = asked.get("customer") or {}
+    new: Tree = asked.get("customer") or {}
     token = (asked.get("credit_card") or {}).get("token")
-    if stores and token is not None:
-        payment_methods.check_token(account, token, "transaction", "credit_card")
-    if stores and customer is None and paid.method is None:
-        check_new(account, wanted, "transaction")
+    stores = flag(options, "store_in_vault") or flag(options, "store_in_vault_on_success")
+    wanted = _wanted(account, asked, token=token if stores else None)
+    paid, customer = wanted.paid, wanted.customer
     # From here on there is a transaction, whatever becomes of it.
     if paid.nonce is not None:
         consume(paid.nonce)
-    if paid.method is not None:
-        customer = account.customers[paid.method.customer_id]
     transaction = Transaction(
         id=account.new_id(),
         type="sale",
-        amount=amount,
-        currency=currency,
-        merchant_account_id=merchant_account_id,
+        amount=wanted.amount,
+        currency=wanted.currency,
+        merchant_account_id=wanted.merchant_account_id,
         instrument=paid.instrument,
         created_at=account.now,
         updated_at=account.now,
         order_id=asked.get("order_id"),
-        token=paid.method.token if paid.method else None,
-        created_using="token" if paid.method else "full_information",
-        customer_id=customer.id if customer else None,
-        customer=dict(customer.details) if customer else {name: wanted[name] for name in wanted if name != "id"},
-        billing=asked.get("billing") or {},
-        shipping=asked.get("shipping") or {},
+        **wanted.owner,
+        customer=dict(customer.details) if customer else {name: new[name] for name in new if name != "id"},
+        billing=wanted.told.billing,
+        shipping=wanted.told.shipping,
+        goods=wanted.told.goods,
         custom_fields=asked.get("custom_fields") or {},
         descriptor=asked.get("descriptor") or {},
         source="recurring" if flag(asked, "recurring") else asked.get("transaction_source"),
-        three_d_secure=three_d_secure,
+        three_d_secure=wanted.three_d_secure,
+        authenticated_elsewhere=wanted.authenticated_elsewhere,
         checks=checked(
             paid.cvv or (asked.get("credit_card") or {}).get("cvv"),
-            asked.get("billing") or paid.billing_address,
+            wanted.told.billing or paid.billing_address,
             skip_cvv=flag(options, "skip_cvv"),
             skip_avs=flag(options, "skip_avs"),
         ),
@@ -159,13 +183,56 @@ def create(call: Call) -> Answer:
     authorize(account, transaction, response)
     succeeded = transaction.status == "authorized"
     if paid.method is None and (flag(options, "store_in_vault") or (succeeded and stores)):
-        customer = customer or new_customer(account, wanted, "transaction")
-        method = account.keep(paid.instrument, customer, token, billing_address=asked.get("billing"))
-        transaction.token, transaction.customer_id = method.token, customer.id
-        transaction.customer = dict(customer.details)
+        customer = customer or new_customer(account, new, "transaction")
+        _store(account, transaction, customer, token, options)
     if succeeded:
         follow_up(account, transaction, submits=flag(options, "submit_for_settlement"))
     return outcome(account, transaction)
+
+
+def _wanted(account: Account, asked: Tree, *, token: str | None) -> _Wanted:
+    """Refused with everything that is wrong; the token is that of a card which is to be stored."""
+    findings = Findings()
+    findings.of(lambda: _check_type(asked))
+    where = ("transaction", "merchant_account_id")
+    merchant_account = findings.of(lambda: account.merchant_account(asked.get("merchant_account_id"), *where))
+    amount = findings.of(lambda: read_amount(asked, merchant_account[1] if merchant_account else "USD", "transaction"))
+    findings.of(lambda: _check_rest(account, asked))
+    customer, paid = findings.of(lambda: _customer(account, asked)), None
+    if customer is not None or asked.get("customer_id") is None:
+        paid = findings.of(lambda: _paid_with(account, asked, customer))
+    told = findings.of(lambda: particulars.checked(customer, asked))
+    elsewhere = findings.of(lambda: _authenticated_elsewhere(asked))
+    three_d_secure = findings.of(lambda: _three_d_secure(account, asked, paid, amount) if paid and amount else None)
+    if token is not None:
+        findings.of(lambda: vaulting.check_token(account, token, "transaction", "credit_card"))
+    if customer is None and (paid is None or paid.method is None):
+        findings.of(lambda: check_new(account, asked.get("customer") or {}, "transaction"))
+    findings.tell()
+    if merchant_account is None or amount is None or paid is None or told is None:
+        raise LookupError("None of them is missing where nothing is wrong.")
+    if paid.method is not None:
+        customer = account.customers[paid.method.customer_id]
+    return _Wanted(*merchant_account, amount, customer, paid, told, three_d_secure, bool(elsewhere))
+
+
+def _store(account: Account, sale: Transaction, customer: Customer, token: str | None, options: Tree) -> None:
+    """The card and, where that is asked for, the addresses."""
+    method = account.keep(sale.instrument, customer, token)
+    sale.token, sale.customer_id = method.token, customer.id
+    sale.customer = dict(customer.details)
+    if flag(options, "add_billing_address_to_payment_method") and sale.billing:
+        method.billing_address = _stored_address(account, customer, sale.billing)
+    if flag(options, "store_shipping_address_in_vault") and sale.shipping:
+        _stored_address(account, customer, sale.shipping)
+
+
+def _stored_address(account: Account, customer: Customer, told: Tree) -> Address:
+    if "id" in told:
+        return customer.addresses[told["id"]]
+    address = addresses.stored(account, customer, dict(told), "transaction")
+    told["id"] = address.id
+    return address
 
 
 def _check_type(asked: Tree) -> None:
@@ -179,17 +246,25 @@ def _check_type(asked: Tree) -> None:
 
 
 def _check_rest(account: Account, asked: Tree) -> None:
+    findings = Findings()
     for name in asked.get("custom_fields") or {}:
         if name not in account.options.custom_fields:
-            raise invalid("transaction", "custom_fields", code="91526", message=f"{name} is no custom field.")
+            findings.add("transaction", "custom_fields", code="91526", message=f"{name} is no custom field.")
     troubles = Troubles("transaction")
     descriptors.check(asked, troubles)
-    troubles.check()
+    findings.of(troubles.check)
     if len(asked.get("order_id") or "") > _LONGEST_ORDER_ID:
-        raise invalid("transaction", "order_id", code="91501", message="The order id is too long.")
+        findings.add("transaction", "order_id", code="91501", message="The order id is too long.")
+    vault: Tree = asked.get("external_vault") or {}
+    status, previous = vault.get("status"), vault.get("previous_network_transaction_id")
+    if vault and status not in ("vaulted", "will_vault"):
+        findings.add("transaction", "external_vault", "status", code="915175", message="There is no such status.")
+    elif previous is not None and status != "vaulted":
+        findings.add("transaction", "external_vault", "status", code="915177", message="Nothing came before it.")
     source = asked.get("transaction_source")
     if source is not None and source not in _SOURCES:
-        raise invalid("transaction", "transaction_source", code="915133", message="There is no such source.")
+        findings.add("transaction", "transaction_source", code="915133", message="There is no such source.")
+    findings.tell()
 
 
 def _customer(account: Account, asked: Tree) -> Customer | None:
@@ -263,6 +338,16 @@ def _three_d_secure(account: Account, asked: Tree, paid: _Paid, amount: Decimal)
     if agreed is not None and amount > agreed:
         raise invalid("transaction", "amount", code="91585", message="The customer authenticated another amount.")
     return info
+
+
+def _authenticated_elsewhere(asked: Tree) -> bool:
+    passed = asked.get("three_d_secure_pass_thru")
+    if not passed:
+        return False
+    if asked.get("three_d_secure_authentication_id") is not None:
+        where = ("transaction", "three_d_secure_authentication_id")
+        raise invalid(*where, code="915199", message="An authentication is Braintree's or somebody else's.")
+    return passed_thru.of_sale(passed, "transaction")
 
 
 def _response(account: Account, transaction: Transaction, asked: Tree) -> responses.Response:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from braintree import Transaction as SdkTransaction
 
-from tests.emulators.braintree import responses
+from tests.emulators.braintree import addresses, particulars, responses
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.issuers import issuer_of
@@ -25,7 +25,14 @@ from tests.emulators.braintree.xmltext import Tree
 _SUBMIT = flattened(SdkTransaction.submit_for_settlement_signature()) | {"amount"}
 _SUBMIT_PART = flattened(SdkTransaction.submit_for_partial_settlement_signature()) | {"amount"}
 _SUPPORTED = frozenset(
-    {"amount", "api_request_key", "order_id", *(f"descriptor.{name}" for name in ("name", "phone", "url"))}
+    {
+        "amount",
+        "api_request_key",
+        "order_id",
+        *(particulars.ON_SETTLEMENT & _SUBMIT),
+        *(f"descriptor.{name}" for name in ("name", "phone", "url")),
+        *(f"shipping.{name}" for name in addresses.NAMES),
+    }
 )
 _VOIDABLE = frozenset({"authorized", "submitted_for_settlement"})
 _OF_TESTS = {
@@ -45,7 +52,9 @@ def submit_for_settlement(call: Call) -> Answer:
     amount = _amount(transaction, asked)
     if amount > transaction.authorized:
         raise invalid("transaction", "amount", code="91522", message="More than was authorized.")
+    goods = particulars.goods(asked)
     _describe(transaction, asked)
+    transaction.goods |= goods
     transaction.amount = amount
     submit(account, transaction)
     return answer(account, transaction, status=200)

@@ -9,7 +9,7 @@ from tests.emulators.braintree.checks import Checks
 from tests.emulators.braintree.instruments import Instrument, ThreeDSecure
 from tests.emulators.braintree.xmltext import Tree
 
-DETAILS = ("first_name", "last_name", "company", "email", "fax", "phone", "website")
+DETAILS = ("first_name", "last_name", "company", "email", "fax", "phone", "international_phone", "website")
 """What is known of a customer."""
 
 
@@ -35,6 +35,18 @@ class Issuer:
     """The settlement of refunds is declined when it is due."""
 
 
+@dataclass(slots=True, eq=False)
+class Address:
+    """In a customer's vault."""
+
+    id: str
+    customer_id: str
+    created_at: datetime
+    updated_at: datetime
+    details: Tree
+    """What was told of it (addresses.py), and nothing else."""
+
+
 @dataclass(slots=True)
 class Customer:
     id: str
@@ -43,6 +55,7 @@ class Customer:
     details: Tree = field(default_factory=dict)
     """Those of DETAILS."""
     custom_fields: Tree = field(default_factory=dict)
+    addresses: dict[str, Address] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -55,7 +68,7 @@ class PaymentMethod:
     created_at: datetime
     updated_at: datetime
     is_default: bool
-    billing_address: Tree | None = None
+    billing_address: Address | None = None
     verifications: "list[Verification]" = field(default_factory=list)
 
 
@@ -89,6 +102,8 @@ class Verification:
     amount: Decimal = Decimal(0)
     rejection_reason: str | None = None
     checks: Checks = field(default_factory=Checks)
+    three_d_secure: ThreeDSecure | None = None
+    network_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +148,13 @@ class Transaction:
     billing: Tree = field(default_factory=dict)
     shipping: Tree = field(default_factory=dict)
     custom_fields: Tree = field(default_factory=dict)
+    goods: Tree = field(default_factory=dict)
+    """What is bought, as far as it was told (particulars.py)."""
     descriptor: Tree = field(default_factory=dict)
     source: str | None = None
     three_d_secure: ThreeDSecure | None = None
+    authenticated_elsewhere: bool = False
+    """By somebody else's 3D Secure server."""
     checks: Checks = field(default_factory=Checks)
     api_request_key: str | None = None
     """Under which it was asked for."""

@@ -1,6 +1,6 @@
 """Transactions as they are shown, found and refused: https://developer.paypal.com/braintree/docs/reference/response/transaction."""
 
-from tests.emulators.braintree import disputes
+from tests.emulators.braintree import addresses, disputes, particulars
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.cards import shown_card, shown_three_d_secure
@@ -12,20 +12,20 @@ from tests.emulators.braintree.xmltext import Many, Tree
 UNSUCCESSFUL = frozenset({"processor_declined", "gateway_rejected", "failed"})
 GOOD = frozenset({"authorized", "submitted_for_settlement", "settling", "settled", "settlement_pending", "voided"})
 _NEVER_KNOWN = (
-    "acquirer_reference_number", "debit_network", "discount_amount", "foreign_retailer", "liability_shift",
+    "acquirer_reference_number", "debit_network", "foreign_retailer", "liability_shift",
     "merchant_advice_code", "merchant_advice_code_text", "retried_transaction_id", "retrieval_reference_number",
-    "shipping_amount", "shipping_tax_amount", "ships_from_postal_code", "surcharge_amount", "tax_amount",
+    "surcharge_amount",
     "upcoming_retry_date",
 )  # fmt: skip
 """What answers hold, and what has no meaning here."""
-_ADDRESS = (
-    "id", "first_name", "last_name", "company", "street_address", "extended_address", "locality", "region",
-    "postal_code", "country_name", "country_code_alpha2", "country_code_alpha3", "country_code_numeric",
-)  # fmt: skip
 
 
 def find(call: Call) -> Answer:
     return answer(call.account, call.account.transaction(call.id), status=200)
+
+
+def line_items(call: Call) -> Answer:
+    return Answer("line_items", particulars.shown_items(call.account.transaction(call.id)))
 
 
 def answer(account: Account, transaction: Transaction, *, status: int) -> Answer:
@@ -67,13 +67,12 @@ def shown(account: Account, transaction: Transaction) -> Tree:
         "merchant_account_id": transaction.merchant_account_id,
         "sub_merchant_account_id": None,
         "order_id": transaction.order_id,
-        "purchase_order_number": None,
-        "channel": None,
+        **particulars.shown(transaction),
         "created_at": transaction.created_at,
         "updated_at": transaction.updated_at,
         "customer": {"id": transaction.customer_id, **dict.fromkeys(DETAILS), **transaction.customer},
-        "billing": dict.fromkeys(_ADDRESS) | transaction.billing,
-        "shipping": dict.fromkeys(_ADDRESS) | transaction.shipping,
+        "billing": {"id": None} | addresses.in_full(transaction.billing),
+        "shipping": {"id": None, "shipping_method": None} | addresses.in_full(transaction.shipping),
         "custom_fields": transaction.custom_fields or None,
         "descriptor": {"name": None, "phone": None, "url": None} | transaction.descriptor,
         "refund_id": transaction.refund_ids[-1] if transaction.refund_ids else None,
@@ -95,7 +94,6 @@ def shown(account: Account, transaction: Transaction) -> Tree:
         "gateway_rejection_reason": transaction.rejection_reason,
         **transaction.checks.shown(),
         **dict.fromkeys(_NEVER_KNOWN),
-        "tax_exempt": False,
         "retried": False,
         "retry_ids": Many("item", []),
         "voice_referral_number": None,

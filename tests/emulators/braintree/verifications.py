@@ -5,28 +5,54 @@ Of a card that goes into the vault, when it is asked for. The test numbers say h
 is not stored, and the verification is in the answer.
 """
 
+import re
 from decimal import Decimal
 
 from tests.emulators.braintree import responses
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
-from tests.emulators.braintree.cards import shown_card
+from tests.emulators.braintree.cards import shown_card, shown_three_d_secure
 from tests.emulators.braintree.checks import Checks
-from tests.emulators.braintree.instruments import DECLINED_NUMBERS, FAILED_NUMBERS, Instrument
+from tests.emulators.braintree.instruments import DECLINED_NUMBERS, FAILED_NUMBERS, Instrument, ThreeDSecure
 from tests.emulators.braintree.parameters import shown_amount
-from tests.emulators.braintree.refusals import declined, missing
+from tests.emulators.braintree.refusals import Findings, declined, invalid, missing
 from tests.emulators.braintree.things import Verification
 from tests.emulators.braintree.xmltext import Tree
 
+_AMOUNT = re.compile(r"^-?\d+(\.\d{1,3})?$")
+_MOST = Decimal("9999999999.99")
+
+
+def check_options(account: Account, options: Tree, *where: str) -> None:
+    """Refused when no verification can be made like that."""
+    findings = Findings()
+    id, amount = options.get("verification_merchant_account_id"), options.get("verification_amount")
+    if id is not None and id not in account.options.merchant_accounts:
+        at = (*where, "options", "verification_merchant_account_id")
+        findings.add(*at, code="94204", message="There is no such merchant account.")
+    if amount is not None:
+        findings.of(lambda: _check_amount(amount, *where, "options", "verification_amount"))
+    findings.tell()
+
+
+def _check_amount(text: str, *where_attribute: str) -> None:
+    if not _AMOUNT.match(text):
+        raise invalid(*where_attribute, code="94202", message="The amount is in no valid format.")
+    if Decimal(text) < 0:
+        raise invalid(*where_attribute, code="94201", message="An amount is not negative.")
+    if Decimal(text) > _MOST:
+        raise invalid(*where_attribute, code="94207", message="The amount is too large.")
+
 
 def verified(
-    account: Account, instrument: Instrument, merchant_account_id: str | None, checks: Checks | None = None
+    account: Account,
+    instrument: Instrument,
+    options: Tree,
+    checks: Checks,
+    three_d_secure: ThreeDSecure | None = None,
 ) -> Verification:
-    """The passed verification; Refused with the failed one in the answer."""
-    checks = checks or Checks()
-    id, currency = account.merchant_account(
-        merchant_account_id, "credit_card", "options", "verification_merchant_account_id"
-    )
+    """The passed verification, as checked options want it; Refused with the failed one in the answer."""
+    id, currency = account.merchant_account(options.get("verification_merchant_account_id"))
     response = _response(account, instrument, checks)
     verification = Verification(
         id=account.new_id(),
@@ -37,9 +63,11 @@ def verified(
         created_at=account.now,
         response_code=response.code,
         response_text=response.text,
-        amount=Decimal(0),
+        amount=Decimal(options.get("verification_amount") or 0),
         rejection_reason=response.rejection_reason,
         checks=checks,
+        three_d_secure=three_d_secure,
+        network_id=account.new_id(15),
     )
     account.verifications[verification.id] = verification
     if verification.status != "verified":
@@ -85,5 +113,11 @@ def shown_verification(account: Account, verification: Verification) -> Tree:
         "processor_response_text": verification.response_text,
         "gateway_rejection_reason": verification.rejection_reason,
         **verification.checks.shown(),
+        "graphql_id": f"dmVyaWZpY2F0aW9uX{verification.id}",
+        "global_id": f"dmVyaWZpY2F0aW9uX{verification.id}",
+        "network_response_code": "XX" if verification.response_code else None,
+        "network_response_text": "sample network response text" if verification.response_code else None,
+        "network_transaction_id": verification.network_id,
+        "three_d_secure_info": shown_three_d_secure(verification.three_d_secure),
         "credit_card": shown_card(account, verification.instrument),
     }
