@@ -87,7 +87,7 @@ def _read(declaration: object) -> Account:
     provider, prefixed, prefix = (part.strip() for part in rest.partition(":"))
     name = before.strip() if named else provider
     if provider not in PROVIDERS:
-        raise ValueError(f"{provider[:100]!r} is no provider: there are {_all_of(sorted(PROVIDERS))}")
+        raise ValueError(f"{provider[:100]!r} is no provider: there are {all_of_them('and')}")
     if not _NAME.fullmatch(name):
         raise ValueError(
             f"{name[:100]!r} cannot be an account's name: it is made of a to z, digits, _ and -, begins with a letter, "
@@ -98,8 +98,9 @@ def _read(declaration: object) -> Account:
     return Account(name, provider, prefix)
 
 
-def _all_of(words: list[str]) -> str:
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+def all_of_them(joined: str, *, mark: str = "") -> str:
+    *most, last = (f"{mark}{provider}{mark}" for provider in sorted(PROVIDERS))
+    return f"{', '.join(most)} {joined} {last}"
 
 
 def _listed(declarations: object) -> list[object]:

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from adapters.settings.addresses import LOOPBACK, THIS_MACHINE, Networks, Origins, WebAddress, WebOrigins
-from adapters.settings.declared import FAKE, Account, Declaration, Declarations, wrong_with_names
+from adapters.settings.declared import FAKE, Account, Declaration, Declarations, all_of_them, wrong_with_names
 from adapters.settings.fake import FakeSettings
 from adapters.settings.own import Asked, OwnSettings
 from adapters.settings.sources import OwnVariables
@@ -78,8 +78,9 @@ class Settings(BaseSettings):
 
     provider: Annotated[Declaration | None, NoDecode] = Field(
         None,
-        description="Who moves the money of new payments: `fake` or `stripe`, or an account that is written as in "
-        "`PAYDESK_ACCOUNTS`. `fake` has to be asked for by name outside development; the others need their keys.",
+        description=f"Who moves the money of new payments: {all_of_them('or', mark='`')}, or an account that is "
+        "written as in `PAYDESK_ACCOUNTS`. `fake` has to be asked for by name outside development; the others need "
+        "their keys.",
     )
     accounts: Declarations = Field(
         (),

@@ -51,7 +51,7 @@ REMEDIES: dict[ErrorCode, str] = {
     ErrorCode.DISCREPANCY_CLOSED: "Read the discrepancy again: it is gone, or somebody was faster.",
     ErrorCode.RECOVERY_IN_PROGRESS: "Send the same again, with the same key, when recovery is over.",
     ErrorCode.UNSUPPORTED_BY_PROVIDER: "Ask `paymentProvider` what it can do.",
-    ErrorCode.ACCOUNT_NOT_CONFIGURED: "Configure the account that the record names.",
+    ErrorCode.ACCOUNT_NOT_CONFIGURED: "Configure the account that the record names; or have another card added.",
     ErrorCode.PROVIDER_UNAVAILABLE: "Send the same again, with the same key, in a moment.",
     ErrorCode.PROVIDER_REFUSED: "Read the provider's reason as staff; mend what it says.",
 }
