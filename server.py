@@ -10,7 +10,8 @@ import gc
 import sys
 from pathlib import Path
 
-# What is imported stays: to look through it again and again while it grows takes a sixth of the time until we run.
+# What is imported stays: to look through it for garbage, again and again while it grows, is a third of the time that it
+# takes (1.0 s of 1.5).
 gc.disable()
 
 if __package__:
@@ -110,6 +111,7 @@ from schema.masking import NotCheckedNow, Unauthenticated
 from schema.root import build_schema
 from schema.view import GraphQLView
 
+gc.freeze()
 gc.enable()
 
 DEVELOPMENT_ISSUER = "paydesk-development"
