@@ -281,3 +281,11 @@ def test_more_is_known_of_some_cards(bt: Shop) -> None:
     assert bt.sdk.payment_method_nonce.find("fake-valid-debit-nonce").bin_data.debit == "Yes"
     assert (debit.credit_card_details.debit, debit.credit_card_details.prepaid) == ("Yes", "No")
     assert unknown.credit_card_details.debit == "Unknown"
+
+
+def test_a_merchant_account_tells_its_currency(bt: Shop) -> None:
+    found = bt.sdk.merchant_account.find("jpy_account")
+    assert (found.id, found.currency_iso_code, found.status, found.default) == ("jpy_account", "JPY", "active", False)
+    assert bt.sdk.merchant_account.find("usd_account").default
+    with pytest.raises(NotFoundError):
+        bt.sdk.merchant_account.find("cad_account")

@@ -42,6 +42,7 @@ cards; industries; the client API that pages talk to.
     cards.py, verifications.py            what cards have in common
     issuers.py, passed_thru.py, checks.py what issuers ask and answer
     client_tokens.py, nonces.py           what a page needs, and what it gives
+    merchant_accounts.py                  which currencies there are
     transactions.py, sales.py, particulars.py, settling.py, refunds.py
                                           money
     request_keys.py                       at most once

@@ -9,6 +9,7 @@ from tests.emulators.braintree import (
     client_tokens,
     customers,
     disputes,
+    merchant_accounts,
     modifications,
     nonces,
     payment_methods,
@@ -44,6 +45,7 @@ _SUBSCRIPTION = "/subscriptions/{id}"
 _PLAN = "/plans/{id}"
 ROUTES = (
     Route("client_token.generate", "POST", "/client_token", client_tokens.generate),
+    Route("merchant_accounts.find", "GET", "/merchant_accounts/{id}", merchant_accounts.find),
     Route("customers.create", "POST", "/customers", customers.create),
     Route("customers.search_ids", "POST", "/customers/advanced_search_ids", searches.customer_ids),
     Route("customers.search", "POST", "/customers/advanced_search", searches.customers_of),
