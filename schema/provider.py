@@ -1,7 +1,7 @@
 """The deployment's payment provider, as far as clients have to know it; and how its accounts do, for staff."""
 
 from datetime import datetime
-from typing import cast
+from typing import Annotated, cast
 
 import strawberry
 
@@ -12,6 +12,7 @@ from domain.provider import ProviderAction, Support
 from domain.services.gates import CallKind
 from schema.context import Info
 from schema.described import described_enum
+from schema.pagination import given
 from schema.scalars import Currency
 
 described_enum(
@@ -109,11 +110,22 @@ class ProviderHealth:
 
 @strawberry.type
 class ProviderQuery:
-    @strawberry.field(description="Who moves the money of new payments.")
-    def payment_provider(self, info: Info) -> PaymentProvider | None:
+    @strawberry.field(
+        description="Who moves the money of new payments, or of what was made with an account; null for one that the "
+        "deployment does not have."
+    )
+    def payment_provider(
+        self,
+        info: Info,
+        account: Annotated[
+            str | None, strawberry.argument(description="As in `Charge.account`; where new payments go by default.")
+        ] = strawberry.UNSET,
+    ) -> PaymentProvider | None:
         info.context.require(Permission.CATALOGUE_READ)
-        provider: domain.PaymentProvider = info.context.services.providers.default
-        return cast("PaymentProvider", provider)
+        providers = info.context.services.providers
+        named = given(account)
+        provider = providers.default if named is None else providers.get(named)
+        return cast("PaymentProvider | None", provider)
 
     @strawberry.field(
         description="How the provider accounts of the deployment do. With several processes, ask more than once: each "

@@ -32,6 +32,10 @@ CHARGE = """query($id: ID!) { charge(id: $id) {
     state account providerRef paymentMethod { account } refunds(first: 5) { nodes { state } }
     disputes { nodes { state account } }
 } }"""
+PROVIDERS = """{
+    new: paymentProvider { name } old: paymentProvider(account: "fake") { name }
+    nobodys: paymentProvider(account: "braintree") { name }
+}"""
 RECONCILIATION = "{ reconciliation { standing accounts { account standing } } }"
 
 
@@ -96,7 +100,7 @@ async def test_what_was_made_before_goes_on_where_it_was_made(
 
     async with opened(settings, default=STRIPE, kept=(FAKE,), stripe_at=stripe_address) as shop:
         assert await out_of_reach(shop.running.store, shop.running.services.providers) == []
-        assert (await shop.execute("{ paymentProvider { name } }"))["paymentProvider"] == {"name": "stripe"}
+        assert await shop.execute(PROVIDERS) == {"new": {"name": "stripe"}, "old": {"name": "fake"}, "nobodys": None}
         await shop.refund(refunded, 5_00)
         await shop.do("chargeCapture", {"chargeId": captured, "idempotencyKey": new_key()})
         await shop.do("chargeVoid", {"chargeId": voided, "idempotencyKey": new_key()})
