@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
@@ -277,4 +278,30 @@ def test_a_test_makes_one_past_due(club: Club) -> None:
 
     found = club.find(made)
     assert (found.status, found.balance, found.days_past_due) == ("Past Due", 30, 3)
-    assert club.told()[2:] == ["went_past_due"]
+    free = club.subscribed(price="0.00")
+    club.bt.sdk.testing.make_past_due(free.id)
+    assert codes(club.bt.sdk.subscription.retry_charge(free.id)) == ["81531"]
+    assert club.told()[2] == "went_past_due"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_paid_and_owed_is_what_was_due_whatever_happens(club: Club, seed: int) -> None:
+    random = Random(seed)
+    club = _setup(club, retry_after_days=[3, 10])
+    made = club.subscribed("with_seats", number_of_billing_cycles=random.choice([4, 12]))
+
+    for _ in range(15):
+        step = random.random()
+        if step < 0.4:
+            club.decline(random.choice([None, "2001"]))
+        elif step < 0.5:
+            club.bt.sdk.subscription.retry_charge(made.id, random.choice([None, "1.00"]), True)
+        else:
+            club.until(club.today + timedelta(days=random.randrange(1, 40)))
+
+    found = club.find(made)
+    periods = found.current_billing_cycle
+    paid = sum(each.amount for each in found.transactions if each.status != "processor_declined")
+    assert periods > 1
+    # 30 and a seat; the first two periods had a discount.
+    assert paid + found.balance == 35 * periods - 20

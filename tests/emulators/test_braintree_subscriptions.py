@@ -345,6 +345,8 @@ def test_what_is_over_cannot_be_changed(club: Club) -> None:
     assert codes(club.bt.sdk.subscription.cancel(canceled.id)) == ["81905"]
     assert codes(club.update(made, price="1.00")) == ["81910"]
     assert codes(club.bt.sdk.subscription.cancel(made.id)) == ["81910"]
+    club.bt.sdk.testing.make_past_due(canceled.id)
+    assert club.find(canceled).status == "Canceled"
     with pytest.raises(NotFoundError):
         club.bt.sdk.subscription.cancel("nobodys")
 

@@ -126,7 +126,7 @@ def make_past_due(account: Account, subscription: Subscription, days: int) -> No
     if subscription.status != PAST_DUE:
         subscription.status = PAST_DUE
         subscription.failure_count += 1
-        subscription.balance += subscription.amount
+        subscription.balance = max(subscription.balance, Decimal(0)) + subscription.amount
         subscription.record(account.now, "api")
         tell(account, subscription, "went_past_due")
 

@@ -6,7 +6,7 @@ It comes as a sale that names a subscription and nothing to pay with.
 from tests.emulators.braintree import billing, sales
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.parameters import amount as read_amount
-from tests.emulators.braintree.parameters import check_names, flag
+from tests.emulators.braintree.parameters import check_names, flag, shown_amount
 from tests.emulators.braintree.recurring import PAST_DUE
 from tests.emulators.braintree.refusals import invalid
 from tests.emulators.braintree.transactions import outcome
@@ -28,9 +28,8 @@ def _retry(call: Call) -> Answer:
         raise invalid(*_WHERE, code="91528", message="There is no such subscription.")
     if subscription.status != PAST_DUE:
         raise invalid(*_WHERE, code="91531", message="The subscription is not past due.")
-    amount = subscription.balance
-    if asked.get("amount") is not None:
-        amount = read_amount(asked, subscription.currency, "transaction")
+    named = {"amount": asked.get("amount") or shown_amount(subscription.balance)}
+    amount = read_amount(named, subscription.currency, "transaction")
     submits = flag(asked.get("options") or {}, "submit_for_settlement")
     transaction = billing.charge(account, subscription, amount, submits=submits)
     billing.retried(account, subscription, transaction)

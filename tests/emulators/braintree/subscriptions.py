@@ -103,8 +103,7 @@ def cancel(call: Call) -> Answer:
     account, subscription = call.account, call.account.subscription(call.id)
     if subscription.status == CANCELED:
         raise invalid("subscription", "status", code="81905", message="It is canceled already.")
-    if subscription.status == EXPIRED:
-        raise invalid("subscription", "base", code="81910", message="It has expired.")
+    _check_running(subscription)
     make_cancel(account, subscription)
     return Answer("subscription", shown(account, subscription))
 
@@ -115,6 +114,7 @@ def make_past_due(call: Call) -> Answer:
     days = call.query.get("days_past_due", "1")
     if not days.isdigit():
         raise Refused(400)
+    _check_running(subscription)
     billing.make_past_due(account, subscription, int(days))
     return Answer("subscription", shown(account, subscription))
 
@@ -221,11 +221,15 @@ def _first_billing_date(asked: Tree, today: date, troubles: Troubles) -> date:
 # --- a change ---------------------------------------------------------------------------------------------------------
 
 
-def _check_editable(subscription: Subscription, asked: Tree) -> None:
+def _check_running(subscription: Subscription) -> None:
     if subscription.status == CANCELED:
         raise invalid("subscription", "base", code="81901", message="A canceled subscription cannot be changed.")
     if subscription.status == EXPIRED:
         raise invalid("subscription", "base", code="81910", message="An expired subscription cannot be changed.")
+
+
+def _check_editable(subscription: Subscription, asked: Tree) -> None:
+    _check_running(subscription)
     troubles = Troubles("subscription")
     for name in _FIXED:
         if asked.get(name) is not None:
