@@ -10,6 +10,7 @@ from tests.emulators.braintree.instruments import Instrument
 from tests.emulators.braintree.recurring import Modification, Plan, Subscription
 from tests.emulators.braintree.refusals import invalid, missing
 from tests.emulators.braintree.things import (
+    ClientToken,
     Customer,
     Dispute,
     Document,
@@ -105,6 +106,8 @@ class Account:
         self.customers: dict[str, Customer] = {}
         self.payment_methods: dict[str, PaymentMethod] = {}
         self.nonces: dict[str, Nonce] = {}
+        self.client_tokens: dict[str, ClientToken] = {}
+        """By their authorization fingerprints."""
         self.transactions: dict[str, Transaction] = {}
         self.disputes: dict[str, Dispute] = {}
         self.documents: dict[str, Document] = {}

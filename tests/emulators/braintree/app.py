@@ -11,6 +11,13 @@ from tests.emulators.braintree.control import control_routes
 from tests.emulators.braintree.server import Emulator, Received
 from tests.emulators.common.application import Counter, application
 
+_ALLOWED = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Headers": "Content-Type",
+    "Access-Control-Allow-Methods": "GET, POST",
+}
+"""Pages ask from their own origins."""
+
 
 def braintree_app(emulator: Emulator) -> Starlette:
     counter = Counter()
@@ -18,8 +25,16 @@ def braintree_app(emulator: Emulator) -> Starlette:
     async def api(request: Request) -> Response:
         return await counter.take(emulator.take(await _received(request)))
 
-    routes = [*control_routes(emulator), Route("/{path:path}", api, methods=["GET", "POST", "PUT", "DELETE"])]
+    routes = [
+        *control_routes(emulator),
+        Route("/{path:path}", _preflight, methods=["OPTIONS"]),
+        Route("/{path:path}", api, methods=["GET", "POST", "PUT", "DELETE"]),
+    ]
     return application(emulator, counter, routes)
+
+
+async def _preflight(_: Request) -> Response:
+    return Response(status_code=204, headers=_ALLOWED)
 
 
 async def _received(request: Request) -> Received:

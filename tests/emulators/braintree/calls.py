@@ -28,6 +28,8 @@ class Call:
     body: Tree
     ids: Mapping[str, str]
     query: Mapping[str, str]
+    address: str = ""
+    """Where the client has reached us."""
     upload: Upload | None = None
 
     @property
@@ -50,7 +52,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One element, and its status; without an element there is no body."""
+    """One element, and its status; without an element there is no body, or JSON for a page."""
 
     name: str | None
     tree: Any = None

@@ -6,13 +6,14 @@ What a page needs to ask for nonces. Version 2, the default, is the JSON in base
 import base64
 import json
 
-from braintree import ClientToken
+from braintree import ClientToken as SdkClientToken
 
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.parameters import check_names, flag, flattened
 from tests.emulators.braintree.refusals import invalid
+from tests.emulators.braintree.things import ClientToken
 
-_KNOWN = (flattened(ClientToken.generate_signature()) - {"preferred_payment_method_token"}) | {"payment_method_id"}
+_KNOWN = (flattened(SdkClientToken.generate_signature()) - {"preferred_payment_method_token"}) | {"payment_method_id"}
 """The SDK sends `preferred_payment_method_token` by another name."""
 _MOST_DOMAINS = 5
 _OF_CUSTOMERS = {
@@ -48,11 +49,17 @@ def generate(call: Call) -> Answer:
     merchant_account = asked.get("merchant_account_id") or account.options.default_merchant_account
     if merchant_account not in account.options.merchant_accounts:
         raise invalid("client_token", "merchant_account_id", code="92807", message="There is no such merchant account.")
+    base = f"{call.address}/merchants/{call.keys.merchant_id}/client_api"
     fingerprint = f"{account.new_id(64)}|created_at={account.now.isoformat()}&customer_id={customer_id or ''}"
+    account.client_tokens[fingerprint] = ClientToken(
+        account.now, merchant_account, customer_id, asked.get("options") or {}
+    )
     text = json.dumps(
         {
             "version": int(version),
             "authorizationFingerprint": fingerprint,
+            "clientApiUrl": base,
+            "configUrl": f"{base}/v1/configuration",
             "environment": "sandbox",
             "merchantId": call.keys.merchant_id,
             "merchantAccountId": merchant_account,

@@ -55,6 +55,15 @@ def verify_for_test(call: Call) -> Answer:
     return Answer("three_d_secure_verification", {"three_d_secure_authentication_id": info.authentication_id}, 201)
 
 
+def authenticated_for_test(call: Call) -> Answer:
+    """Of the sandbox only: a nonce of these numbers whose customer has authenticated."""
+    account, asked = call.account, call.asked("credit_card")
+    account.merchant_account(call.id, "credit_card", "merchant_account_id")
+    nonce = Nonce("", from_numbers(asked, "credit_card"))
+    given(account, nonce, outcome="authenticate_successful", amount=None)
+    return Answer("payment_method_nonce", _shown(nonce), 201)
+
+
 def typed(number: str) -> Nonce:
     """Of a card that a customer types into a page; not in the account yet."""
     return Nonce("", card(number))

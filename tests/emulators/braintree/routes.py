@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tests.emulators.braintree import (
     addresses,
+    client_api,
     client_tokens,
     customers,
     disputes,
@@ -34,10 +35,13 @@ class Route:
     keyed: bool = False
     """Whether an `api_request_key` makes it happen at most once."""
     asks_processor: bool = False
+    of_page: bool = False
+    """Whether it is for pages: they have a client token instead of keys, and speak JSON."""
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        return re.compile("^" + re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", self.path) + "$")
+        ending = r"(\.json)?$" if self.of_page else "$"
+        return re.compile("^" + re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", self.path) + ending)
 
 
 _TRANSACTION = "/transactions/{id}"
@@ -67,6 +71,9 @@ ROUTES = (
     Route("addresses.find", "GET", "/customers/{id}/addresses/{address}", addresses.find),
     Route("addresses.update", "PUT", "/customers/{id}/addresses/{address}", addresses.update),
     Route("addresses.delete", "DELETE", "/customers/{id}/addresses/{address}", addresses.delete),
+    Route("page.configuration", "GET", "/client_api/v1/configuration", client_api.configuration, of_page=True),
+    Route("page.cards", "GET", "/client_api/v1/payment_methods", client_api.cards, of_page=True),
+    Route("page.add_card", "POST", "/client_api/v1/payment_methods/credit_cards", client_api.add_card, of_page=True),
     Route("verifications.find", "GET", "/verifications/{id}", verifications.find),
     Route("transactions.create", "POST", "/transactions", retries.sell_or_retry, keyed=True, asks_processor=True),
     Route("transactions.search_ids", "POST", "/transactions/advanced_search_ids", searches.transaction_ids),
@@ -88,6 +95,7 @@ ROUTES = (
         Route(f"testing.{action}", "PUT", f"{_TRANSACTION}/{{action}}", settling.settle_for_test)
         for action in ("settle", "settlement_confirm", "settlement_decline", "settlement_pending")
     ),
+    Route("testing.nonce", "POST", "/three_d_secure/create_nonce/{id}", nonces.authenticated_for_test),
     Route("testing.authenticate", "POST", "/three_d_secure/create_verification/{id}", nonces.verify_for_test),
     Route("disputes.search", "POST", "/disputes/advanced_search", searches.disputes_of),
     Route("disputes.find", "GET", "/disputes/{id}", disputes.find),

@@ -7,6 +7,7 @@ never came so awkward.
 import asyncio
 import gzip
 import hashlib
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -17,6 +18,7 @@ from pydantic_core import to_jsonable_python
 
 from tests.emulators.braintree.account import Account, Options, Pace
 from tests.emulators.braintree.calls import Answer, Call, Upload
+from tests.emulators.braintree.client_api import PREFIX, refusal
 from tests.emulators.braintree.credentials import Keys
 from tests.emulators.braintree.faults import Fault
 from tests.emulators.braintree.faulty import spoiled, turn_away
@@ -34,6 +36,9 @@ from tests.emulators.common.wire import Lost, Reply, Silence
 _log = logging.getLogger(__name__)
 
 _XML = "application/xml; charset=utf-8"
+_JSON = "application/json"
+_ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
+"""Pages ask from their own origins."""
 _SMALLEST_GZIPPED = 200
 _SECRETS = frozenset({"number", "cvv"})
 
@@ -110,9 +115,9 @@ class Emulator:
         self.account.catch_up()
         taken = _Taken(received)
         try:
-            reply = _reply(await self._answer(taken))
+            reply = _reply(await self._answer(taken), of_page=taken.is_of_page)
         except Refused as refused:
-            reply = _refusal(refused, taken.body)
+            reply = _refused_page(refused) if taken.is_of_page else _refusal(refused, taken.body)
         except Lost:
             self._log(taken, 0)
             return Silence.RESET
@@ -122,7 +127,10 @@ class Emulator:
 
     async def _answer(self, taken: "_Taken") -> Answer:
         merchant, path = _split(taken.received.path)
-        self.keys.check(taken.received.headers, merchant)
+        if not path.startswith(PREFIX):
+            self.keys.check(taken.received.headers, merchant)
+        elif merchant != self.keys.merchant_id:
+            raise Refused(403)
         taken.body = _read(taken.received)
         found = find_route(taken.received.method, path, next(iter(taken.body), None))
         if found is None:
@@ -162,7 +170,8 @@ class Emulator:
         if taken.misdeed is not None and taken.misdeed.fault is Fault.DECLINE:
             account.forced_response = taken.misdeed.code
         query = dict(parse_qsl(taken.received.query))
-        call = Call(account, self.keys, taken.body, found.ids, query, taken.received.upload)
+        address = f"http://{taken.received.headers.get('host', 'localhost')}"
+        call = Call(account, self.keys, taken.body, found.ids, query, address, taken.received.upload)
         try:
             return found.route.work(call)
         except Refused:
@@ -199,6 +208,10 @@ class _Taken:
     replayed: bool = False
 
     @property
+    def is_of_page(self) -> bool:
+        return self.found is not None and self.found.route.of_page
+
+    @property
     def fingerprint(self) -> str:
         said = repr((self.received.method, self.received.path, sorted(_flat(self.body))))
         return hashlib.sha256(said.encode()).hexdigest()
@@ -224,12 +237,24 @@ def _read(received: Received) -> Tree:
     if received.upload is not None:
         return {"kind": received.fields.get("document_upload[kind]")}
     kind = received.headers.get("content-type", "").partition(";")[0].strip()
+    if PREFIX in received.path:
+        return _read_json(received.body)
     if received.body and kind != "application/xml":
         raise Refused(415)
     try:
         return read(received.body)
     except XmlUnreadable:
         raise Refused(400) from None
+
+
+def _read_json(body: bytes) -> Tree:
+    try:
+        read: Any = json.loads(body or b"{}")
+    except ValueError:
+        raise Refused(400) from None
+    if not isinstance(read, dict):
+        raise Refused(400)
+    return read
 
 
 def _key(found: Found, body: Tree) -> str | None:
@@ -244,7 +269,9 @@ def _id_of(shown: Tree | None) -> str | None:
     return None if shown is None else str(shown["id"])
 
 
-def _reply(answer: Answer) -> Reply:
+def _reply(answer: Answer, *, of_page: bool) -> Reply:
+    if of_page:
+        return Reply(answer.status, json.dumps(answer.tree).encode(), _JSON, _ANY_ORIGIN)
     return Reply(answer.status, b"" if answer.name is None else write(answer.name, answer.tree), _XML)
 
 
@@ -254,6 +281,11 @@ def _refusal(refused: Refused, body: Tree) -> Reply:
         return Reply(refused.status, b"", _XML)
     envelope = refused.envelope() | {"params": _repeated(body)}
     return Reply(refused.status, write("api_error_response", envelope), _XML)
+
+
+def _refused_page(refused: Refused) -> Reply:
+    body = json.dumps(refusal(refused)).encode() if refused.has_body else b""
+    return Reply(refused.status, body, _JSON, _ANY_ORIGIN)
 
 
 def _repeated(value: Any) -> Any:

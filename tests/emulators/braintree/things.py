@@ -72,6 +72,17 @@ class PaymentMethod:
     verifications: "list[Verification]" = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class ClientToken:
+    """What a page may do with it."""
+
+    created_at: datetime
+    merchant_account_id: str
+    customer_id: str | None
+    options: Tree
+    """For the cards that it adds."""
+
+
 @dataclass(slots=True)
 class Nonce:
     """What a page got for a card. It can be used once, or any number of times when it is one of the test values."""

@@ -78,6 +78,9 @@ def stored(account: Account, customer: Customer, asked: Tree, *where: str) -> Pa
     Refused, and nothing stored, when it does not pass.
     """
     wanted = check(account, customer, asked, *where)
+    known = account.payment_methods.get((wanted.nonce.token if wanted.nonce else None) or "")
+    if known is not None and known.customer_id == customer.id:
+        return _again(account, known, wanted, asked)
     verifications = _verifications(account, wanted, asked, wanted.checks(asked))
     if wanted.nonce is not None:
         consume(wanted.nonce)
@@ -87,6 +90,16 @@ def stored(account: Account, customer: Customer, asked: Tree, *where: str) -> Pa
     method = account.keep(
         wanted.instrument, customer, asked.get("token"), billing_address=address, verifications=verifications
     )
+    if flag(asked.get("options") or {}, "make_default"):
+        account.make_default(method)
+    return method
+
+
+def _again(account: Account, method: PaymentMethod, wanted: Wanted, asked: Tree) -> PaymentMethod:
+    """Of a nonce of a card that is in the customer's vault already: it stays as it is."""
+    method.verifications += _verifications(account, wanted, asked, wanted.checks(asked, method))
+    if wanted.nonce is not None:
+        consume(wanted.nonce)
     if flag(asked.get("options") or {}, "make_default"):
         account.make_default(method)
     return method
