@@ -20,17 +20,16 @@ It is one merchant of the sandbox, with merchant accounts in several currencies.
 nothing here is refused with the code `emulator_unsupported`, so that nobody relies on it; what no SDK would send, with
 400.
 
-There: customers and their addresses, client tokens, test nonces and those of a page (/_control/nonces, with 3D Secure),
-cards in the vault under their own tokens, verification, issuers that ask for authentication, rules of AVS and CVV;
-sales with the documented amounts, level 2 and 3 data, line items, somebody else's 3D Secure; holds, full and partial
-settlement, voids, refunds, reversals, settlement by the clock and by the testing calls, request keys, the duplicate
-window; searches of transactions, customers, disputes and subscriptions; disputes with texts and documents; plans,
-add-ons, discounts, and subscriptions with trials, proration, debts and retries, charged by the clock; notifications of
-disputes, subscriptions and checks; faults.
+There: customers and their addresses, client tokens and what pages ask with them, test nonces and those of a page
+(/_control/nonces, with 3D Secure), cards in the vault under their own tokens, verification, issuers that ask for
+authentication, rules of AVS and CVV; sales with the documented amounts, level 2 and 3 data, line items, somebody else's
+3D Secure; holds, full and partial settlement, voids, refunds, reversals, settlement by the clock and by the testing
+calls, request keys, the duplicate window; searches of transactions, customers, verifications, disputes and
+subscriptions; disputes with texts and documents; plans, add-ons, discounts, and subscriptions with trials, proration,
+debts and retries, charged by the clock; notifications of disputes, subscriptions and checks; faults.
 
 Not there: other methods than cards; disbursements and their notifications; risk rules; credits without a sale, cloning,
-adjusted and partial authorizations; verifications by a call of their own, and their search; the lists of expiring
-cards; industries; the client API that pages talk to.
+adjusted and partial authorizations; the lists of expiring cards; industries; GraphQL.
 
     xmltext.py, parameters.py             what a request says, and whether it may
     server.py, credentials.py             how a request is taken, worked on and answered
@@ -41,7 +40,8 @@ cards; industries; the client API that pages talk to.
                                           the vault
     cards.py, verifications.py            what cards have in common
     issuers.py, passed_thru.py, checks.py what issuers ask and answer
-    client_tokens.py, nonces.py           what a page needs, and what it gives
+    client_tokens.py, client_api.py, nonces.py
+                                          what a page needs, and what it gives
     merchant_accounts.py                  which currencies there are
     transactions.py, sales.py, particulars.py, settling.py, refunds.py
                                           money

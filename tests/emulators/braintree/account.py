@@ -136,7 +136,10 @@ class Account:
 
     def new_number(self) -> str:
         """What Braintree gives customers that bring no id."""
-        return "".join(self._random.choices("123456789", k=11))
+        return self.new_digits(11)
+
+    def new_digits(self, length: int) -> str:
+        return "".join(self._random.choices("123456789", k=length))
 
     def customer(self, id: str) -> Customer:
         """Of a URL: 404 when there is none."""

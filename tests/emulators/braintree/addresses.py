@@ -13,8 +13,9 @@ from braintree import Address as SdkAddress
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.parameters import check_names, flattened
-from tests.emulators.braintree.refusals import Findings, invalid, missing
+from tests.emulators.braintree.refusals import invalid, missing
 from tests.emulators.braintree.things import Address, Customer
+from tests.emulators.braintree.troubles import Troubles
 from tests.emulators.braintree.xmltext import Tree
 
 _COUNTRY = ("country_code_alpha2", "country_code_alpha3", "country_code_numeric", "country_name")
@@ -102,17 +103,17 @@ def of_customer(customer: Customer | None, id: str, *where_attribute: str, code:
 
 def checked(asked: Tree, *where: str) -> Tree:
     """The address as it is kept; Refused with everything that is wrong with it."""
-    findings = Findings()
+    troubles = Troubles()
     for name, code in _TOO_LONG.items():
         if len(asked.get(name) or "") > _LONGEST:
-            findings.add(*where, name, code=code, message=f"{name} is too long.")
+            troubles.note(*where, name, code=code, message=f"{name} is too long.")
     postal_code = asked.get("postal_code") or ""
     if not _POSTAL_CODE.match(postal_code):
-        findings.add(*where, "postal_code", code="81813", message="A postal code has letters, digits and dashes.")
+        troubles.note(*where, "postal_code", code="81813", message="A postal code has letters, digits and dashes.")
     elif len(postal_code) > _LONGEST_POSTAL_CODE:
-        findings.add(*where, "postal_code", code="81809", message="The postal code is too long.")
-    country = findings.of(lambda: _country(asked, *where))
-    findings.tell()
+        troubles.note(*where, "postal_code", code="81809", message="The postal code is too long.")
+    country = troubles.of(lambda: _country(asked, *where))
+    troubles.check()
     plain = {name: asked[name] for name in NAMES if asked.get(name) is not None}
     phone = asked.get("international_phone")
     return plain | (country or {}) | ({"international_phone": phone} if phone else {})
@@ -121,11 +122,11 @@ def checked(asked: Tree, *where: str) -> Tree:
 def _country(asked: Tree, *where: str) -> Tree:
     named = {name: asked[name] for name in _COUNTRY if asked.get(name)}
     found = {name: _countries().get((name, str(value).casefold())) for name, value in named.items()}
-    findings = Findings()
+    troubles = Troubles()
     for name, country in found.items():
         if country is None:
-            findings.add(*where, name, code=_UNKNOWN[name], message="There is no such country.")
-    findings.tell()
+            troubles.note(*where, name, code=_UNKNOWN[name], message="There is no such country.")
+    troubles.check()
     if len(set(found.values())) > 1:
         raise invalid(*where, "base", code="91815", message="Those are several countries.")
     country = next(iter(found.values()), None)

@@ -17,8 +17,9 @@ from tests.emulators.braintree.instruments import (
     known_nonces,
     passes_luhn,
 )
-from tests.emulators.braintree.refusals import Findings, invalid
+from tests.emulators.braintree.refusals import invalid
 from tests.emulators.braintree.things import Nonce
+from tests.emulators.braintree.troubles import Troubles
 from tests.emulators.braintree.xmltext import Tree
 
 _KNOWN = known_nonces()
@@ -30,10 +31,10 @@ _OTHER_METHODS = (
 
 def from_numbers(asked: Tree, *where: str) -> Instrument:
     """The card of these parameters: number, expiration_date or expiration_month and expiration_year."""
-    findings = Findings()
-    number = findings.of(lambda: _number(asked, *where))
-    expiration = findings.of(lambda: _expiration(asked, *where))
-    findings.tell()
+    troubles = Troubles()
+    number = troubles.of(lambda: _number(asked, *where))
+    expiration = troubles.of(lambda: _expiration(asked, *where))
+    troubles.check()
     if number is None or expiration is None:
         raise LookupError("Neither is missing where nothing is wrong.")
     return card(number, *expiration, asked.get("cardholder_name"))
@@ -107,9 +108,9 @@ def shown_bin_data(instrument: Instrument) -> Tree:
     known = instrument.indicator is not None
     indicators = {name: "Yes" if name == instrument.indicator else "No" if known else "Unknown" for name in INDICATORS}
     return {
-        "country_of_issuance": "USA",
-        "issuing_bank": "Unknown",
-        "product_id": "Unknown",
+        "country_of_issuance": instrument.country or "Unknown",
+        "issuing_bank": instrument.bank or "Unknown",
+        "product_id": instrument.product or "Unknown",
         **indicators,
     }
 

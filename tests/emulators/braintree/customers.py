@@ -8,8 +8,9 @@ from tests.emulators.braintree import addresses, payment_methods, vaulting
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.parameters import check_names, flattened, is_id
-from tests.emulators.braintree.refusals import Findings, invalid
+from tests.emulators.braintree.refusals import invalid
 from tests.emulators.braintree.things import DETAILS, Customer, PaymentMethod
+from tests.emulators.braintree.troubles import Troubles
 from tests.emulators.braintree.xmltext import Many, Tree
 
 _LONGEST = 255
@@ -41,11 +42,11 @@ def create(call: Call) -> Answer:
     account, card = call.account, asked.get("credit_card") or {}
     wanted = {"payment_method_nonce": asked.get("payment_method_nonce"), **card}
     has_card = any(value is not None for value in wanted.values())
-    findings = Findings()
-    findings.of(lambda: check_new(account, asked))
+    troubles = Troubles()
+    troubles.of(lambda: check_new(account, asked))
     if has_card:
-        findings.of(lambda: vaulting.check(account, None, wanted, "customer", "credit_card"))
-    findings.tell()
+        troubles.of(lambda: vaulting.check(account, None, wanted, "customer", "credit_card"))
+    troubles.check()
     customer = new_customer(account, asked)
     if has_card:
         try:
@@ -65,13 +66,13 @@ def update(call: Call) -> Answer:
     asked = call.asked("customer")
     check_names("customer", asked, known=_UPDATE, supported=_OWN | _CHANGED_CARD | {"default_payment_method_token"})
     new_id, token = asked.get("id"), asked.get("default_payment_method_token")
-    findings = Findings()
-    findings.of(lambda: _check(account, asked))
+    troubles = Troubles()
+    troubles.of(lambda: _check(account, asked))
     if new_id is not None and new_id != customer.id:
-        findings.of(lambda: _check_free(account, new_id))
+        troubles.of(lambda: _check_free(account, new_id))
     if token is not None:
-        findings.of(lambda: _own_method(account, customer, token, "customer", "default_payment_method_token"))
-    findings.tell()
+        troubles.of(lambda: _own_method(account, customer, token, "customer", "default_payment_method_token"))
+    troubles.check()
     _update_card(account, customer, asked)
     if token is not None:
         account.make_default(account.payment_methods[token])
@@ -143,30 +144,30 @@ def new_customer(account: Account, asked: Tree, *where: str) -> Customer:
 
 def check_new(account: Account, asked: Tree, *where: str) -> None:
     """Refused when there can be no such customer."""
-    findings = Findings()
-    findings.of(lambda: _check(account, asked, *where))
+    troubles = Troubles()
+    troubles.of(lambda: _check(account, asked, *where))
     if asked.get("id") is not None:
-        findings.of(lambda: _check_free(account, asked["id"], *where))
-    findings.tell()
+        troubles.of(lambda: _check_free(account, asked["id"], *where))
+    troubles.check()
 
 
 def _check(account: Account, asked: Tree, *where: str) -> None:
-    findings = Findings()
+    troubles = Troubles()
     for name in asked.get("custom_fields") or {}:
         if name not in account.options.custom_fields:
-            findings.add(*where, "customer", "custom_fields", code="91602", message=f"{name} is no custom field.")
+            troubles.note(*where, "customer", "custom_fields", code="91602", message=f"{name} is no custom field.")
     email = asked.get("email")
     if email is not None and not _EMAIL.match(email.strip()):
-        findings.add(*where, "customer", "email", code="81604", message="The email is in no valid format.")
+        troubles.note(*where, "customer", "email", code="81604", message="The email is in no valid format.")
     phone: Tree = asked.get("international_phone") or {}
     for name, pattern, code in _PHONE_PATTERNS:
         if phone and not pattern.match(str(phone.get(name) or "")):
             at = (*where, "customer", "international_phone", name)
-            findings.add(*at, code=code, message=f"The {name} is invalid.")
+            troubles.note(*at, code=code, message=f"The {name} is invalid.")
     for name, code in _TOO_LONG.items():
         if len(asked.get(name) or "") > _LONGEST:
-            findings.add(*where, "customer", name, code=code, message=f"{name} is too long.")
-    findings.tell()
+            troubles.note(*where, "customer", name, code=code, message=f"{name} is too long.")
+    troubles.check()
 
 
 def _check_free(account: Account, id: str, *where: str) -> None:

@@ -52,6 +52,10 @@ class Instrument:
         return self.number[-4:]
 
     @property
+    def expiration_date(self) -> str:
+        return f"{self.expiration_month}/{self.expiration_year}"
+
+    @property
     def masked(self) -> str:
         return f"{self.bin}{'*' * (len(self.number) - 10)}{self.last4}"
 
@@ -65,6 +69,19 @@ class Instrument:
         """Which of what is known of a card of its kind reads Yes: debit, prepaid, …"""
         return _MARKED.get(self.number)
 
+    @property
+    def country(self) -> str | None:
+        """Of the issuer; as the SDK's tests have it, only one number is known to have none."""
+        return None if self.number == _OF_NOBODY else "USA"
+
+    @property
+    def bank(self) -> str | None:
+        return "NETWORK ONLY" if self.number == _OF_A_BANK else None
+
+    @property
+    def product(self) -> str | None:
+        return _PRODUCTS.get(self.indicator or "")
+
     def is_same_card(self, other: "Instrument") -> bool:
         """As the check for duplicate transactions sees it: number and expiration date."""
         return self._identity == other._identity
@@ -76,6 +93,9 @@ class Instrument:
     def has_expired(self, now: datetime) -> bool:
         return (int(self.expiration_year), int(self.expiration_month)) < (now.year, now.month)
 
+
+_OF_NOBODY, _OF_A_BANK = "4111111111112101", "4111111141010101"
+_PRODUCTS = {"healthcare": "J3", "payroll": "MSA", "no_indicators": "MSB"}
 
 DISPUTED_NUMBER = "4023898493988028"
 """https://developer.paypal.com/braintree/docs/guides/disputes/testing-go-live."""
@@ -124,6 +144,7 @@ _PLAIN = {
     "no-indicators-": "4111111111310101",
     "unknown-indicators-": "4111111111112101",
     "country-of-issuance-usa-": "4111111111121102",
+    "issuing-bank-network-only-": _OF_A_BANK,
 }
 _DECLINED = {
     "fake-processor-declined-visa-nonce": "4000111111111115",

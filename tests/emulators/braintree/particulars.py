@@ -12,8 +12,8 @@ from typing import Any
 
 from tests.emulators.braintree import addresses
 from tests.emulators.braintree.parameters import flag
-from tests.emulators.braintree.refusals import Findings
 from tests.emulators.braintree.things import Customer, Transaction
+from tests.emulators.braintree.troubles import Troubles
 from tests.emulators.braintree.xmltext import Many, Tree
 
 _NUMBER = re.compile(r"^-?\d+(\.\d+)?$")
@@ -39,17 +39,17 @@ class _Number:
     required: str | None = None
     keeps_digits: bool = False
 
-    def check(self, findings: Findings, value: str | None, *where_attribute: str) -> None:
+    def check(self, troubles: Troubles, value: str | None, *where_attribute: str) -> None:
         if value is None:
             if self.required is not None:
-                findings.add(*where_attribute, code=self.required, message=f"{where_attribute[-1]} is required.")
+                troubles.note(*where_attribute, code=self.required, message=f"{where_attribute[-1]} is required.")
             return
         if not _NUMBER.match(value):
-            findings.add(*where_attribute, code=self.unreadable, message=f"{where_attribute[-1]} is no number.")
+            troubles.note(*where_attribute, code=self.unreadable, message=f"{where_attribute[-1]} is no number.")
         elif Decimal(value) > self.most:
-            findings.add(*where_attribute, code=self.too_large, message=f"{where_attribute[-1]} is too large.")
+            troubles.note(*where_attribute, code=self.too_large, message=f"{where_attribute[-1]} is too large.")
         elif Decimal(value) < 0 or (self.positive and Decimal(value) == 0):
-            findings.add(*where_attribute, code=self.too_small, message=f"{where_attribute[-1]} is too small.")
+            troubles.note(*where_attribute, code=self.too_small, message=f"{where_attribute[-1]} is too small.")
 
     def shown(self, value: str | None) -> str | None:
         return value if value is None or self.keeps_digits else f"{Decimal(value):.2f}"
@@ -64,15 +64,15 @@ class _Text:
     invalid: str | None = None
     """Of what the pattern does not match; without a code anything goes."""
 
-    def check(self, findings: Findings, value: str | None, *where_attribute: str) -> None:
+    def check(self, troubles: Troubles, value: str | None, *where_attribute: str) -> None:
         if value is None:
             if self.required is not None:
-                findings.add(*where_attribute, code=self.required, message=f"{where_attribute[-1]} is required.")
+                troubles.note(*where_attribute, code=self.required, message=f"{where_attribute[-1]} is required.")
             return
         if self.longest is not None and len(value) > self.longest:
-            findings.add(*where_attribute, code=self.too_long, message=f"{where_attribute[-1]} is too long.")
+            troubles.note(*where_attribute, code=self.too_long, message=f"{where_attribute[-1]} is too long.")
         elif self.invalid is not None and not self.pattern.match(value):
-            findings.add(*where_attribute, code=self.invalid, message=f"{where_attribute[-1]} is invalid.")
+            troubles.note(*where_attribute, code=self.invalid, message=f"{where_attribute[-1]} is invalid.")
 
     def shown(self, value: str | None) -> str | None:
         return value
@@ -129,26 +129,26 @@ class Particulars:
 
 def checked(customer: Customer | None, asked: Tree) -> Particulars:
     """As a transaction keeps it; Refused with everything that is wrong."""
-    findings = Findings()
-    billing = findings.of(lambda: _address(customer, asked, "billing", code="91702", phone="915206"))
-    shipping = findings.of(lambda: _address(customer, asked, "shipping", code="91703", phone="915204"))
-    bought = findings.of(lambda: goods(asked))
-    findings.tell()
+    troubles = Troubles()
+    billing = troubles.of(lambda: _address(customer, asked, "billing", code="91702", phone="915206"))
+    shipping = troubles.of(lambda: _address(customer, asked, "shipping", code="91703", phone="915204"))
+    bought = troubles.of(lambda: goods(asked))
+    troubles.check()
     return Particulars(billing or {}, shipping or {}, bought or {})
 
 
 def goods(asked: Tree) -> Tree:
     """What is bought, as far as it is told."""
-    findings = Findings()
+    troubles = Troubles()
     kept: Tree = {}
     for name, rule in _OF_SALE.items():
-        rule.check(findings, asked.get(name), "transaction", name)
+        rule.check(troubles, asked.get(name), "transaction", name)
     items = asked.get("line_items") or []
     if len(items) > _MOST_LINE_ITEMS:
-        findings.add("transaction", "line_items", code="915157", message="There are too many line items.")
+        troubles.note("transaction", "line_items", code="915157", message="There are too many line items.")
     for number, item in enumerate(items):
-        _check_item(findings, item, "transaction", "line_items", f"index_{number}")
-    findings.tell()
+        _check_item(troubles, item, "transaction", "line_items", f"index_{number}")
+    troubles.check()
     kept |= {name: rule.shown(asked[name]) for name, rule in _OF_SALE.items() if asked.get(name) is not None}
     if asked.get("tax_exempt") is not None:
         kept["tax_exempt"] = flag(asked, "tax_exempt")
@@ -157,12 +157,12 @@ def goods(asked: Tree) -> Tree:
     return kept
 
 
-def _check_item(findings: Findings, item: Tree, *where: str) -> None:
+def _check_item(troubles: Troubles, item: Tree, *where: str) -> None:
     for name, rule in _OF_ITEM.items():
-        rule.check(findings, item.get(name), *where, name)
+        rule.check(troubles, item.get(name), *where, name)
     for told, lacking, code in _PARTNER_OF_UPC:
         if item.get(told) is not None and item.get(lacking) is None:
-            findings.add(*where, lacking, code=code, message=f"{lacking} is missing.")
+            troubles.note(*where, lacking, code=code, message=f"{lacking} is missing.")
 
 
 def _kept_item(item: Tree) -> Tree:
@@ -175,14 +175,14 @@ def _address(customer: Customer | None, asked: Tree, kind: str, *, code: str, ph
     if id is not None:
         known = addresses.of_customer(customer, id, "transaction", f"{kind}_address_id", code=code)
         return {"id": known.id, **known.details}
-    findings = Findings()
-    kept = findings.of(lambda: addresses.checked(told, "transaction", kind))
+    troubles = Troubles()
+    kept = troubles.of(lambda: addresses.checked(told, "transaction", kind))
     if told.get("phone_number") is not None and not _PHONE.match(told["phone_number"]):
-        findings.add("transaction", kind, "phone_number", code=phone, message="The phone number is invalid.")
+        troubles.note("transaction", kind, "phone_number", code=phone, message="The phone number is invalid.")
     method = told.get("shipping_method")
     if method is not None and method not in _SHIPPING_METHODS:
-        findings.add("transaction", kind, "shipping_method", code="915203", message="There is no such method.")
-    findings.tell()
+        troubles.note("transaction", kind, "shipping_method", code="915203", message="There is no such method.")
+    troubles.check()
     return (kept or {}) | ({"shipping_method": method} if method else {})
 
 

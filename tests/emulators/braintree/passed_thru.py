@@ -6,7 +6,7 @@ was told goes with the sale or the verification, and the issuer takes it for wha
 
 import re
 
-from tests.emulators.braintree.refusals import Findings
+from tests.emulators.braintree.troubles import Troubles
 from tests.emulators.braintree.xmltext import Tree
 
 _OF_SALES = {
@@ -37,12 +37,12 @@ def of_verification(passed: Tree, *where: str) -> bool:
 def _checked(
     passed: Tree, codes: dict[str, tuple[str, str, str | None]], required: tuple[str, ...], *where: str
 ) -> bool:
-    findings = Findings()
+    troubles = Troubles()
     for name, (word, absent, wrong) in codes.items():
         value = passed.get(name)
         if value is None and name in required:
-            findings.add(*where, "three_d_secure_pass_thru", name, code=absent, message=f"{word} is required.")
+            troubles.note(*where, "three_d_secure_pass_thru", name, code=absent, message=f"{word} is required.")
         elif value is not None and wrong is not None and not _PATTERNS[name].match(value):
-            findings.add(*where, "three_d_secure_pass_thru", name, code=wrong, message=f"{word} is invalid.")
-    findings.tell()
+            troubles.note(*where, "three_d_secure_pass_thru", name, code=wrong, message=f"{word} is invalid.")
+    troubles.check()
     return passed.get("eci_flag") in _AUTHENTICATED

@@ -5,9 +5,8 @@ that are nested as the parameters are. A decline is a 422, too, whose envelope h
 verification) and no errors. A 404 has no body. Messages are worded here: clients are to read codes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from tests.emulators.braintree.xmltext import Many, Symbol, Tree
 from tests.emulators.common.refusals import Refusal
@@ -42,34 +41,6 @@ class Refused(Refusal):
 
     def envelope(self) -> Tree:
         return {"errors": _nested(self.troubles, 0), "message": str(self), **self.about}
-
-
-Given = TypeVar("Given")
-
-
-class Findings:
-    """Everything that is wrong with one request: Braintree tells all of it at once."""
-
-    def __init__(self) -> None:
-        self._found: list[Trouble] = []
-
-    def of(self, work: Callable[[], Given]) -> Given | None:
-        """What the work gives; None where there is a trouble with it. Any other refusal is told at once."""
-        try:
-            return work()
-        except Refused as refused:
-            if not refused.troubles:
-                raise
-            self._found.extend(refused.troubles)
-            return None
-
-    def add(self, *where_attribute: str, code: str, message: str) -> None:
-        self._found.extend(invalid(*where_attribute, code=code, message=message).troubles)
-
-    def tell(self) -> None:
-        """Refused, when there were any."""
-        if self._found:
-            raise Refused(422, *dict.fromkeys(self._found))
 
 
 def missing() -> Refused:

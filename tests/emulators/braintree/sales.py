@@ -33,7 +33,7 @@ from tests.emulators.braintree.issuers import asks_authentication, issuer_of
 from tests.emulators.braintree.parameters import amount as read_amount
 from tests.emulators.braintree.parameters import check_names, flag, flattened
 from tests.emulators.braintree.particulars import Particulars
-from tests.emulators.braintree.refusals import UNSUPPORTED, Findings, invalid
+from tests.emulators.braintree.refusals import UNSUPPORTED, invalid
 from tests.emulators.braintree.things import Address, Customer, Nonce, PaymentMethod, Transaction
 from tests.emulators.braintree.transactions import GOOD, outcome
 from tests.emulators.braintree.troubles import Troubles
@@ -92,7 +92,6 @@ _SOURCES = frozenset(
         "installment",
     }
 )  # fmt: skip
-_LONGEST_ORDER_ID = 255
 
 
 class _Paid:
@@ -192,23 +191,23 @@ def create(call: Call) -> Answer:
 
 def _wanted(account: Account, asked: Tree, *, token: str | None) -> _Wanted:
     """Refused with everything that is wrong; the token is that of a card which is to be stored."""
-    findings = Findings()
-    findings.of(lambda: _check_type(asked))
+    troubles = Troubles()
+    troubles.of(lambda: _check_type(asked))
     where = ("transaction", "merchant_account_id")
-    merchant_account = findings.of(lambda: account.merchant_account(asked.get("merchant_account_id"), *where))
-    amount = findings.of(lambda: read_amount(asked, merchant_account[1] if merchant_account else "USD", "transaction"))
-    findings.of(lambda: _check_rest(account, asked))
-    customer, paid = findings.of(lambda: _customer(account, asked)), None
+    merchant_account = troubles.of(lambda: account.merchant_account(asked.get("merchant_account_id"), *where))
+    amount = troubles.of(lambda: read_amount(asked, merchant_account[1] if merchant_account else "USD", "transaction"))
+    troubles.of(lambda: _check_rest(account, asked))
+    customer, paid = troubles.of(lambda: _customer(account, asked)), None
     if customer is not None or asked.get("customer_id") is None:
-        paid = findings.of(lambda: _paid_with(account, asked, customer))
-    told = findings.of(lambda: particulars.checked(customer, asked))
-    elsewhere = findings.of(lambda: _authenticated_elsewhere(asked))
-    three_d_secure = findings.of(lambda: _three_d_secure(account, asked, paid, amount) if paid and amount else None)
+        paid = troubles.of(lambda: _paid_with(account, asked, customer))
+    told = troubles.of(lambda: particulars.checked(customer, asked))
+    elsewhere = troubles.of(lambda: _authenticated_elsewhere(asked))
+    three_d_secure = troubles.of(lambda: _three_d_secure(account, asked, paid, amount) if paid and amount else None)
     if token is not None:
-        findings.of(lambda: vaulting.check_token(account, token, "transaction", "credit_card"))
+        troubles.of(lambda: vaulting.check_token(account, token, "transaction", "credit_card"))
     if customer is None and (paid is None or paid.method is None):
-        findings.of(lambda: check_new(account, asked.get("customer") or {}, "transaction"))
-    findings.tell()
+        troubles.of(lambda: check_new(account, asked.get("customer") or {}, "transaction"))
+    troubles.check()
     if merchant_account is None or amount is None or paid is None or told is None:
         raise LookupError("None of them is missing where nothing is wrong.")
     if paid.method is not None:
@@ -246,25 +245,23 @@ def _check_type(asked: Tree) -> None:
 
 
 def _check_rest(account: Account, asked: Tree) -> None:
-    findings = Findings()
+    troubles = Troubles()
     for name in asked.get("custom_fields") or {}:
         if name not in account.options.custom_fields:
-            findings.add("transaction", "custom_fields", code="91526", message=f"{name} is no custom field.")
-    troubles = Troubles("transaction")
-    descriptors.check(asked, troubles)
-    findings.of(troubles.check)
-    if len(asked.get("order_id") or "") > _LONGEST_ORDER_ID:
-        findings.add("transaction", "order_id", code="91501", message="The order id is too long.")
+            troubles.note("transaction", "custom_fields", code="91526", message=f"{name} is no custom field.")
+    descriptors.check(asked, troubles.inside("transaction"))
+    if len(asked.get("order_id") or "") > settling.LONGEST_ORDER_ID:
+        troubles.note("transaction", "order_id", code="91501", message="The order id is too long.")
     vault: Tree = asked.get("external_vault") or {}
     status, previous = vault.get("status"), vault.get("previous_network_transaction_id")
     if vault and status not in ("vaulted", "will_vault"):
-        findings.add("transaction", "external_vault", "status", code="915175", message="There is no such status.")
+        troubles.note("transaction", "external_vault", "status", code="915175", message="There is no such status.")
     elif previous is not None and status != "vaulted":
-        findings.add("transaction", "external_vault", "status", code="915177", message="Nothing came before it.")
+        troubles.note("transaction", "external_vault", "status", code="915177", message="Nothing came before it.")
     source = asked.get("transaction_source")
     if source is not None and source not in _SOURCES:
-        findings.add("transaction", "transaction_source", code="915133", message="There is no such source.")
-    findings.tell()
+        troubles.note("transaction", "transaction_source", code="915133", message="There is no such source.")
+    troubles.check()
 
 
 def _customer(account: Account, asked: Tree) -> Customer | None:
@@ -398,7 +395,7 @@ def authorize(account: Account, transaction: Transaction, response: responses.Re
     transaction.additional_response = response.additional
     if response.status == "authorized":
         transaction.authorized = transaction.amount
-        transaction.network_id = account.new_id(15)
+        transaction.network_id = account.new_digits(15)
         transaction.expires_at = account.now + timedelta(seconds=account.pace.expiry_seconds)
         account.later(account.pace.expiry_seconds, lambda: settling.expire(account, transaction))
     transaction.reach(response.status, account.now)

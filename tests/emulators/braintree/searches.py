@@ -11,12 +11,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from tests.emulators.braintree import customers, disputes, subscription_shapes, transactions
+from tests.emulators.braintree import customers, disputes, subscription_shapes, transactions, verifications
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.recurring import Subscription
 from tests.emulators.braintree.refusals import Refused
-from tests.emulators.braintree.things import DETAILS, Customer, Dispute, Transaction
+from tests.emulators.braintree.things import DETAILS, Customer, Dispute, PaymentMethod, Transaction, Verification
 from tests.emulators.braintree.xmltext import Collection, Many, Tree
 
 Thing = TypeVar("Thing")
@@ -41,7 +41,8 @@ _TRANSACTIONS: Fields[Transaction] = {
     "created_using": lambda each: each.created_using,
     "credit_card_card_type": lambda each: each.instrument.card_type,
     "credit_card_cardholder_name": lambda each: each.instrument.cardholder_name,
-    "credit_card_expiration_date": lambda each: f"{each.instrument.expiration_month}/{each.instrument.expiration_year}",
+    "credit_card_expiration_date": lambda each: each.instrument.expiration_date,
+    "credit_card_customer_location": lambda _: "US",
     "credit_card_number": lambda each: each.instrument.number,
     "credit_card_unique_identifier": lambda each: each.instrument.unique_number_identifier,
     "currency": lambda each: each.currency,
@@ -84,28 +85,109 @@ _CUSTOMERS: Fields[Customer] = {
     "id": lambda each: each.id,
     "ids": lambda each: each.id,
     "created_at": lambda each: each.created_at,
-    **{name: lambda each, name=name: each.details.get(name) for name in DETAILS},  # type: ignore[misc]
+    **{
+        name: lambda each, name=name: each.details.get(name)  # type: ignore[misc]
+        for name in DETAILS
+        if name != "international_phone"
+    },
 }
 
 
+def _transactions(account: Account) -> Fields[Transaction]:
+    def disputed(each: Transaction) -> list[Dispute]:
+        return [account.disputes[id] for id in each.dispute_ids]
+
+    return {
+        **_TRANSACTIONS,
+        "dispute_date": lambda each: [dispute.created_at.date() for dispute in disputed(each)],
+    }
+
+
+def _customers(account: Account) -> Fields[Customer]:
+    def cards(each: Customer, read: Callable[[PaymentMethod], Any]) -> list[Any]:
+        return [read(method) for method in account.methods_of(each)]
+
+    def same_cards(each: Customer) -> list[str]:
+        """The tokens of whoever's cards have the number of one of the customer's."""
+        numbers = {method.instrument.number for method in account.methods_of(each)}
+        return [token for token, method in account.payment_methods.items() if method.instrument.number in numbers]
+
+    return {
+        **_CUSTOMERS,
+        "cardholder_name": lambda each: cards(each, lambda card: card.instrument.cardholder_name),
+        "credit_card_expiration_date": lambda each: cards(each, lambda card: card.instrument.expiration_date),
+        "credit_card_number": lambda each: cards(each, lambda card: card.instrument.number),
+        "payment_method_token": lambda each: cards(each, lambda card: card.token),
+        "payment_method_token_with_duplicates": same_cards,
+        **{
+            f"address_{name}": lambda each, name=name: [  # type: ignore[misc]
+                address.details.get(name) for address in each.addresses.values()
+            ]
+            for name in _ADDRESS
+        },
+    }
+
+
+_VERIFICATIONS: Fields[Verification] = {
+    "id": lambda each: each.id,
+    "ids": lambda each: each.id,
+    "created_at": lambda each: each.created_at,
+    "credit_card_card_type": lambda each: each.instrument.card_type,
+    "credit_card_cardholder_name": lambda each: each.instrument.cardholder_name,
+    "credit_card_expiration_date": lambda each: each.instrument.expiration_date,
+    "credit_card_number": lambda each: each.instrument.number,
+    "status": lambda each: each.status,
+    "verification_type": lambda _: "credit_card",
+}
+
+
+def verification_ids(call: Call) -> Answer:
+    found = _found(call.account.verifications.values(), _verifications(call.account), call.asked("search"))
+    return _ids(call, [each.id for each in found])
+
+
+def verifications_of(call: Call) -> Answer:
+    found = _found(call.account.verifications.values(), _verifications(call.account), call.asked("search"))
+    shown = [verifications.shown_verification(call.account, each) for each in found]
+    return Answer("credit_card_verifications", _page(call, "verification", shown, len(found)))
+
+
+def _verifications(account: Account) -> Fields[Verification]:
+    def holder(each: Verification) -> PaymentMethod | None:
+        methods = account.payment_methods.values()
+        return next((method for method in methods if any(one is each for one in method.verifications)), None)
+
+    def customer(each: Verification) -> Customer | None:
+        method = holder(each)
+        return account.customers[method.customer_id] if method else None
+
+    return {
+        **_VERIFICATIONS,
+        "billing_address_details_postal_code": lambda each: each.postal_code,
+        "customer_email": lambda each: (found := customer(each)) and found.details.get("email"),
+        "customer_id": lambda each: (found := customer(each)) and found.id,
+        "payment_method_token": lambda each: (found := holder(each)) and found.token,
+    }
+
+
 def transaction_ids(call: Call) -> Answer:
-    found = _found(_findable(call.account), _TRANSACTIONS, call.asked("search"))
+    found = _found(_findable(call.account), _transactions(call.account), call.asked("search"))
     return _ids(call, [each.id for each in found])
 
 
 def transactions_of(call: Call) -> Answer:
-    found = _found(_findable(call.account), _TRANSACTIONS, call.asked("search"))
+    found = _found(_findable(call.account), _transactions(call.account), call.asked("search"))
     shown = [transactions.shown(call.account, each) for each in found]
     return Answer("credit_card_transactions", _page(call, "transaction", shown, len(found)))
 
 
 def customer_ids(call: Call) -> Answer:
-    found = _found(call.account.customers.values(), _CUSTOMERS, call.asked("search"))
+    found = _found(call.account.customers.values(), _customers(call.account), call.asked("search"))
     return _ids(call, [each.id for each in found])
 
 
 def customers_of(call: Call) -> Answer:
-    found = _found(call.account.customers.values(), _CUSTOMERS, call.asked("search"))
+    found = _found(call.account.customers.values(), _customers(call.account), call.asked("search"))
     return Answer(
         "customers", _page(call, "customer", [customers.shown(call.account, each) for each in found], len(found))
     )

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from braintree import Transaction as SdkTransaction
 
-from tests.emulators.braintree import addresses, particulars, responses
+from tests.emulators.braintree import addresses, descriptors, particulars, responses
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.issuers import issuer_of
@@ -20,6 +20,7 @@ from tests.emulators.braintree.parameters import check_names, flag, flattened
 from tests.emulators.braintree.refusals import invalid
 from tests.emulators.braintree.things import Transaction
 from tests.emulators.braintree.transactions import answer, impossible
+from tests.emulators.braintree.troubles import Troubles
 from tests.emulators.braintree.xmltext import Tree
 
 _SUBMIT = flattened(SdkTransaction.submit_for_settlement_signature()) | {"amount"}
@@ -34,6 +35,8 @@ _SUPPORTED = frozenset(
         *(f"shipping.{name}" for name in addresses.NAMES),
     }
 )
+_UPDATE = flattened(SdkTransaction.update_details_signature())
+LONGEST_ORDER_ID = 255
 _VOIDABLE = frozenset({"authorized", "submitted_for_settlement"})
 _OF_TESTS = {
     "settle": "settled",
@@ -93,6 +96,28 @@ def submit_for_partial_settlement(call: Call) -> Answer:
         held.authorized = held.authorized - left_of(account, held)
     submit(account, part)
     return answer(account, part, status=201)
+
+
+def update_details(call: Call) -> Answer:
+    """Of what is submitted: https://developer.paypal.com/braintree/docs/reference/request/transaction/update-details."""
+    account, transaction = call.account, call.account.transaction(call.id)
+    asked = call.asked("transaction")
+    check_names("transaction", asked, known=_UPDATE, supported=_UPDATE)
+    if transaction.status != "submitted_for_settlement":
+        raise impossible("915129", "Only what is submitted for settlement can be changed.")
+    troubles = Troubles("transaction")
+    amount = transaction.amount
+    if asked.get("amount") is not None:
+        amount = troubles.of(lambda: _amount(transaction, asked)) or amount
+    if amount > transaction.authorized:
+        troubles.add("amount", "91522", "More than was authorized.")
+    if len(asked.get("order_id") or "") > LONGEST_ORDER_ID:
+        troubles.add("order_id", "91501", "The order id is too long.")
+    descriptors.check(asked, troubles)
+    troubles.check()
+    _describe(transaction, asked)
+    transaction.amount, transaction.updated_at = amount, account.now
+    return answer(account, transaction, status=200)
 
 
 def void(call: Call) -> Answer:

@@ -110,9 +110,11 @@ class Verification:
     created_at: datetime
     response_code: str | None
     response_text: str | None
+    response_type: str | None = None
     amount: Decimal = Decimal(0)
     rejection_reason: str | None = None
     checks: Checks = field(default_factory=Checks)
+    postal_code: str | None = None
     three_d_secure: ThreeDSecure | None = None
     network_id: str | None = None
 

@@ -1,7 +1,9 @@
 """Everything that is wrong with a request, in one refusal, and values that are read while that is collected."""
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
+from typing import TypeVar
 
 from tests.emulators.braintree.parameters import MOST, smallest
 from tests.emulators.braintree.refusals import Refused, Trouble
@@ -11,12 +13,29 @@ _AMOUNT = re.compile(r"^\d+(\.\d{1,3})?$")
 _WHOLE = re.compile(r"^\d{1,9}$")
 
 
+Given = TypeVar("Given")
+
+
 class Troubles:
     """`where` is the way to the object that the errors are about; the list is shared by all that stand `inside` it."""
 
     def __init__(self, *where: str, found: list[Trouble] | None = None) -> None:
         self.where = where
         self.found: list[Trouble] = [] if found is None else found
+
+    def of(self, work: Callable[[], Given]) -> Given | None:
+        """What the work gives; None where there is a trouble with it. Any other refusal is told at once."""
+        try:
+            return work()
+        except Refused as refused:
+            if not refused.troubles:
+                raise
+            self.found.extend(refused.troubles)
+            return None
+
+    def note(self, *where_attribute: str, code: str, message: str) -> None:
+        *where, attribute = where_attribute
+        self.inside(*where).add(attribute, code, message)
 
     def add(self, attribute: str, code: str, message: str) -> None:
         self.found.append(Trouble(self.where, attribute, code, message))
@@ -27,7 +46,7 @@ class Troubles:
     def check(self) -> None:
         """Refused when there are any."""
         if self.found:
-            raise Refused(422, *self.found)
+            raise Refused(422, *dict.fromkeys(self.found))
 
 
 def read_amount(

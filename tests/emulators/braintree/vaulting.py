@@ -11,8 +11,9 @@ from tests.emulators.braintree.cards import consume, from_numbers, usable_nonce
 from tests.emulators.braintree.checks import Checks, checked
 from tests.emulators.braintree.instruments import Instrument
 from tests.emulators.braintree.parameters import flag, is_id
-from tests.emulators.braintree.refusals import Findings, invalid
+from tests.emulators.braintree.refusals import invalid
 from tests.emulators.braintree.things import Address, Customer, Nonce, PaymentMethod, Verification
+from tests.emulators.braintree.troubles import Troubles
 from tests.emulators.braintree.verifications import check_options, verified
 from tests.emulators.braintree.xmltext import Tree
 
@@ -59,14 +60,14 @@ class Wanted:
 
 def check(account: Account, customer: Customer | None, asked: Tree, *where: str) -> Wanted:
     """Refused, with everything that is wrong, when no such card can be kept; the customer is None while it is new."""
-    findings = Findings()
+    troubles = Troubles()
     token, options = asked.get("token"), asked.get("options") or {}
     if token is not None:
-        findings.of(lambda: check_token(account, token, *where))
-    wanted = findings.of(lambda: _wanted(account, customer, asked, None, *where))
+        troubles.of(lambda: check_token(account, token, *where))
+    wanted = troubles.of(lambda: _wanted(account, customer, asked, None, *where))
     if wanted is not None:
-        findings.of(lambda: _check_duplicates(account, customer, wanted.instrument, None, options, *where))
-    findings.tell()
+        troubles.of(lambda: _check_duplicates(account, customer, wanted.instrument, None, options, *where))
+    troubles.check()
     if wanted is None:
         raise LookupError("It is there when nothing is wrong.")
     return wanted
@@ -109,13 +110,13 @@ def change(account: Account, method: PaymentMethod, asked: Tree, *where: str) ->
     """Refused, and nothing changed, when something is wrong."""
     customer, options = account.customers[method.customer_id], asked.get("options") or {}
     token = asked.get("token")
-    findings = Findings()
+    troubles = Troubles()
     if token is not None and token != method.token:
-        findings.of(lambda: check_token(account, token, *where))
-    wanted = findings.of(lambda: _wanted(account, customer, asked, method, *where))
+        troubles.of(lambda: check_token(account, token, *where))
+    wanted = troubles.of(lambda: _wanted(account, customer, asked, method, *where))
     if wanted is not None:
-        findings.of(lambda: _check_duplicates(account, customer, wanted.instrument, method, options, *where))
-    findings.tell()
+        troubles.of(lambda: _check_duplicates(account, customer, wanted.instrument, method, options, *where))
+    troubles.check()
     if wanted is None:
         raise LookupError("It is there when nothing is wrong.")
     method.verifications += _verifications(account, wanted, asked, wanted.checks(asked, method))
@@ -147,23 +148,23 @@ def _wanted(
     account: Account, customer: Customer | None, asked: Tree, method: PaymentMethod | None, *where: str
 ) -> Wanted:
     """Of a new card, or of the method that is changed."""
-    findings = Findings()
+    troubles = Troubles()
     named, id = asked.get("payment_method_nonce"), asked.get("billing_address_id")
     nonce = instrument = address = None
     if named:
-        nonce = findings.of(lambda: usable_nonce(account, named, *where, codes=("93108", "93107")))
+        nonce = troubles.of(lambda: usable_nonce(account, named, *where, codes=("93108", "93107")))
         instrument = nonce.instrument if nonce else None
     else:
-        instrument = findings.of(lambda: _instrument(asked, method, *where))
-    billing = findings.of(lambda: addresses.checked(asked.get("billing_address") or {}, *where, "billing_address"))
+        instrument = troubles.of(lambda: _instrument(asked, method, *where))
+    billing = troubles.of(lambda: addresses.checked(asked.get("billing_address") or {}, *where, "billing_address"))
     if id is not None:
         where_id = (*where, "billing_address_id")
-        address = findings.of(lambda: addresses.of_customer(customer, id, *where_id, code="91702"))
+        address = troubles.of(lambda: addresses.of_customer(customer, id, *where_id, code="91702"))
     passed = asked.get("three_d_secure_pass_thru")
     if passed:
-        findings.of(lambda: passed_thru.of_verification(passed, *where))
-    findings.of(lambda: check_options(account, asked.get("options") or {}, *where))
-    findings.tell()
+        troubles.of(lambda: passed_thru.of_verification(passed, *where))
+    troubles.of(lambda: check_options(account, asked.get("options") or {}, *where))
+    troubles.check()
     if instrument is None:
         raise LookupError("It is there when nothing is wrong.")
     return Wanted(instrument, nonce, billing or (nonce.billing_address if nonce else None), address)
@@ -204,7 +205,8 @@ def _verifications(account: Account, wanted: Wanted, asked: Tree, checks: Checks
     if not flag(options, "verify_card"):
         return []
     three_d_secure = wanted.nonce.three_d_secure if wanted.nonce else None
-    return [verified(account, wanted.instrument, options, checks, three_d_secure)]
+    address = wanted.billing or (wanted.address.details if wanted.address else {})
+    return [verified(account, wanted.instrument, options, checks, three_d_secure, address.get("postal_code"))]
 
 
 def _change_address(account: Account, customer: Customer, method: PaymentMethod, details: Tree, asked: Tree) -> None:

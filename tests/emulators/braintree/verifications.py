@@ -1,38 +1,50 @@
 """Card verification: https://developer.paypal.com/braintree/docs/reference/response/credit-card-verification.
 
-Of a card that goes into the vault, when it is asked for. The test numbers say how it ends
-(https://developer.paypal.com/braintree/docs/reference/general/testing#credit-card-numbers); a card that does not pass
-is not stored, and the verification is in the answer.
+Of a card that goes into the vault, when it is asked for, or of any by a call of its own. The test numbers say how it
+ends (https://developer.paypal.com/braintree/docs/reference/general/testing#credit-card-numbers); a card that does not
+pass is not stored, and the verification is in the answer.
 """
 
 import re
 from decimal import Decimal
 
-from tests.emulators.braintree import responses
+from braintree import CreditCardVerification
+
+from tests.emulators.braintree import addresses, passed_thru, responses
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
-from tests.emulators.braintree.cards import shown_card, shown_three_d_secure
-from tests.emulators.braintree.checks import Checks
+from tests.emulators.braintree.cards import consume, from_numbers, shown_card, shown_three_d_secure, usable_nonce
+from tests.emulators.braintree.checks import Checks, checked
 from tests.emulators.braintree.instruments import DECLINED_NUMBERS, FAILED_NUMBERS, Instrument, ThreeDSecure
-from tests.emulators.braintree.parameters import shown_amount
-from tests.emulators.braintree.refusals import Findings, declined, invalid, missing
+from tests.emulators.braintree.parameters import check_names, flattened, shown_amount
+from tests.emulators.braintree.refusals import declined, invalid, missing
 from tests.emulators.braintree.things import Verification
+from tests.emulators.braintree.troubles import Troubles
 from tests.emulators.braintree.xmltext import Tree
 
+_CREATE = flattened(CreditCardVerification.create_signature())
+_SUPPORTED = frozenset(
+    name
+    for name in _CREATE
+    if name.partition(".")[0] in ("credit_card", "payment_method_nonce", "three_d_secure_pass_thru")
+) | {"options.amount", "options.merchant_account_id", "intended_transaction_source", "external_vault.status"}
 _AMOUNT = re.compile(r"^-?\d+(\.\d{1,3})?$")
 _MOST = Decimal("9999999999.99")
 
 
 def check_options(account: Account, options: Tree, *where: str) -> None:
-    """Refused when no verification can be made like that."""
-    findings = Findings()
+    """Refused when no verification can be made like that, of a card that goes into the vault."""
+    _check_options(account, options, prefix="verification_", where=(*where, "options"))
+
+
+def _check_options(account: Account, options: Tree, *, prefix: str, where: tuple[str, ...]) -> None:
+    troubles = Troubles(*where)
     id, amount = options.get("verification_merchant_account_id"), options.get("verification_amount")
     if id is not None and id not in account.options.merchant_accounts:
-        at = (*where, "options", "verification_merchant_account_id")
-        findings.add(*at, code="94204", message="There is no such merchant account.")
+        troubles.add(f"{prefix}merchant_account_id", "94204", "There is no such merchant account.")
     if amount is not None:
-        findings.of(lambda: _check_amount(amount, *where, "options", "verification_amount"))
-    findings.tell()
+        troubles.of(lambda: _check_amount(amount, *where, f"{prefix}amount"))
+    troubles.check()
 
 
 def _check_amount(text: str, *where_attribute: str) -> None:
@@ -44,12 +56,49 @@ def _check_amount(text: str, *where_attribute: str) -> None:
         raise invalid(*where_attribute, code="94207", message="The amount is too large.")
 
 
+def create(call: Call) -> Answer:
+    """Of a card that is not stored."""
+    account, asked = call.account, call.asked("verification")
+    check_names("verification", asked, known=_CREATE, supported=_SUPPORTED)
+    card: Tree = asked.get("credit_card") or {}
+    options = {f"verification_{name}": value for name, value in (asked.get("options") or {}).items()}
+    named, passed, billing = asked.get("payment_method_nonce"), asked.get("three_d_secure_pass_thru"), None
+    troubles = Troubles()
+    nonce = instrument = None
+    if named:
+        nonce = troubles.of(lambda: usable_nonce(account, named, "verification", codes=("93108", "93107")))
+        instrument = nonce.instrument if nonce else None
+    else:
+        instrument = troubles.of(lambda: from_numbers(card, "verification", "credit_card"))
+    where = ("verification", "credit_card", "billing_address")
+    billing = troubles.of(lambda: addresses.checked(card.get("billing_address") or {}, *where))
+    troubles.of(lambda: _check_options(account, options, prefix="", where=("verification", "options")))
+    if passed:
+        troubles.of(lambda: passed_thru.of_verification(passed, "verification"))
+    troubles.check()
+    if instrument is None:
+        raise LookupError("It is there when nothing is wrong.")
+    if nonce is not None:
+        consume(nonce)
+    checks = checked(card.get("cvv") or (nonce.cvv if nonce else None), billing)
+    made = verified(
+        account,
+        instrument,
+        options,
+        checks,
+        nonce.three_d_secure if nonce else None,
+        (billing or {}).get("postal_code"),
+    )
+    return Answer("verification", shown_verification(account, made), 201)
+
+
 def verified(
     account: Account,
     instrument: Instrument,
     options: Tree,
     checks: Checks,
     three_d_secure: ThreeDSecure | None = None,
+    postal_code: str | None = None,
 ) -> Verification:
     """The passed verification, as checked options want it; Refused with the failed one in the answer."""
     id, currency = account.merchant_account(options.get("verification_merchant_account_id"))
@@ -63,11 +112,13 @@ def verified(
         created_at=account.now,
         response_code=response.code,
         response_text=response.text,
+        response_type=response.type,
         amount=Decimal(options.get("verification_amount") or 0),
         rejection_reason=response.rejection_reason,
         checks=checks,
+        postal_code=postal_code,
         three_d_secure=three_d_secure,
-        network_id=account.new_id(15),
+        network_id=account.new_digits(15),
     )
     account.verifications[verification.id] = verification
     if verification.status != "verified":
@@ -111,6 +162,7 @@ def shown_verification(account: Account, verification: Verification) -> Tree:
         "updated_at": verification.created_at,
         "processor_response_code": verification.response_code,
         "processor_response_text": verification.response_text,
+        "processor_response_type": verification.response_type,
         "gateway_rejection_reason": verification.rejection_reason,
         **verification.checks.shown(),
         "graphql_id": f"dmVyaWZpY2F0aW9uX{verification.id}",
