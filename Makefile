@@ -20,7 +20,7 @@ SITE := build/docs
 UNSET := env | grep -Eo '^(STRIPE|BRAINTREE|PAYDESK)_[A-Z0-9_]+' | grep -v '^PAYDESK_TEST_' | sed 's/^/-u /'
 PYTEST = env $$($(UNSET)) $(BIN)/python -m pytest --no-header
 
-.PHONY: help install serve test capabilities test-browser test-live bench bench-charges bench-search chaos conformance schema-check lint fmt \
+.PHONY: help install serve test capabilities test-browser test-live bench bench-charges bench-parsing bench-search chaos conformance schema-check lint fmt \
 	graphiql schema schema-changes docs lock clean
 
 help: ## say what there is
@@ -57,10 +57,13 @@ schema-check: $(VENV)/.development ## find what clients may break on in the sche
 test-live: $(VENV)/.development ## run what can be run against Stripe's sandbox, with the test key in STRIPE_SECRET_KEY
 	@$(BIN)/python -m tests.contracts.live
 
-bench: bench-charges bench-search ## measure charges, then the search, on both databases (half an hour)
+bench: bench-charges bench-parsing bench-search ## measure charges, Braintree's XML, then the search (half an hour)
 
 bench-charges: $(VENV)/.development ## measure what the gateway adds to a charge, and write docs/performance.md (10 minutes)
 	@env $$($(UNSET)) $(BIN)/python -m tests.bench.charges --write
+
+bench-parsing: $(VENV)/.development ## measure who waits while Braintree's XML is read, and write docs/performance.md (a minute)
+	@env $$($(UNSET)) $(BIN)/python -m tests.bench.parsing --write
 
 bench-search: $(VENV)/.development ## measure the search of 100,000 products (20 minutes)
 	@env $$($(UNSET)) $(BIN)/python -m tests.bench.search $(PRODUCTS)

@@ -37,6 +37,7 @@ from persistence.migrate import migrate
 from persistence.store import TortoiseStore
 from tests.bench.client import Client
 from tests.bench.machines import postgres, say
+from tests.bench.pages import write
 from tests.bench.timed import TIMES
 from tests.databases import ROOT
 from tests.server.processes import Process, free_port, settings, wait_until_answering
@@ -315,16 +316,6 @@ def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> str:
     return f"{_middle(ratios):.2f} ({ratios[0]:.2f}–{ratios[-1]:.2f})"
 
 
-_PAGE = ROOT / "docs" / "performance.md"
-_BEGIN, _END = "<!-- measured: charges -->\n", "<!-- until here -->"
-
-
-def write(text: str) -> None:
-    before, _, rest = _PAGE.read_text(encoding="utf-8").partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    _PAGE.write_text(f"{before}{_BEGIN}{text}\n{_END}{after}", encoding="utf-8")
-
-
 async def main(folder: Path) -> None:
     cells: dict[tuple[str, str], list[Side]] = {}
     load = os.getloadavg()[0]
@@ -337,7 +328,7 @@ async def main(folder: Path) -> None:
     text = busy + tables(dict(sorted(cells.items(), reverse=True)))
     say(text)
     if "--write" in sys.argv:
-        write(text)
+        write("charges", text)
 
 
 def made(folder: Path) -> Path:
