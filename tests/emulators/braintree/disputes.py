@@ -223,6 +223,8 @@ def _check_category(category: str | None, comment: str | None, *, is_file: bool)
         raise invalid("dispute", "category", code="95712", message="This category is for documents.")
     if category.endswith("DATE_TIME") and not _TIME.match(comment or ""):
         raise invalid("dispute", "comments", code="95707", message="This is no date.")
+    if category.endswith("EMAIL_ADDRESS") and "@" not in (comment or ""):
+        raise invalid("dispute", "comments", code="95715", message="This is no email address.")
 
 
 def _check_evidence(dispute: Dispute) -> None:
