@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from adapters.braintree import webhooks
 from adapters.braintree.capabilities import CAPABILITIES, LOOK_UP_LAG_SECONDS
+from adapters.braintree.changes import Changes
 from adapters.braintree.charges import Charges, client_token
 from adapters.braintree.checking import Checking
 from adapters.braintree.customers import Customers
+from adapters.braintree.disputes import Disputes
 from adapters.braintree.errands import Errand, Line
 from adapters.braintree.methods import Methods
 from adapters.braintree.refunds import Refunds
@@ -17,20 +20,26 @@ from adapters.braintree.workers import THREADS, Workers
 from adapters.braintree_keys import is_production
 from domain.clock import Clock
 from domain.provider import (
+    AcceptRequest,
     AttachRequest,
     CaptureRequest,
+    ChangesPage,
     ChargeRequest,
     ChargeResult,
     ClientSession,
     ContinueRequest,
     CustomerRequest,
     CustomerResult,
+    DisputeResult,
+    EvidenceRequest,
     LookUp,
+    Outcome,
     PaymentMethodResult,
     RefundRequest,
     RefundResult,
     Refusal,
     VoidRequest,
+    WebhookEvent,
 )
 
 DEFAULT_TIMEOUT_SECONDS = 25.0
@@ -88,6 +97,9 @@ class BraintreeProvider:
             look_up_lag=timedelta(seconds=look_up_lag_seconds),
         )
         self._refunds = Refunds(self._keys)
+        self._disputes = Disputes(livemode=livemode)
+        self._changes = Changes(livemode=livemode)
+        self._webhook_keys = {"public_key": public_key, "private_key": private_key}
         self._checking = Checking(merchant_accounts, self._keys)
 
     @property
@@ -138,6 +150,17 @@ class BraintreeProvider:
     async def refund(self, request: RefundRequest) -> RefundResult:
         return _refund(await self._refunds.refund(self._errand(), request))
 
+    # --- disputes ---------------------------------------------------------------------------------------------------
+
+    async def fetch_dispute(self, *, dispute_ref: str) -> DisputeResult:
+        return _dispute(await self._disputes.fetch(self._errand(), dispute_ref))
+
+    async def submit_evidence(self, request: EvidenceRequest) -> DisputeResult:
+        return _dispute(await self._disputes.submit(self._errand(), request))
+
+    async def accept_dispute(self, request: AcceptRequest) -> DisputeResult:
+        return _dispute(await self._disputes.accept(self._errand(), request))
+
     # --- looking ----------------------------------------------------------------------------------------------------
 
     async def fetch_charge(self, *, charge_ref: str) -> ChargeResult:
@@ -154,7 +177,19 @@ class BraintreeProvider:
         found = await self._refunds.find(self._errand(), look_up)
         return None if found is None else _refund(found)
 
-    # --- the end ----------------------------------------------------------------------------------------------------
+    async def changes(self, *, since: datetime | None, cursor: str | None) -> ChangesPage:
+        told = await self._changes.since(self._errand(), since, cursor, now=self._now)
+        if isinstance(told, Verdict):
+            return ChangesPage(outcome=Outcome.UNKNOWN, refusal=told.refusal)
+        return told
+
+    # --- webhooks and the end ---------------------------------------------------------------------------------------
+
+    def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
+        return webhooks.verify(body, **self._webhook_keys, livemode=self.livemode)
+
+    def webhook_challenge(self, query: Mapping[str, str]) -> str | None:
+        return webhooks.challenge(query, **self._webhook_keys)
 
     async def close(self) -> None:
         self._workers.close()
@@ -184,3 +219,9 @@ def _charge(told: ChargeResult | Verdict) -> ChargeResult:
 
 def _refund(told: RefundResult | Verdict) -> RefundResult:
     return RefundResult(outcome=told.outcome, refusal=told.refusal, raw=told.raw) if isinstance(told, Verdict) else told
+
+
+def _dispute(told: DisputeResult | Verdict) -> DisputeResult:
+    return (
+        DisputeResult(outcome=told.outcome, refusal=told.refusal, raw=told.raw) if isinstance(told, Verdict) else told
+    )

@@ -1,9 +1,6 @@
 """Answers that are none: whatever comes back, it is an outcome, and never one that it does not show."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,39 +29,11 @@ from domain.provider import (
     Refusal,
     VoidRequest,
 )
+from tests.adapters.impostor import Impostor, impostor
 from tests.adapters.stripe.desk import provider_at
 
 TEN = Money(10_00, "USD")
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-@dataclass
-class Impostor:
-    """Says the same to everybody."""
-
-    address: str = ""
-    status: int = 200
-    body: bytes = b"{}"
-    headers: str = ""
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-        await reader.readexactly(int(length[0]) if length else 0)
-        length_told = f"Content-Length: {len(self.body)}\r\nConnection: close\r\n"
-        told = f"HTTP/1.1 {self.status} Thus\r\n{length_told}{self.headers}\r\n"
-        writer.write(told.encode() + self.body)
-        await writer.drain()
-        writer.close()
-
-
-@asynccontextmanager
-async def impostor() -> AsyncIterator[Impostor]:
-    made = Impostor()
-    server = await asyncio.start_server(made.answer, "127.0.0.1", 0)
-    async with server:
-        made.address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        yield made
 
 
 @pytest.fixture
