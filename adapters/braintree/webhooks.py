@@ -91,7 +91,8 @@ def _mark(signed: str, private_key: str) -> str:
 
 def _event(notification: Mapping[str, Any], document: bytes, *, livemode: bool) -> WebhookEvent:
     kind = text(ref(notification["kind"]))
-    subject, subject_ref, operation_id = _subject(kind, notification.get("subject"))
+    about = tree(notification["subject"])
+    subject, subject_ref, operation_id = _subject(kind, about)
     return WebhookEvent(
         key=f"sha256:{hashlib.sha256(document).hexdigest()}",
         kind=kind,
@@ -100,7 +101,7 @@ def _event(notification: Mapping[str, Any], document: bytes, *, livemode: bool) 
         operation_id=operation_id,
         livemode=livemode,
         occurred_at=moment(notification["timestamp"]),
-        payload={"kind": kind, "timestamp": str(notification["timestamp"]), **_told(notification.get("subject"))},
+        payload={"kind": kind, "timestamp": str(notification["timestamp"]), **_told(about)},
     )
 
 
@@ -109,13 +110,11 @@ _About = tuple[WebhookSubject, str | None, str | None]
 _NOTHING: _About = (WebhookSubject.OTHER, None, None)
 
 
-def _subject(kind: str, about: Any) -> _About:
+def _subject(kind: str, about: Mapping[str, Any]) -> _About:
     """By the object that a notification carries: of some kinds there is more to come than the SDK knows.
 
     Subscriptions and local payments carry a transaction too, further inside: it is theirs.
     """
-    if not isinstance(about, dict):
-        return _NOTHING
     if "dispute" in about:
         return WebhookSubject.DISPUTE, text(ref(about["dispute"]["id"])), None
     if "transaction" in about:
@@ -143,9 +142,7 @@ def _transaction(kind: str, transaction: Mapping[str, Any]) -> _About:
 # Ids, states, amounts and codes: no card, no person, no key, nor what anybody wrote.
 
 
-def _told(about: Any) -> dict[str, Any]:
-    if not isinstance(about, dict):
-        return {}
+def _told(about: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _shown(about[name], fields) for name, fields in _TOLD.items() if isinstance(about.get(name), dict)}
 
 

@@ -15,6 +15,8 @@ from domain.provider import (
     Outcome,
 )
 from tests.adapters.braintree.books import Books
+from tests.adapters.braintree.desk import provider_at
+from tests.adapters.impostor import impostor
 
 _EVIDENCE = {
     EvidenceKind.CUSTOMER_NAME: "Ann Lee",
@@ -228,3 +230,53 @@ async def test_a_dispute_that_nobody_knows_cannot_be_answered(books: Books) -> N
     assert (await books.dispute("never")).outcome is Outcome.UNKNOWN
     assert (await submit(books, "never")).outcome is Outcome.FAILED
     assert (await accept(books, "never")).outcome is Outcome.FAILED
+
+
+_OPEN = (
+    "<dispute><id>dp_1</id><status>open</status><kind>chargeback</kind><reason>fraud</reason><amount>5.00</amount>"
+    "<currency-iso-code>USD</currency-iso-code><transaction><id>4dyrjrgn</id></transaction></dispute>"
+)
+
+
+async def test_a_dispute_with_the_least_that_one_has_is_one() -> None:
+    async with impostor() as made, provider_at(made.address) as provider:
+        made.body = _OPEN.encode()
+        dispute = await provider.fetch_dispute(dispute_ref="dp_1")
+    assert (dispute.state, dispute.amount) == (DisputeState.NEEDS_RESPONSE, Money(5_00, "USD"))
+    assert (dispute.charge_ref, dispute.respond_by, dispute.opened_at) == ("4dyrjrgn", None, None)
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        ("<status>open</status>", ""),
+        ("open", "levitating"),
+        ("<id>dp_1</id>", ""),
+        ("dp_1", "dp_2"),
+        ("5.00", "five"),
+        ("5.00", "5.001"),
+        ("<amount>5.00</amount>", ""),
+        ("USD", "GALLEON"),
+        ("<kind>chargeback</kind>", ""),
+        ("<reason>fraud</reason>", ""),
+        ("<transaction><id>4dyrjrgn</id></transaction>", ""),
+        ("</dispute>", '<evidence type="array"><evidence>a text</evidence></evidence></dispute>'),
+    ],
+)
+async def test_a_dispute_that_lacks_what_it_has_to_have_proves_nothing(part: str, other: str) -> None:
+    async with impostor() as made, provider_at(made.address) as provider:
+        made.body = _OPEN.replace(part, other, 1).encode()
+        asked = EvidenceRequest(operation_id="op_1", dispute_ref="dp_1", evidence=_EVIDENCE)
+        told = [await provider.fetch_dispute(dispute_ref="dp_1"), await provider.submit_evidence(asked)]
+    assert [(each.outcome, each.state) for each in told] == [(Outcome.UNKNOWN, None)] * 2
+
+
+async def test_what_is_said_to_be_done_and_does_not_show_is_unknown() -> None:
+    """A 200 without a body says little, and anybody on the way can say it."""
+    async with impostor() as made, provider_at(made.address) as provider:
+        made.body = _OPEN.encode()
+        made.bodies = {"/accept": b"", "/finalize": b"", "/evidence": b"<evidence><id>1</id></evidence>"}
+        accepted = await provider.accept_dispute(AcceptRequest(operation_id="op_1", dispute_ref="dp_1"))
+        asked = EvidenceRequest(operation_id="op_1", dispute_ref="dp_1", evidence=_EVIDENCE)
+        answered = await provider.submit_evidence(asked)
+    assert [each.outcome for each in (accepted, answered)] == [Outcome.UNKNOWN] * 2
