@@ -55,7 +55,32 @@ def _stripe(settings: Settings, prefix: str, _bank: Bank | None) -> PaymentProvi
     )
 
 
-_OPEN: Mapping[str, Callable[[Settings, str, Bank | None], PaymentProvider]] = {"fake": _fake, "stripe": _stripe}
+def _braintree(settings: Settings, prefix: str, _bank: Bank | None) -> PaymentProvider:
+    from adapters.braintree import BraintreeProvider
+
+    own = settings.braintree[prefix]
+    if own.merchant_id is None or own.public_key is None or own.private_key is None:
+        raise LookupError("Settings of a Braintree account have its keys.")
+    return BraintreeProvider(
+        merchant_id=own.merchant_id,
+        public_key=own.public_key,
+        private_key=own.private_key.get_secret_value(),
+        api_base=own.address,
+        livemode=settings.is_production,
+        merchant_accounts=own.merchant_accounts,
+        clock=SystemClock(),
+        request_keys=own.request_keys,
+        always_authenticates=own.three_d_secure == "always",
+        look_up_lag_seconds=own.search_lag_seconds,
+        timeout_seconds=settings.provider_timeout_seconds,
+    )
+
+
+_OPEN: Mapping[str, Callable[[Settings, str, Bank | None], PaymentProvider]] = {
+    "fake": _fake,
+    "stripe": _stripe,
+    "braintree": _braintree,
+}
 """By provider, from the settings with a prefix."""
 
 

@@ -29,7 +29,8 @@ from adapters.braintree.payments import CREDIT, Sale, sale_of
 from adapters.braintree.reading import listed, moment, ref, text, tree, whole
 from adapters.braintree.refunds import Credit, credit_of, void_of
 from adapters.braintree.searching import PAGE, ids_of, page_of
-from adapters.braintree.verdicts import UNREADABLE, Verdict, as_looked
+from adapters.braintree.verdicts import UNREADABLE, Verdict
+from adapters.verdicts import as_looked
 from domain.provider import (
     ChangesPage,
     ChargeResult,

@@ -26,14 +26,8 @@ from adapters.braintree.reading import optional_text, text, tree
 from adapters.braintree.request_keys import RequestKeys, key_of
 from adapters.braintree.searching import made_by
 from adapters.braintree.tokens import is_name
-from adapters.braintree.verdicts import (
-    UNREADABLE,
-    Verdict,
-    as_looked,
-    as_not_acted,
-    failed,
-    is_missing,
-)
+from adapters.braintree.verdicts import UNREADABLE, Verdict, as_not_acted, failed, is_missing
+from adapters.verdicts import as_looked
 from domain.errors import AmountNotRepresentable
 from domain.money import Money
 from domain.provider import (
@@ -179,6 +173,8 @@ class Charges:
         if isinstance(sales, Verdict) or not sales:
             return sales if isinstance(sales, Verdict) else None
         found = _best_of(sales)
+        if found.result.operation_id != look_up.operation_id:
+            return UNREADABLE
         if found.is_duplicate and now - look_up.not_before <= self._look_up_lag:
             return _DUPLICATE
         return await self._answer(errand, found, look_up.initiator, now=now)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.braintree.errands import Errand
-from adapters.braintree.reading import text, tree
+from adapters.braintree.reading import nothing, text, tree
 from adapters.braintree.verdicts import UNREADABLE, Verdict, has_code, is_missing
 from adapters.braintree.xmltext import without_noise
 from domain.provider import CustomerRequest, CustomerResult, Outcome
@@ -31,7 +31,7 @@ class Customers:
 
     async def forget(self, errand: Errand, customer_ref: str) -> CustomerResult | Verdict:
         """Their cards go with them; what they paid stays: …/request/customer/delete."""
-        told = await errand.do("forget", lambda gateway: gateway.customer.delete(customer_ref), lambda _: customer_ref)
+        told = await errand.do("forget", lambda gateway: gateway.customer.delete(customer_ref), nothing)
         if isinstance(told, Verdict) and not is_missing(told):
             return told
         return _made(customer_ref)

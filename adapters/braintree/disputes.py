@@ -13,7 +13,8 @@ from typing import Any
 from adapters.braintree.amounts import money_of
 from adapters.braintree.errands import Errand
 from adapters.braintree.reading import listed, optional_moment, optional_text, ref, text, tree
-from adapters.braintree.verdicts import UNREADABLE, Verdict, as_looked, failed, has_code
+from adapters.braintree.verdicts import UNREADABLE, Verdict, failed, has_code
+from adapters.verdicts import as_looked
 from domain.provider import (
     AcceptRequest,
     DisputeReason,

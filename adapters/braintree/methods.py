@@ -11,9 +11,10 @@ from typing import Any
 from adapters.braintree.cards import KINDS, card_in, card_of, fingerprint_of
 from adapters.braintree.declines import decline_of
 from adapters.braintree.errands import Errand
-from adapters.braintree.reading import text, tree
+from adapters.braintree.reading import nothing, text, tree
 from adapters.braintree.tokens import is_name
-from adapters.braintree.verdicts import UNREADABLE, Verdict, as_looked, failed, is_missing
+from adapters.braintree.verdicts import UNREADABLE, Verdict, failed, is_missing
+from adapters.verdicts import as_looked
 from domain.declines import DeclineCode
 from domain.provider import AttachRequest, Outcome, PaymentMethodResult, Refusal
 
@@ -67,9 +68,7 @@ class Methods:
         return told if told.payment_method_ref == payment_method_ref else UNREADABLE
 
     async def _delete(self, errand: Errand, payment_method_ref: str) -> Verdict | None:
-        return await errand.do(
-            "detach", lambda gateway: gateway.payment_method.delete(payment_method_ref), lambda _: None
-        )
+        return await errand.do("detach", lambda gateway: gateway.payment_method.delete(payment_method_ref), nothing)
 
 
 def _parameters(request: AttachRequest) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from adapters.braintree.verdicts import Verdict
 from adapters.braintree.wire import Merchant, gateway_of
 from adapters.braintree.workers import THREADS, Workers
 from adapters.braintree_keys import is_production
+from adapters.verdicts import as_charge, as_customer, as_dispute, as_method, as_refund
 from domain.clock import Clock
 from domain.provider import (
     AcceptRequest,
@@ -119,63 +120,63 @@ class BraintreeProvider:
         return ClientSession(secret=told, publishable_key=None, tokenizer_url=None, expires_at=expires_at)
 
     async def ensure_customer(self, request: CustomerRequest) -> CustomerResult:
-        return _customer(await self._customers.ensure(self._errand(), request))
+        return as_customer(await self._customers.ensure(self._errand(), request))
 
     async def forget_customer(self, *, customer_ref: str) -> CustomerResult:
-        return _customer(await self._customers.forget(self._errand(), customer_ref))
+        return as_customer(await self._customers.forget(self._errand(), customer_ref))
 
     async def attach_payment_method(self, request: AttachRequest) -> PaymentMethodResult:
-        return _method(await self._methods.attach(self._errand(), request))
+        return as_method(await self._methods.attach(self._errand(), request))
 
     async def detach_payment_method(self, *, payment_method_ref: str) -> PaymentMethodResult:
-        return _method(await self._methods.detach(self._errand(), payment_method_ref))
+        return as_method(await self._methods.detach(self._errand(), payment_method_ref))
 
     async def fetch_payment_method(self, *, payment_method_ref: str) -> PaymentMethodResult:
-        return _method(await self._methods.fetch(self._errand(), payment_method_ref))
+        return as_method(await self._methods.fetch(self._errand(), payment_method_ref))
 
     # --- money ------------------------------------------------------------------------------------------------------
 
     async def charge(self, request: ChargeRequest) -> ChargeResult:
-        return _charge(await self._charges.charge(self._errand(), request, now=self._now))
+        return as_charge(await self._charges.charge(self._errand(), request, now=self._now))
 
     async def continue_charge(self, request: ContinueRequest) -> ChargeResult:
-        return _charge(await self._charges.proceed(self._errand(), request, now=self._now))
+        return as_charge(await self._charges.proceed(self._errand(), request, now=self._now))
 
     async def capture(self, request: CaptureRequest) -> ChargeResult:
-        return _charge(await self._charges.capture(self._errand(), request))
+        return as_charge(await self._charges.capture(self._errand(), request))
 
     async def void(self, request: VoidRequest) -> ChargeResult:
-        return _charge(await self._charges.void(self._errand(), request))
+        return as_charge(await self._charges.void(self._errand(), request))
 
     async def refund(self, request: RefundRequest) -> RefundResult:
-        return _refund(await self._refunds.refund(self._errand(), request))
+        return as_refund(await self._refunds.refund(self._errand(), request))
 
     # --- disputes ---------------------------------------------------------------------------------------------------
 
     async def fetch_dispute(self, *, dispute_ref: str) -> DisputeResult:
-        return _dispute(await self._disputes.fetch(self._errand(), dispute_ref))
+        return as_dispute(await self._disputes.fetch(self._errand(), dispute_ref))
 
     async def submit_evidence(self, request: EvidenceRequest) -> DisputeResult:
-        return _dispute(await self._disputes.submit(self._errand(), request))
+        return as_dispute(await self._disputes.submit(self._errand(), request))
 
     async def accept_dispute(self, request: AcceptRequest) -> DisputeResult:
-        return _dispute(await self._disputes.accept(self._errand(), request))
+        return as_dispute(await self._disputes.accept(self._errand(), request))
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
     async def fetch_charge(self, *, charge_ref: str) -> ChargeResult:
-        return _charge(await self._charges.fetch(self._errand(), charge_ref))
+        return as_charge(await self._charges.fetch(self._errand(), charge_ref))
 
     async def fetch_refund(self, *, refund_ref: str) -> RefundResult:
-        return _refund(await self._refunds.fetch(self._errand(), refund_ref))
+        return as_refund(await self._refunds.fetch(self._errand(), refund_ref))
 
     async def find_charge(self, look_up: LookUp) -> ChargeResult | None:
         found = await self._charges.find(self._errand(), look_up, now=self._now)
-        return None if found is None else _charge(found)
+        return None if found is None else as_charge(found)
 
     async def find_refund(self, look_up: LookUp) -> RefundResult | None:
         found = await self._refunds.find(self._errand(), look_up)
-        return None if found is None else _refund(found)
+        return None if found is None else as_refund(found)
 
     async def changes(self, *, since: datetime | None, cursor: str | None) -> ChangesPage:
         told = await self._changes.since(self._errand(), since, cursor, now=self._now)
@@ -203,25 +204,3 @@ class BraintreeProvider:
 
     def _errand(self) -> Errand:
         return Errand(self._line, timeout_seconds=self._timeout_seconds)
-
-
-def _customer(told: CustomerResult | Verdict) -> CustomerResult:
-    return CustomerResult(outcome=told.outcome, refusal=told.refusal) if isinstance(told, Verdict) else told
-
-
-def _method(told: PaymentMethodResult | Verdict) -> PaymentMethodResult:
-    return PaymentMethodResult(outcome=told.outcome, refusal=told.refusal) if isinstance(told, Verdict) else told
-
-
-def _charge(told: ChargeResult | Verdict) -> ChargeResult:
-    return ChargeResult(outcome=told.outcome, refusal=told.refusal, raw=told.raw) if isinstance(told, Verdict) else told
-
-
-def _refund(told: RefundResult | Verdict) -> RefundResult:
-    return RefundResult(outcome=told.outcome, refusal=told.refusal, raw=told.raw) if isinstance(told, Verdict) else told
-
-
-def _dispute(told: DisputeResult | Verdict) -> DisputeResult:
-    return (
-        DisputeResult(outcome=told.outcome, refusal=told.refusal, raw=told.raw) if isinstance(told, Verdict) else told
-    )

@@ -27,6 +27,12 @@ def tree(value: Any) -> dict[str, Any]:
     return value
 
 
+def nothing(body: Any) -> None:
+    """What a deletion is answered with. Who gets something else asks again, and hears that there is no such thing."""
+    if body:
+        raise Unreadable
+
+
 def listed(value: Any) -> list[Any]:
     """Those of a list; an element without any is an empty text, and one alone may come without its list."""
     if isinstance(value, list):

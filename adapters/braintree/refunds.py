@@ -19,7 +19,8 @@ from adapters.braintree.payments import CREDIT, SALE, UNSETTLED, Sale, raw_of, s
 from adapters.braintree.reading import Unreadable, moment, ref, text, tree
 from adapters.braintree.request_keys import RequestKeys, key_of
 from adapters.braintree.searching import made_by
-from adapters.braintree.verdicts import UNREADABLE, Verdict, as_looked, as_not_acted, failed, has_code
+from adapters.braintree.verdicts import UNREADABLE, Verdict, as_not_acted, failed, has_code
+from adapters.verdicts import as_looked
 from domain.provider import ExecutedAs, LookUp, Outcome, RefundRequest, RefundResult, Refusal
 
 _VOID = ":void"

@@ -12,7 +12,8 @@ from braintree import TransactionSearch
 
 from adapters.braintree.errands import Errand
 from adapters.braintree.reading import listed, text, tree
-from adapters.braintree.verdicts import UNREADABLE, Verdict, as_looked
+from adapters.braintree.verdicts import UNREADABLE, Verdict
+from adapters.verdicts import as_looked
 
 _Result = TypeVar("_Result")
 
@@ -44,7 +45,9 @@ async def made_by(
     ids = await ids_of(errand, what, TransactionSearch.order_id == operation_id, TransactionSearch.type == kind)
     if isinstance(ids, Verdict) or not ids:
         return ids if isinstance(ids, Verdict) else []
-    return await page_of(errand, what, ids, read) if len(ids) <= PAGE else UNREADABLE
+    found = await page_of(errand, what, ids[:PAGE], read)
+    # One that the search has named and does not show is none that is not there.
+    return found if isinstance(found, Verdict) or len(found) == len(ids) else UNREADABLE
 
 
 def _ask_for(gateway: braintree.BraintreeGateway, ids: Sequence[str]) -> None:

@@ -17,20 +17,14 @@ from braintree.exceptions.not_found_error import NotFoundError
 from adapters import retry_after
 from adapters.braintree.reading import Unreadable, listed, ref, tree
 from adapters.braintree.wire import NotBegun, Refused
+from adapters.verdicts import AnyVerdict
 from domain.provider import Outcome, Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    outcome: Outcome
-    refusal: Refusal
-    status: int | None = None
+class Verdict(AnyVerdict):
     codes: frozenset[str] = frozenset()
     """Of the validation errors, of which Braintree tells all that it finds."""
-
-    @property
-    def code(self) -> str | None:
-        return self.refusal.provider_code
 
     @property
     def raw(self) -> dict[str, Any]:
@@ -65,11 +59,6 @@ UNREADABLE = Verdict(
 def failed(code: str, message: str) -> Verdict:
     """Refused by us, before anything was sent."""
     return Verdict(outcome=Outcome.FAILED, refusal=Refusal(message, provider_code=code))
-
-
-def as_looked(told: Verdict) -> Verdict:
-    """A question only: that it was not sent, or was refused, says nothing of what it is about."""
-    return replace(told, outcome=Outcome.UNKNOWN)
 
 
 def as_not_acted(told: Verdict) -> Verdict:
@@ -118,13 +107,17 @@ def _lost(code: str, message: str) -> Verdict:
 
 def _of_the_status(error: Refused, *, now: datetime) -> Verdict:
     status = error.status
+    outcome = _OUTCOMES.get(status)
+    if error.is_page and outcome is not None and status != 429:
+        # Braintree says these without a body.
+        return _lost("answer_unreadable", f"A page came with {status}, and no answer of Braintree's.")
     refusal = Refusal(
         _SENTENCES.get(status, f"Braintree answered {status}."),
         provider_code=MISSING if status == 404 else f"http_{status}",
-        is_outage=status >= 500 or status not in _OUTCOMES,
+        is_outage=outcome is None,
         retry_after_seconds=retry_after.seconds_of(error.retry_after, now=now),
     )
-    return Verdict(outcome=_OUTCOMES.get(status, Outcome.UNKNOWN), refusal=refusal, status=status)
+    return Verdict(outcome=outcome or Outcome.UNKNOWN, refusal=refusal, status=status)
 
 
 _OUTCOMES = {

@@ -38,6 +38,7 @@ _KEPT_CONNECTIONS = 100
 """As many as there are threads (workers.py). They bound those in use: a request never waits for a connection."""
 _KEEP_ALIVE_SECONDS = 10.0
 """A connection that was idle for longer may be closed at the other end while a request is on its way to it."""
+_BEGINNING = 1024
 _LONGEST_ANSWER = 16 << 20
 """A page of 50 transactions is about half a megabyte."""
 
@@ -53,10 +54,12 @@ class Heard(Exception):
 class Refused(Exception):
     """A status that says nothing of what was asked, but why it was not answered."""
 
-    def __init__(self, status: int, *, retry_after: str | None) -> None:
+    def __init__(self, status: int, *, retry_after: str | None, is_page: bool) -> None:
         super().__init__(str(status))
         self.status = status
         self.retry_after = retry_after
+        self.is_page = is_page
+        """It is for people: of a proxy, a firewall, or whoever else stands between."""
 
 
 class TimeIsUp(httpx.TransportError):
@@ -180,8 +183,9 @@ class Wire:
         content = XmlUtil.xml_from_dict(params).encode() if params else b""
         status, headers, body = self._exchange(method, f"{self._api_base}{path}", content)
         if status not in _SPEAKS:
-            raise Refused(status, retry_after=headers.get("retry-after"))
-        if not body.strip() and method in _MAY_SAY_NOTHING:
+            is_page = b"<html" in body[:_BEGINNING].lower()
+            raise Refused(status, retry_after=headers.get("retry-after"), is_page=is_page)
+        if not body.strip() and status != 422 and method in _MAY_SAY_NOTHING:
             return Heard({})
         return Heard(xmltext.read(body))
 

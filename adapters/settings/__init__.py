@@ -1,5 +1,6 @@
 """What an operator decides: read once and typed. Secrets have no default and never print."""
 
+from adapters.settings.braintree import BraintreeSettings
 from adapters.settings.declared import PROVIDERS, Account
 from adapters.settings.fake import FakeSettings
 from adapters.settings.gateway import DocumentsOnly, Settings
@@ -12,6 +13,7 @@ __all__ = [
     "PLAIN",
     "PROVIDERS",
     "Account",
+    "BraintreeSettings",
     "DocumentsOnly",
     "Environment",
     "FakeSettings",

@@ -12,11 +12,16 @@ from typing import Annotated
 from pydantic import BeforeValidator
 from pydantic_settings import NoDecode
 
+from adapters.settings.braintree import BraintreeSettings
 from adapters.settings.fake import FakeSettings
 from adapters.settings.own import PLAIN, OwnSettings
 from adapters.settings.stripe import StripeSettings
 
-PROVIDERS: Mapping[str, type[OwnSettings]] = {"fake": FakeSettings, "stripe": StripeSettings}
+PROVIDERS: Mapping[str, type[OwnSettings]] = {
+    "fake": FakeSettings,
+    "stripe": StripeSettings,
+    "braintree": BraintreeSettings,
+}
 """By name. `Settings` has a field of this name for each, with the settings of every account by its prefix."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")

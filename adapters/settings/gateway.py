@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from adapters.settings.addresses import LOOPBACK, THIS_MACHINE, Networks, Origins, WebAddress, WebOrigins
+from adapters.settings.braintree import BraintreeSettings
 from adapters.settings.declared import FAKE, Account, Declaration, Declarations, all_of_them, wrong_with_names
 from adapters.settings.fake import FakeSettings
 from adapters.settings.own import Asked, OwnSettings
@@ -170,6 +171,12 @@ class Settings(BaseSettings):
 
     stripe: Annotated[dict[str, StripeSettings], NoDecode] = Field(
         {}, description="Of each account at Stripe, by the prefix of its variables."
+    )
+
+    # --- Braintree --------------------------------------------------------------------------------------------------
+
+    braintree: Annotated[dict[str, BraintreeSettings], NoDecode] = Field(
+        {}, description="Of each account at Braintree, by the prefix of its variables."
     )
 
     # --- the fake provider ------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from adapters.stripe.errands import Answer, Errand, read, read_object
 from adapters.stripe.payments import EXPAND, EXPAND_IN_LIST, is_ours, picture
 from adapters.stripe.reading import OPERATION
 from adapters.stripe.searching import search, seconds_before
-from adapters.stripe.verdicts import UNREADABLE, Verdict, as_looked, failed
+from adapters.stripe.verdicts import UNREADABLE, Verdict, failed
+from adapters.verdicts import as_looked
 from domain.errors import AmountNotRepresentable
 from domain.money import Money
 from domain.provider import (

@@ -6,7 +6,8 @@ import stripe
 
 from adapters.stripe.errands import Answer, Errand, read
 from adapters.stripe.reading import object_of, text
-from adapters.stripe.verdicts import UNREADABLE, Verdict, as_looked, is_missing
+from adapters.stripe.verdicts import UNREADABLE, Verdict, is_missing
+from adapters.verdicts import as_looked
 from domain.provider import CustomerRequest, CustomerResult, Outcome
 
 CUSTOMER = "paydesk_customer"

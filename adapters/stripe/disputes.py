@@ -8,7 +8,8 @@ import stripe
 from adapters.stripe.amounts import money_of
 from adapters.stripe.errands import Answer, Errand, read
 from adapters.stripe.reading import Unreadable, flag, moment, object_of, optional_moment, optional_text, ref_of, text
-from adapters.stripe.verdicts import UNREADABLE, Verdict, as_looked, failed
+from adapters.stripe.verdicts import UNREADABLE, Verdict, failed
+from adapters.verdicts import as_looked
 from domain.provider import (
     AcceptRequest,
     DisputeReason,

@@ -21,7 +21,8 @@ from adapters.stripe.declines import decline_of
 from adapters.stripe.errands import Answer, Errand, read, read_object
 from adapters.stripe.payments import action_of
 from adapters.stripe.reading import Unreadable, object_of, ref_of, text
-from adapters.stripe.verdicts import UNREADABLE, Verdict, as_looked, failed, is_missing
+from adapters.stripe.verdicts import UNREADABLE, Verdict, failed, is_missing
+from adapters.verdicts import as_looked
 from domain.declines import DeclineCode
 from domain.provider import AttachRequest, Outcome, PaymentMethodResult, Refusal
 

@@ -16,7 +16,8 @@ from adapters.stripe.errands import Answer, Errand, read, read_object
 from adapters.stripe.payments import is_ours
 from adapters.stripe.reading import OPERATION, Unreadable, object_of, operation_of, text
 from adapters.stripe.searching import search, seconds_before
-from adapters.stripe.verdicts import UNREADABLE, Verdict, as_looked
+from adapters.stripe.verdicts import UNREADABLE, Verdict
+from adapters.verdicts import as_looked
 from domain.provider import LookUp, Outcome, RefundRequest, RefundResult, Refusal
 
 REFUND = "paydesk_refund"

@@ -12,7 +12,8 @@ import stripe
 
 from adapters.stripe.errands import Answer, Errand, read
 from adapters.stripe.reading import Unreadable, flag, object_of, text
-from adapters.stripe.verdicts import UNREADABLE, Verdict, as_looked
+from adapters.stripe.verdicts import UNREADABLE, Verdict
+from adapters.verdicts import as_looked
 
 PAGE = 100
 """The largest that Stripe has."""

@@ -7,7 +7,7 @@ looked at and is final, a 429 was not worked on, a 5xx leaves open what happened
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeGuard
 
@@ -16,27 +16,20 @@ import stripe
 
 from adapters import retry_after
 from adapters.stripe.declines import decline_of
+from adapters.verdicts import AnyVerdict
 from domain.provider import Outcome, Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    outcome: Outcome
-    refusal: Refusal
+class Verdict(AnyVerdict):
     error: Mapping[str, Any] = field(default_factory=dict)
     """Stripe's own, as it came; with it may come the intent that it is about."""
-    status: int | None = None
     request_id: str | None = None
     replayed: bool = False
     """It is what the key's first request was answered."""
 
     @property
-    def code(self) -> str | None:
-        return self.refusal.provider_code
-
-    @property
     def raw(self) -> dict[str, Any]:
-        """What to ask Stripe's support with."""
         told = {"status": self.status, "request": self.request_id, **{name: self.error.get(name) for name in _TOLD}}
         return {name: value for name, value in told.items() if value is not None}
 
@@ -60,11 +53,6 @@ UNREADABLE = Verdict(
 def failed(code: str, message: str) -> Verdict:
     """Refused by us, before anything was sent."""
     return Verdict(outcome=Outcome.FAILED, refusal=Refusal(message, provider_code=code))
-
-
-def as_looked(told: Verdict) -> Verdict:
-    """A question only: that it was not sent, or was refused, says nothing of what it is about."""
-    return replace(told, outcome=Outcome.UNKNOWN)
 
 
 def is_missing(told: object) -> TypeGuard[Verdict]:

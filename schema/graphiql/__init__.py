@@ -39,8 +39,9 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
 )
 
 _TEST_CARD: Final = "tok_visa"
-_TEST_CARDS: Final = {"stripe": "pm_card_visa"}
-"""By provider, where its name is not the fake provider's: https://docs.stripe.com/testing."""
+_TEST_CARDS: Final = {"stripe": "pm_card_visa", "braintree": "fake-valid-nonce"}
+"""By provider, where its name is not the fake provider's: https://docs.stripe.com/testing and
+https://developer.paypal.com/braintree/docs/reference/general/testing."""
 
 _PAGE_HEADERS: Final = {
     "Cache-Control": "no-store",  # the page may hold a token

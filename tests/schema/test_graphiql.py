@@ -26,11 +26,12 @@ def test_the_page_is_told_the_endpoint_the_token_and_the_first_steps(built: Path
     assert settings == {"endpoint": "/graphql", "token": "eyJ.a.b", "tabs": first_steps()}
 
 
-def test_the_first_steps_pay_with_a_test_card_of_the_provider(built: Path) -> None:
-    tabs = first_steps(provider="stripe")
+@pytest.mark.parametrize(("provider", "card"), [("stripe", "pm_card_visa"), ("braintree", "fake-valid-nonce")])
+def test_the_first_steps_pay_with_a_test_card_of_the_provider(built: Path, provider: str, card: str) -> None:
+    tabs = first_steps(provider=provider)
 
-    assert _settings(graphiql_page(endpoint="/graphql", provider="stripe", assets=built))["tabs"] == tabs
-    assert json.loads(tabs[0]["variables"])["input"]["token"] == "pm_card_visa"
+    assert _settings(graphiql_page(endpoint="/graphql", provider=provider, assets=built))["tabs"] == tabs
+    assert json.loads(tabs[0]["variables"])["input"]["token"] == card
     assert [tab["query"] for tab in tabs] == [tab["query"] for tab in first_steps()]
 
 

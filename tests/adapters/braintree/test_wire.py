@@ -27,11 +27,9 @@ from adapters.braintree.errands import Errand
 from adapters.braintree.verdicts import Verdict
 from adapters.braintree.wire import Merchant, gateway_of
 from domain.money import Money
-from domain.operations import Operation, OperationKind, restored, stored
 from domain.provider import (
     CaptureMode,
     CaptureRequest,
-    ChargeRequest,
     ContinueRequest,
     Initiator,
     Outcome,
@@ -39,6 +37,7 @@ from domain.provider import (
     VoidRequest,
 )
 from tests.adapters.braintree.desk import KEYS, Desk, provider_at
+from tests.adapters.replays import send_again
 
 TEN, SIX = Money(10_00, "USD"), Money(6_00, "USD")
 SALE = "transactions.create"
@@ -106,77 +105,37 @@ async def test_the_key_and_the_content_are_the_same_across_repetitions_and_resta
     paid = await desk.paid(operation_id="charge_fourth")
     charge = desk.charge_request(operation_id="op_charge")
     upgraded = await desk.nonce(three_d_secure="authenticate_successful")
-    requests: list[tuple[str, OperationKind, Any]] = [
-        (SALE, OperationKind.CHARGE, charge),
-        (
-            SALE,
-            OperationKind.CONTINUE,
-            ContinueRequest(operation_id="op_continue", charge_ref=None, token=upgraded, charge=charge),
-        ),
-        (
-            "transactions.submit",
-            OperationKind.CAPTURE,
-            CaptureRequest(operation_id="op_capture", charge_ref=held, amount=SIX),
-        ),
-        ("transactions.void", OperationKind.VOID, VoidRequest(operation_id="op_void", charge_ref=waiting)),
+    requests: list[tuple[str, Any]] = [
+        (SALE, charge),
+        (SALE, ContinueRequest(operation_id="op_continue", charge_ref=None, token=upgraded, charge=charge)),
+        ("transactions.submit", CaptureRequest(operation_id="op_capture", charge_ref=held, amount=SIX)),
+        ("transactions.void", VoidRequest(operation_id="op_void", charge_ref=waiting)),
         (
             "transactions.refund",
-            OperationKind.REFUND,
             RefundRequest(operation_id="op_refund", refund_id="rf", charge_ref=settled, amount=SIX, reason=None),
         ),
         (
             "transactions.reverse",
-            OperationKind.REFUND,
             RefundRequest(operation_id="op_reverse", refund_id="rf", charge_ref=paid, amount=TEN, reason=None),
         ),
     ]
     before = len(await desk.requests())
-    calls = dict.fromkeys(call for call, *_ in requests)
+    calls = dict.fromkeys(call for call, _ in requests)
     await desk.misbehave(*({"on": call, "fault": fault, "last": 1} for call in calls))
 
     for _ in range(3):
         async with provider_at(desk.address) as provider:
-            for _, kind, request in requests:
-                await _send(provider, _as_stored(kind, request))
+            for _, request in requests:
+                await send_again(provider, request)
 
     sent = [each for each in (await desk.requests())[before:] if each["call"] in calls]
-    for call, _, request in requests:
+    for call, request in requests:
         key = request.operation_id
         mine = [each["body"]["transaction"] for each in sent if each["body"]["transaction"]["api_request_key"] == key]
         assert mine, call
         assert len({orjson.dumps(each, option=orjson.OPT_SORT_KEYS) for each in mine}) == 1, call
     assert [each["captured"] for each in await desk.sales()] == ["10.00", "6.00", "0.00", "0.00", "10.00", "10.00"]
     assert [(each["order_id"], each["amount"]) for each in await desk.refunds()] == [("op_refund", "6.00")]
-
-
-def _as_stored(kind: OperationKind, request: Any) -> Any:
-    """Through JSON, as the database has it."""
-    now = datetime.now(UTC)
-    return restored(
-        Operation(
-            id=request.operation_id,
-            kind=kind,
-            charge_id="ch",
-            account="braintree",
-            request=orjson.loads(orjson.dumps(stored(request))),
-            on_session=True,
-            first_sent_at=now,
-            created_at=now,
-        )
-    )
-
-
-async def _send(provider: Any, request: Any) -> Any:
-    match request:
-        case ChargeRequest():
-            return await provider.charge(request)
-        case ContinueRequest():
-            return await provider.continue_charge(request)
-        case CaptureRequest():
-            return await provider.capture(request)
-        case VoidRequest():
-            return await provider.void(request)
-    return await provider.refund(request)
 
 
 async def test_the_callers_requests_are_left_alone(desk: Desk) -> None:

@@ -84,8 +84,11 @@ def test_the_only_bank_may_be_that_of_an_account_kept_for_old_charges(given: Giv
 @pytest.mark.parametrize(
     ("environment", "sentences"),
     [
-        ({ACCOUNTS: "cash"}, ["PAYDESK_ACCOUNTS: 'cash' is no provider: there are fake and stripe."]),
-        ({ACCOUNTS: "stripe_eu=EU_"}, ["PAYDESK_ACCOUNTS: 'EU_' is no provider: there are fake and stripe."]),
+        ({ACCOUNTS: "cash"}, ["PAYDESK_ACCOUNTS: 'cash' is no provider: there are braintree, fake and stripe."]),
+        (
+            {ACCOUNTS: "stripe_eu=EU_"},
+            ["PAYDESK_ACCOUNTS: 'EU_' is no provider: there are braintree, fake and stripe."],
+        ),
         (
             {"PAYDESK_PROVIDER": "Stripe EU=stripe"},
             [

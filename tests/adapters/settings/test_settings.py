@@ -250,7 +250,7 @@ def test_all_contradictions_are_told_at_once(given: OfOurs) -> None:
             "PAYDESK_PORT: input should be a valid integer, unable to parse string as an integer.",
         ),
         ({"environment": "prod"}, "PAYDESK_ENVIRONMENT: input should be 'development', 'sandbox' or 'production'."),
-        ({"provider": "cash"}, "PAYDESK_PROVIDER: 'cash' is no provider: there are fake and stripe."),
+        ({"provider": "cash"}, "PAYDESK_PROVIDER: 'cash' is no provider: there are braintree, fake and stripe."),
         ({"jwks_url": "id.example/jwks"}, "PAYDESK_JWKS_URL: has to be an address such as https://shop.example."),
         ({"public_url": "https://"}, "PAYDESK_PUBLIC_URL: has to be an address such as https://shop.example."),
         ({"fake_url": "127.0.0.1:8001"}, "PAYDESK_FAKE_URL: has to be an address such as https://shop.example."),

@@ -16,12 +16,10 @@ import stripe
 from adapters.stripe import StripeProvider, wire
 from domain.clock import SystemClock
 from domain.money import Money
-from domain.operations import Operation, OperationKind, restored, stored
 from domain.provider import (
     AcceptRequest,
     CaptureMode,
     CaptureRequest,
-    ChargeRequest,
     ClientSession,
     ContinueRequest,
     EvidenceKind,
@@ -31,6 +29,7 @@ from domain.provider import (
     RefundRequest,
     VoidRequest,
 )
+from tests.adapters.replays import send_again
 from tests.adapters.stripe.desk import RETURN_URL, SECRET_KEY, Desk, provider_at
 
 TEN, SIX = Money(10_00, "USD"), Money(6_00, "USD")
@@ -119,16 +118,12 @@ async def test_the_key_and_the_content_are_the_same_across_repetitions_and_resta
     held = await desk.held(operation_id="charge_first")
     paid = await desk.paid(operation_id="charge_second")
     waiting = await desk.held(operation_id="charge_third")
-    requests: dict[str, tuple[OperationKind, Any]] = {
-        "payment_intents.create": (OperationKind.CHARGE, desk.charge_request(operation_id="op_charge")),
-        "payment_intents.capture": (
-            OperationKind.CAPTURE,
-            CaptureRequest(operation_id="op_capture", charge_ref=held, amount=SIX),
-        ),
-        "payment_intents.cancel": (OperationKind.VOID, VoidRequest(operation_id="op_void", charge_ref=waiting)),
-        "refunds.create": (
-            OperationKind.REFUND,
-            RefundRequest(operation_id="op_refund", refund_id="rf", charge_ref=paid, amount=SIX, reason=None),
+    requests: dict[str, Any] = {
+        "payment_intents.create": desk.charge_request(operation_id="op_charge"),
+        "payment_intents.capture": CaptureRequest(operation_id="op_capture", charge_ref=held, amount=SIX),
+        "payment_intents.cancel": VoidRequest(operation_id="op_void", charge_ref=waiting),
+        "refunds.create": RefundRequest(
+            operation_id="op_refund", refund_id="rf", charge_ref=paid, amount=SIX, reason=None
         ),
     }
     before = len(await desk.requests())
@@ -136,11 +131,11 @@ async def test_the_key_and_the_content_are_the_same_across_repetitions_and_resta
 
     for _ in range(3):
         async with provider_at(desk.address) as provider:
-            for kind, request in requests.values():
-                await _send(provider, _as_stored(kind, request))
+            for request in requests.values():
+                await send_again(provider, request)
 
     sent = (await desk.requests())[before:]
-    for call, (_, request) in requests.items():
+    for call, request in requests.items():
         mine = [each for each in sent if each["call"] == call]
         assert len(mine) >= 3
         assert {each["idempotency_key"] for each in mine} == {request.operation_id}
@@ -148,34 +143,6 @@ async def test_the_key_and_the_content_are_the_same_across_repetitions_and_resta
     truth = (await desk.control("truth"))["payments"]
     assert [each["captured"] for each in truth] == [6_00, 10_00, 0, 10_00]
     assert [each["refunded"] for each in truth] == [0, 6_00, 0, 0]
-
-
-def _as_stored(kind: OperationKind, request: Any) -> Any:
-    """Through JSON, as the database has it."""
-    now = datetime.now(UTC)
-    return restored(
-        Operation(
-            id=request.operation_id,
-            kind=kind,
-            charge_id="ch",
-            account="stripe",
-            request=orjson.loads(orjson.dumps(stored(request))),
-            on_session=True,
-            first_sent_at=now,
-            created_at=now,
-        )
-    )
-
-
-async def _send(provider: StripeProvider, request: Any) -> Any:
-    match request:
-        case ChargeRequest():
-            return await provider.charge(request)
-        case CaptureRequest():
-            return await provider.capture(request)
-        case VoidRequest():
-            return await provider.void(request)
-    return await provider.refund(request)
 
 
 async def test_a_process_that_is_cancelled_in_the_middle_leaves_a_request_that_can_be_sent_again(desk: Desk) -> None:
