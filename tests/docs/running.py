@@ -67,7 +67,7 @@ def copy_of(shop: Path, folder: Path) -> None:
 def _machine(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".venv").symlink_to(sys.prefix)
-    # Stripe's emulator is started in the folder of the source.
+    # The emulators are started in the folder of the source.
     (folder / "tests").symlink_to(ROOT / "tests")
 
 
@@ -175,7 +175,9 @@ class Machine:
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PAYDESK_", "STRIPE_"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PAYDESK_", "STRIPE_", "BRAINTREE_"))
+    }
     return kept | {"NO_PROXY": "*", "no_proxy": "*", "PYTHONWARNINGS": "default"}
 
 

@@ -9,9 +9,8 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -30,7 +29,8 @@ from persistence.sql import Dialect
 from schema.root import build_schema
 from tests.databases import NewDatabaseUrl
 from tests.docs.answers import fits, is_as_shown
-from tests.docs.pages import DOCS, EXAMPLES, blocks
+from tests.docs.apps import OPERATIONS, App, Json
+from tests.docs.pages import DOCS, blocks
 from tests.emulators.stripe.credentials import Keys
 from tests.emulators.stripe.serving import serving_aside
 from tests.schema.gateway import Shop, open_shop, settings_for
@@ -38,9 +38,6 @@ from tests.schema.gateway import Shop, open_shop, settings_for
 RUN, TAKE = ((DOCS / "how-to" / name).read_text("utf-8") for name in ("run-on-stripe.md", "take-a-card-with-stripe.md"))
 KEYS = Keys()
 VISA, ASKS = "4242 4242 4242 4242", "4000 0027 6000 3184"
-OPERATIONS = "\n".join(file.read_text("utf-8") for file in sorted(EXAMPLES.glob("*.graphql")))
-
-Json = dict[str, Any]
 
 
 class Browser:
@@ -77,37 +74,12 @@ class Browser:
 
 
 @dataclass(frozen=True, slots=True)
-class App:
-    shop: Shop
-    browser: Browser
-    price_id: str
-    customer: str = "ada"
-
-    async def ask(self, document: str, operation: str | None = None, **variables: Any) -> Json:
-        body = {"query": document, "operationName": operation, "variables": variables}
-        headers = {"Authorization": self.shop.person(self.customer)}
-        answer: Json = (await self.shop.client.post("/graphql", json=body, headers=headers)).json()
-        assert "errors" not in answer, answer
-        return answer
-
-    async def do(self, operation: str, **variables: Any) -> Any:
-        """What the operation's only field answers."""
-        ((_, payload),) = (await self.ask(OPERATIONS, operation, **variables))["data"].items()
-        assert payload["userErrors"] == []
-        return payload
-
-    async def secret(self) -> str:
-        return str((await self.do("OpenCardForm"))["clientSession"]["secret"])
+class StripeApp(App):
+    browser: Browser = field(kw_only=True)
 
     async def add_card(self, number: str) -> None:
         token = await self.browser.confirm(await self.secret(), number)
         assert (await self.do("AddCard", token=token))["paymentMethod"]["state"] == "ACTIVE"
-
-    async def order(self) -> str:
-        return str((await self.do("MakeOrder", priceId=self.price_id, key="order"))["order"]["id"])
-
-    async def pay(self, **how: Any) -> Json:
-        return dict((await self.do("Pay", orderId=await self.order(), key="pay", **how))["charge"])
 
 
 @pytest.fixture(scope="module")
@@ -117,14 +89,14 @@ def stripe_address() -> Iterator[str]:
 
 
 @pytest.fixture
-async def app(stripe_address: str, tmp_path: Path, new_database_url: NewDatabaseUrl) -> AsyncIterator[App]:
+async def app(stripe_address: str, tmp_path: Path, new_database_url: NewDatabaseUrl) -> AsyncIterator[StripeApp]:
     browser = Browser(stripe_address)
     settings = settings_for(tmp_path, new_database_url(Dialect.SQLITE))
     async with browser.http, on_stripe(settings, stripe_address) as shop:
         await browser.http.post("/_control/reset", json={"seed": 0})
         for name in ("ada", "grace"):
             await shop.customer(externalId=name, name=name.title())
-        yield App(shop, browser, price_id=await shop.price(14_50))
+        yield StripeApp(shop, await shop.price(14_50), browser=browser)
 
 
 @asynccontextmanager
@@ -145,7 +117,7 @@ async def on_stripe(settings: Settings, address: str) -> AsyncIterator[Shop]:
 
 
 @pytest.mark.parametrize("named", ["by its id", "by its secret"])
-async def test_a_card_of_the_form_is_stored_and_charged(app: App, named: str) -> None:
+async def test_a_card_of_the_form_is_stored_and_charged(app: StripeApp, named: str) -> None:
     form = await app.do("OpenCardForm")
     secret = form["clientSession"]["secret"]
     setup = await app.browser.confirm(secret, VISA)
@@ -161,17 +133,17 @@ async def test_a_card_of_the_form_is_stored_and_charged(app: App, named: str) ->
     assert [payment["captured"] for payment in truth["payments"]] == [14_50]
 
 
-async def test_the_form_of_another_customer_gives_no_card(app: App) -> None:
+async def test_the_form_of_another_customer_gives_no_card(app: StripeApp) -> None:
     setup = await app.browser.confirm(await app.secret(), VISA)
 
-    stranger = App(app.shop, app.browser, app.price_id, customer="grace")
+    stranger = replace(app, customer="grace")
     refused = await stranger.do("AddCard", token=setup)
 
     assert refused["paymentMethod"]["state"] == "FAILED"
     assert (await app.do("AddCard", token=setup))["paymentMethod"]["state"] == "ACTIVE"
 
 
-async def test_a_form_that_nobody_filled_in_gives_no_card(app: App) -> None:
+async def test_a_form_that_nobody_filled_in_gives_no_card(app: StripeApp) -> None:
     refused = await app.do("AddCard", token=await app.secret())
 
     assert refused["paymentMethod"]["state"] == "FAILED"
@@ -180,7 +152,7 @@ async def test_a_form_that_nobody_filled_in_gives_no_card(app: App) -> None:
 # --- when the bank asks -----------------------------------------------------------------------------------------------
 
 
-async def test_a_bank_asks_within_the_app_when_there_is_no_return_url(app: App) -> None:
+async def test_a_bank_asks_within_the_app_when_there_is_no_return_url(app: StripeApp) -> None:
     await app.add_card(ASKS)
     waiting = await app.pay()
     assert waiting["nextAction"]["__typename"] == "SdkAction"
@@ -191,7 +163,7 @@ async def test_a_bank_asks_within_the_app_when_there_is_no_return_url(app: App) 
     assert (waiting["state"], settled["state"]) == ("REQUIRES_ACTION", "SUCCEEDED")
 
 
-async def test_a_bank_leads_back_with_the_charge_where_there_is_a_return_url(app: App) -> None:
+async def test_a_bank_leads_back_with_the_charge_where_there_is_a_return_url(app: StripeApp) -> None:
     await app.add_card(ASKS)
     waiting = await app.pay(returnUrl="myshop://paid")
     assert waiting["nextAction"]["__typename"] == "RedirectAction"
@@ -204,7 +176,7 @@ async def test_a_bank_leads_back_with_the_charge_where_there_is_a_return_url(app
     assert (settled["id"], settled["state"]) == (waiting["id"], "SUCCEEDED")
 
 
-async def test_a_card_of_its_own_waits_for_the_bank_before_it_is_stored(app: App) -> None:
+async def test_a_card_of_its_own_waits_for_the_bank_before_it_is_stored(app: StripeApp) -> None:
     wanted = "paymentMethod { id state nextAction { ... on SdkAction { clientSecret } } } userErrors { code }"
     token = await app.browser.payment_method(ASKS)
 
@@ -222,7 +194,9 @@ async def test_a_card_of_its_own_waits_for_the_bank_before_it_is_stored(app: App
 
 
 @pytest.mark.parametrize(("store", "state"), [(True, "ACTIVE"), (False, "DETACHED")])
-async def test_a_new_card_is_charged_and_stored_if_the_customer_wants_it(app: App, store: bool, state: str) -> None:
+async def test_a_new_card_is_charged_and_stored_if_the_customer_wants_it(
+    app: StripeApp, store: bool, state: str
+) -> None:
     card = {"token": await app.browser.payment_method(VISA), "store": store}
 
     paid = await app.do("PayWithNewCard", orderId=await app.order(), card=card, key="pay")
@@ -234,7 +208,7 @@ async def test_a_new_card_is_charged_and_stored_if_the_customer_wants_it(app: Ap
     assert asked["data"]["charge"]["paymentMethod"] == {"state": state, "card": {"last4": "4242"}}
 
 
-async def test_another_card_under_the_same_key_is_another_wish(app: App) -> None:
+async def test_another_card_under_the_same_key_is_another_wish(app: StripeApp) -> None:
     asked = {"orderId": await app.order(), "key": "pay"}
     first, other = [{"token": await app.browser.payment_method(VISA), "store": False} for _ in range(2)]
     await app.do("PayWithNewCard", **asked, card=first)
@@ -272,7 +246,7 @@ async def test_what_another_provider_has_stays_there_and_can_only_be_read(
 # --- the pages --------------------------------------------------------------------------------------------------------
 
 
-async def test_the_page_shows_what_the_gateway_answers(app: App) -> None:
+async def test_the_page_shows_what_the_gateway_answers(app: StripeApp) -> None:
     shown = [block for block in blocks(TAKE) if block.language in ("graphql", "json")]
     session, session_answer, attach, attach_answer, _ = shown
 
@@ -284,7 +258,7 @@ async def test_the_page_shows_what_the_gateway_answers(app: App) -> None:
     assert is_as_shown(json.loads(attach_answer.text), attached, top=True)
 
 
-async def test_a_test_card_of_stripe_needs_no_form(app: App) -> None:
+async def test_a_test_card_of_stripe_needs_no_form(app: StripeApp) -> None:
     (first,) = (block.text for block in blocks(RUN) if block.language == "graphql")
 
     made = (await app.shop.execute(first))["customerCreateWithPaymentMethod"]
@@ -325,7 +299,7 @@ async def test_the_page_has_what_a_check_says(stripe_address: str, secret_key: s
     assert f"`the provider: {problem}`" in RUN
 
 
-async def test_the_page_has_what_a_check_says_of_a_key_that_lacks_a_permission(app: App) -> None:
+async def test_the_page_has_what_a_check_says_of_a_key_that_lacks_a_permission(app: StripeApp) -> None:
     rules = [{"on": "events.list", "fault": "forbidden"}]
     await app.browser.http.post("/_control/faults", json={"rules": rules, "seed": 0})
 

@@ -51,8 +51,11 @@ class Checkout(gateway: String, token: String) {
   }
 
   /** The customer is back. What the address says is no proof; the gateway knows. */
-  suspend fun goOn(chargeId: String): WhatBecameOfIt {
-    val after = client.mutation(GoOnMutation(chargeId = chargeId, key = "back-$chargeId")).execute().dataOrThrow()
+  suspend fun goOn(chargeId: String, token: String? = null): WhatBecameOfIt {
+    // Each token is another wish.
+    val key = if (token == null) "back-$chargeId" else UUID.randomUUID().toString()
+    val wish = GoOnMutation(chargeId = chargeId, token = Optional.presentIfNotNull(token), key = key)
+    val after = client.mutation(wish).execute().dataOrThrow()
     throwIf(after.chargeContinue?.userErrors?.firstOrNull()?.message)
     return after.chargeContinue?.charge?.whatBecameOfIt ?: throw Refused("There is no charge.")
   }

@@ -26,9 +26,9 @@ final class Checkout: NSObject, ASWebAuthenticationPresentationContextProviding 
   }
 
   /// `cardToken` is what the provider's card form gave. Returns what to show to the customer. With `askInApp` the bank
-  /// asks in the app, by the provider's SDK, and else on a page of its own.
+  /// asks in the app, by the provider's SDK, and else on a page of its own. Some SDKs give a token for going on.
   func buy(
-    priceId: String, cardToken: String, askInApp: ((_ clientSecret: String) async -> Void)? = nil
+    priceId: String, cardToken: String, askInApp: ((Paydesk.WhatBecameOfIt) async throws -> String?)? = nil
   ) async throws -> String {
     let card = try await client.perform(mutation: Paydesk.AddCardMutation(token: cardToken))
     try check(card.data?.paymentMethodAttach?.userErrors.first?.message, card.errors)
@@ -46,15 +46,19 @@ final class Checkout: NSObject, ASWebAuthenticationPresentationContextProviding 
     guard let charge = paid.data?.orderCharge?.charge?.fragments.whatBecameOfIt else {
       throw Refused(errorDescription: "There is no charge.")
     }
+    var token: String?
     if let bank = charge.nextAction?.asRedirectAction?.url, let url = URL(string: bank) {
       try await confirm(at: url)
-    } else if let secret = charge.nextAction?.asSdkAction?.clientSecret, let askInApp {
-      await askInApp(secret)
+    } else if charge.nextAction?.asSdkAction != nil, let askInApp {
+      token = try await askInApp(charge)
     } else {
       return inWords(charge)
     }
+    // Each token is another wish.
+    let key = token == nil ? "back-\(charge.id)" : UUID().uuidString
+    let given: GraphQLNullable<String> = token.map { .some($0) } ?? .none
     let after = try await client.perform(
-      mutation: Paydesk.GoOnMutation(chargeId: charge.id, key: "back-\(charge.id)"))
+      mutation: Paydesk.GoOnMutation(chargeId: charge.id, token: given, key: key))
     try check(after.data?.chargeContinue?.userErrors.first?.message, after.errors)
     guard let settled = after.data?.chargeContinue?.charge?.fragments.whatBecameOfIt else {
       throw Refused(errorDescription: "There is no charge.")

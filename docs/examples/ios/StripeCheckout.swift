@@ -37,9 +37,11 @@ final class StripeCheckout: NSObject, STPAuthenticationContext {
   }
 
   /// Whatever comes of it, the gateway is asked next: it learns from Stripe, and not from the app.
-  private func ask(_ clientSecret: String) async {
+  private func ask(_ charge: Paydesk.WhatBecameOfIt) async -> String? {
+    guard let question = charge.nextAction?.asSdkAction else { return nil }
     _ = await STPPaymentHandler.shared().handleNextAction(
-      paymentIntentClientSecret: clientSecret, authenticationContext: self, returnURL: "myshop://stripe")
+      paymentIntentClientSecret: question.clientSecret, authenticationContext: self, returnURL: "myshop://stripe")
+    return nil
   }
 
   func authenticationPresentingViewController() -> UIViewController { screen }

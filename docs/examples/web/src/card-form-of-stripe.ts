@@ -20,9 +20,10 @@ export async function stripeCardForm(place: HTMLElement, session: Session): Prom
       return setupIntent.id;
     },
 
-    async confirm(clientSecret) {
+    async confirm({ clientSecret }) {
       // Whatever comes of it, the gateway is asked next: it learns from Stripe, and not from the page.
       await stripe.handleNextAction({ clientSecret });
+      return undefined;
     },
   };
 }

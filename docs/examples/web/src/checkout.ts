@@ -15,8 +15,9 @@ export async function pay(orderId: string, { inThePage }: { inThePage: boolean }
 }
 
 /** The customer is back from the bank. What the address says is no proof; the gateway knows. */
-export async function goOn(chargeId: string): Promise<WhatBecameOfItFragment> {
-  const { chargeContinue } = await ask(GoOnDocument, { chargeId, key: `back-${chargeId}` });
+export async function goOn(chargeId: string, token?: string): Promise<WhatBecameOfItFragment> {
+  const key = token ? crypto.randomUUID() : `back-${chargeId}`; // each token is another wish
+  const { chargeContinue } = await ask(GoOnDocument, { chargeId, token, key });
   return done(chargeContinue).charge!;
 }
 

@@ -36,8 +36,8 @@ async function buy(priceId: string): Promise<void> {
 
   const charge = await pay(await order(priceId), { inThePage: card.confirm !== undefined });
   if (card.confirm && charge.nextAction?.__typename === "SdkAction") {
-    await card.confirm(charge.nextAction.clientSecret);
-    show(await goOn(charge.id));
+    const token = await card.confirm(charge.nextAction, charge.amount.decimal);
+    show(await goOn(charge.id, token));
   } else {
     show(charge);
   }
