@@ -5,12 +5,14 @@ themselves do not show whether they move real money. The host does: production h
 by another spelling, as an address of its own, is there all the same.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 SANDBOX, PRODUCTION = "sandbox", "production"
 HOSTS = {SANDBOX: "api.sandbox.braintreegateway.com", PRODUCTION: "api.braintreegateway.com"}
 _DOMAIN = "braintreegateway.com"
+_SANDBOX_DOMAIN = f"sandbox.{_DOMAIN}"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -19,8 +21,10 @@ def api_base_of(environment: str) -> str:
 
 
 def is_production(api_base: str) -> bool:
-    """Whether real money moves there."""
-    return _host_of(api_base) == HOSTS[PRODUCTION]
+    """Whether real money moves there: Braintree's production answered as www.braintreegateway.com for years, and the
+    sandbox alone says that it is one."""
+    host = _host_of(api_base)
+    return is_braintrees(api_base) and not (host == _SANDBOX_DOMAIN or host.endswith(f".{_SANDBOX_DOMAIN}"))
 
 
 def is_braintrees(api_base: str) -> bool:
@@ -95,4 +99,5 @@ def _is_here(scheme: str, host: str | None) -> bool:
 
 
 def _host_of(api_base: str) -> str:
-    return (urlsplit(api_base).hostname or "").rstrip(".")
+    """As it is asked for: where names are looked up, other scripts' letters and full stops are these."""
+    return unicodedata.normalize("NFKC", urlsplit(api_base).hostname or "").replace("\u3002", ".").lower().rstrip(".")

@@ -157,6 +157,9 @@ def test_the_keys_go_nowhere_where_they_can_be_read(given: Given, address: str) 
         "https://API.BraintreeGateway.com/",
         "https://api.braintreegateway.com:443",
         "https://api.braintreegateway.com.",
+        "https://www.braintreegateway.com",
+        "https://api\u3002braintreegateway\uff0ecom",
+        "https://\uff41pi.braintreegateway.com",
     ],
 )
 def test_nothing_but_production_gets_near_real_money_by_another_spelling(given: Given, address: str) -> None:
