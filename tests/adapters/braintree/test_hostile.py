@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from adapters.braintree import BraintreeProvider
 from domain.money import Money
 from domain.provider import (
+    AcceptRequest,
     AttachRequest,
     CaptureRequest,
     ChargeRequest,
     ChargeResult,
     ContinueRequest,
     CustomerRequest,
+    EvidenceKind,
+    EvidenceRequest,
     Initiator,
     LookUp,
     Outcome,
@@ -73,6 +76,13 @@ _CALLS: dict[str, Callable[[BraintreeProvider], Awaitable[Any]]] = {
     "find_charge": lambda p: p.find_charge(_look(None)),
     "find_refund": lambda p: p.find_refund(_look("sale1")),
     "search a refund": lambda p: p.find_refund(_look(None)),
+    "fetch_dispute": lambda p: p.fetch_dispute(dispute_ref="dp1"),
+    "evidence": lambda p: p.submit_evidence(
+        EvidenceRequest(operation_id="op_1", dispute_ref="dp1", evidence={EvidenceKind.OTHER: "x"})
+    ),
+    "accept": lambda p: p.accept_dispute(AcceptRequest(operation_id="op_1", dispute_ref="dp1")),
+    "changes": lambda p: p.changes(since=NOW, cursor=None),
+    "changes of disputes": lambda p: p.changes(since=NOW, cursor="open_disputes:1+1:"),
 }
 _LOOK_FIRST: dict[str, Callable[[BraintreeProvider], Awaitable[Any]]] = {
     "continue": lambda p: p.continue_charge(
