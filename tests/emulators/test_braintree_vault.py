@@ -41,7 +41,7 @@ def test_a_card_is_kept_under_its_own_token(bt: Shop) -> None:
     found = bt.sdk.payment_method.find("pm_1")
 
     assert (token, found.customer_id, found.card_type, found.last_4) == ("pm_1", customer, "MasterCard", "4444")
-    assert (found.default, found.expired, found.masked_number) == (True, False, "55555555****4444")
+    assert (found.default, found.expired, found.masked_number) == (True, False, "555555******4444")
     again = bt.sdk.payment_method.create({"customer_id": customer, "payment_method_nonce": VISA, "token": "pm_1"})
     assert codes(again) == ["91719"]
     assert [method.token for method in bt.sdk.customer.find(customer).payment_methods] == ["pm_1"]

@@ -119,7 +119,6 @@ def shown_card(account: Account, instrument: Instrument) -> Tree:
     """What is common to a card in the vault and the card of a transaction."""
     return {
         "bin": instrument.bin,
-        "bin_extended": instrument.number[:8],
         "last_4": instrument.last4,
         "card_type": instrument.card_type,
         "expiration_month": instrument.expiration_month,

@@ -33,14 +33,14 @@ _CHANGED_CARD = frozenset(
     f"credit_card.{name}"
     for name in (*vaulting.CARD, "options.update_existing_token", "billing_address.options.update_existing")
 )
-_CARD = frozenset(f"credit_card.{name}" for name in vaulting.CARD)
+_CARD = frozenset(f"credit_card.{name}" for name in (*vaulting.CARD, "payment_method_nonce"))
 
 
 def create(call: Call) -> Answer:
     asked = call.asked("customer")
     check_names("customer", asked, known=_CREATE, supported=_OWN | _CARD)
     account, card = call.account, asked.get("credit_card") or {}
-    wanted = {"payment_method_nonce": asked.get("payment_method_nonce"), **card}
+    wanted = card | {"payment_method_nonce": asked.get("payment_method_nonce") or card.get("payment_method_nonce")}
     has_card = any(value is not None for value in wanted.values())
     troubles = Troubles()
     troubles.of(lambda: check_new(account, asked))

@@ -16,7 +16,8 @@ from tests.emulators.braintree.things import Customer, Transaction
 from tests.emulators.braintree.troubles import Troubles
 from tests.emulators.braintree.xmltext import Many, Tree
 
-_NUMBER = re.compile(r"^-?\d+(\.\d+)?$")
+_NUMBER = re.compile(r"^-?\d+(\.\d{1,2})?$")
+_FINE_NUMBER = re.compile(r"^-?\d+(\.\d{1,4})?$")
 _PLAIN = re.compile(r"^[\x20-\x7e]*$")
 _POSTAL_CODE = re.compile(r"^[A-Za-z0-9 -]*$")
 _PHONE = re.compile(r"^[0-9() .+-]{1,16}$")
@@ -38,13 +39,14 @@ class _Number:
     most: Decimal = _LARGE
     required: str | None = None
     keeps_digits: bool = False
+    """It has up to four decimals, and is shown as it came."""
 
     def check(self, troubles: Troubles, value: str | None, *where_attribute: str) -> None:
         if value is None:
             if self.required is not None:
                 troubles.note(*where_attribute, code=self.required, message=f"{where_attribute[-1]} is required.")
             return
-        if not _NUMBER.match(value):
+        if not (_FINE_NUMBER if self.keeps_digits else _NUMBER).match(value):
             troubles.note(*where_attribute, code=self.unreadable, message=f"{where_attribute[-1]} is no number.")
         elif Decimal(value) > self.most:
             troubles.note(*where_attribute, code=self.too_large, message=f"{where_attribute[-1]} is too large.")
@@ -92,8 +94,8 @@ _OF_ITEM: dict[str, _Number | _Text] = {
     "description": _Text(127, "95803"),
     "discount_amount": _Number("95804", "95805", "95806"),
     "kind": _Text(6, "95807", required="95808", pattern=re.compile("^(credit|debit)$"), invalid="95807"),
-    "name": _Text(127, "95823", required="95822"),
-    "product_code": _Text(127, "95809"),
+    "name": _Text(35, "95823", required="95822"),
+    "product_code": _Text(12, "95809"),
     "quantity": _Number("95810", "95812", "95812", required="95811", keeps_digits=True),
     "tax_amount": _Number("95827", "95828", "95829"),
     "total_amount": _Number("95813", "95815", "95816", positive=True, required="95814"),

@@ -25,7 +25,7 @@ from tests.emulators.braintree import (
 )
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
-from tests.emulators.braintree.cards import consume, from_numbers, usable_nonce
+from tests.emulators.braintree.cards import consume, find_nonce, from_numbers, usable_nonce
 from tests.emulators.braintree.checks import checked
 from tests.emulators.braintree.customers import check_new, new_customer
 from tests.emulators.braintree.instruments import DISPUTED_NUMBER, Instrument, ThreeDSecure
@@ -202,6 +202,7 @@ def _wanted(account: Account, asked: Tree, *, token: str | None) -> _Wanted:
         paid = troubles.of(lambda: _paid_with(account, asked, customer))
     told = troubles.of(lambda: particulars.checked(customer, asked))
     elsewhere = troubles.of(lambda: _authenticated_elsewhere(asked))
+    troubles.of(lambda: _check_authentication(account, asked))
     three_d_secure = troubles.of(lambda: _three_d_secure(account, asked, paid, amount) if paid and amount else None)
     if token is not None:
         troubles.of(lambda: vaulting.check_token(account, token, "transaction", "credit_card"))
@@ -311,13 +312,23 @@ def _of_vault(account: Account, token: str, customer: Customer | None) -> _Paid:
     return paid
 
 
+def _check_authentication(account: Account, asked: Tree) -> None:
+    """That the id of an authentication, where one is told, is that of the nonce."""
+    if "three_d_secure_authentication_id" not in asked:
+        return
+    id, where = asked["three_d_secure_authentication_id"], ("transaction", "three_d_secure_authentication_id")
+    if id is None:
+        raise invalid(*where, code="915196", message="There is no such authentication.")
+    nonce = find_nonce(account, asked.get("payment_method_nonce") or "")
+    if nonce is not None and nonce.three_d_secure and nonce.three_d_secure.authentication_id != id:
+        raise invalid(*where, code="915198", message="The nonce is of another authentication.")
+
+
 def _three_d_secure(account: Account, asked: Tree, paid: _Paid, amount: Decimal) -> ThreeDSecure | None:
     """What the gateway knows of the customer's authentication: of the nonce, or under the id of an earlier one."""
     info, agreed = (paid.nonce.three_d_secure, paid.nonce.amount) if paid.nonce else (None, None)
     id = asked.get("three_d_secure_authentication_id")
     where = ("transaction", "three_d_secure_authentication_id")
-    if id is not None and info is not None and info.authentication_id != id:
-        raise invalid(*where, code="915198", message="The nonce is of another authentication.")
     if id is not None and info is None:
         earlier = next(
             (

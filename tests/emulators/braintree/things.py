@@ -115,6 +115,9 @@ class Verification:
     rejection_reason: str | None = None
     checks: Checks = field(default_factory=Checks)
     postal_code: str | None = None
+    token: str | None = None
+    """Of the payment method that it is of, or that would have come of it."""
+    customer_id: str | None = None
     three_d_secure: ThreeDSecure | None = None
     network_id: str | None = None
 

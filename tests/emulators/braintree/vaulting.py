@@ -82,15 +82,14 @@ def stored(account: Account, customer: Customer, asked: Tree, *where: str) -> Pa
     known = account.payment_methods.get((wanted.nonce.token if wanted.nonce else None) or "")
     if known is not None and known.customer_id == customer.id:
         return _again(account, known, wanted, asked)
-    verifications = _verifications(account, wanted, asked, wanted.checks(asked))
+    token = asked.get("token") or account.new_id(6)
+    verifications = _verifications(account, wanted, asked, wanted.checks(asked), (token, customer.id))
     if wanted.nonce is not None:
         consume(wanted.nonce)
     address = wanted.address
     if address is None and wanted.billing:
         address = addresses.stored(account, customer, wanted.billing, *where, "billing_address")
-    method = account.keep(
-        wanted.instrument, customer, asked.get("token"), billing_address=address, verifications=verifications
-    )
+    method = account.keep(wanted.instrument, customer, token, billing_address=address, verifications=verifications)
     if flag(asked.get("options") or {}, "make_default"):
         account.make_default(method)
     return method
@@ -98,7 +97,9 @@ def stored(account: Account, customer: Customer, asked: Tree, *where: str) -> Pa
 
 def _again(account: Account, method: PaymentMethod, wanted: Wanted, asked: Tree) -> PaymentMethod:
     """Of a nonce of a card that is in the customer's vault already: it stays as it is."""
-    method.verifications += _verifications(account, wanted, asked, wanted.checks(asked, method))
+    method.verifications += _verifications(
+        account, wanted, asked, wanted.checks(asked, method), (method.token, method.customer_id)
+    )
     if wanted.nonce is not None:
         consume(wanted.nonce)
     if flag(asked.get("options") or {}, "make_default"):
@@ -119,7 +120,9 @@ def change(account: Account, method: PaymentMethod, asked: Tree, *where: str) ->
     troubles.check()
     if wanted is None:
         raise LookupError("It is there when nothing is wrong.")
-    method.verifications += _verifications(account, wanted, asked, wanted.checks(asked, method))
+    method.verifications += _verifications(
+        account, wanted, asked, wanted.checks(asked, method), (method.token, method.customer_id)
+    )
     if wanted.nonce is not None:
         consume(wanted.nonce)
     if token is not None and token != method.token:
@@ -200,13 +203,15 @@ def _check_duplicates(
         raise invalid(*where, "number", code="81763", message="The customer has this card already.")
 
 
-def _verifications(account: Account, wanted: Wanted, asked: Tree, checks: Checks) -> list[Verification]:
+def _verifications(
+    account: Account, wanted: Wanted, asked: Tree, checks: Checks, owner: tuple[str, str]
+) -> list[Verification]:
     options = asked.get("options") or {}
     if not flag(options, "verify_card"):
         return []
     three_d_secure = wanted.nonce.three_d_secure if wanted.nonce else None
     address = wanted.billing or (wanted.address.details if wanted.address else {})
-    return [verified(account, wanted.instrument, options, checks, three_d_secure, address.get("postal_code"))]
+    return [verified(account, wanted.instrument, options, checks, three_d_secure, address.get("postal_code"), owner)]
 
 
 def _change_address(account: Account, customer: Customer, method: PaymentMethod, details: Tree, asked: Tree) -> None:

@@ -18,18 +18,31 @@ from tests.emulators.braintree.checks import Checks, checked
 from tests.emulators.braintree.instruments import DECLINED_NUMBERS, FAILED_NUMBERS, Instrument, ThreeDSecure
 from tests.emulators.braintree.parameters import check_names, flattened, shown_amount
 from tests.emulators.braintree.refusals import declined, invalid, missing
-from tests.emulators.braintree.things import Verification
+from tests.emulators.braintree.things import Nonce, Verification
 from tests.emulators.braintree.troubles import Troubles
 from tests.emulators.braintree.xmltext import Tree
 
 _CREATE = flattened(CreditCardVerification.create_signature())
 _SUPPORTED = frozenset(
-    name
-    for name in _CREATE
-    if name.partition(".")[0] in ("credit_card", "payment_method_nonce", "three_d_secure_pass_thru")
-) | {"options.amount", "options.merchant_account_id", "intended_transaction_source", "external_vault.status"}
+    {
+        "external_vault.status",
+        "intended_transaction_source",
+        "options.amount",
+        "options.merchant_account_id",
+        "payment_method_nonce",
+        "three_d_secure_authentication_id",
+        *(name for name in _CREATE if name.partition(".")[0] in ("credit_card", "three_d_secure_pass_thru")),
+    }
+)
 _AMOUNT = re.compile(r"^-?\d+(\.\d{1,3})?$")
 _MOST = Decimal("9999999999.99")
+
+
+def _check_authentication(nonce: Nonce | None, id: str | None) -> None:
+    info = nonce.three_d_secure if nonce else None
+    if id is not None and (info is None or info.authentication_id != id):
+        where = ("verification", "three_d_secure_authentication_id")
+        raise invalid(*where, code="942198", message="The nonce is of another authentication.")
 
 
 def check_options(account: Account, options: Tree, *where: str) -> None:
@@ -75,6 +88,7 @@ def create(call: Call) -> Answer:
     troubles.of(lambda: _check_options(account, options, prefix="", where=("verification", "options")))
     if passed:
         troubles.of(lambda: passed_thru.of_verification(passed, "verification"))
+    troubles.of(lambda: _check_authentication(nonce, asked.get("three_d_secure_authentication_id")))
     troubles.check()
     if instrument is None:
         raise LookupError("It is there when nothing is wrong.")
@@ -99,8 +113,12 @@ def verified(
     checks: Checks,
     three_d_secure: ThreeDSecure | None = None,
     postal_code: str | None = None,
+    owner: tuple[str, str] | None = None,
 ) -> Verification:
-    """The passed verification, as checked options want it; Refused with the failed one in the answer."""
+    """The passed verification, as checked options want it; Refused with the failed one in the answer.
+
+    The owner is the token of the card in the vault, and the customer's id.
+    """
     id, currency = account.merchant_account(options.get("verification_merchant_account_id"))
     response = _response(account, instrument, checks)
     verification = Verification(
@@ -117,6 +135,8 @@ def verified(
         rejection_reason=response.rejection_reason,
         checks=checks,
         postal_code=postal_code,
+        token=owner[0] if owner else None,
+        customer_id=owner[1] if owner else None,
         three_d_secure=three_d_secure,
         network_id=account.new_digits(15),
     )
@@ -171,5 +191,7 @@ def shown_verification(account: Account, verification: Verification) -> Tree:
         "network_response_text": "sample network response text" if verification.response_code else None,
         "network_transaction_id": verification.network_id,
         "three_d_secure_info": shown_three_d_secure(verification.three_d_secure),
-        "credit_card": shown_card(account, verification.instrument),
+        "ani_first_name_response_code": "I",
+        "ani_last_name_response_code": "I",
+        "credit_card": {"token": verification.token, **shown_card(account, verification.instrument)},
     }
