@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from braintree import WebhookNotification
+from braintree import BraintreeGateway, Configuration, Environment, WebhookNotification
 
 from adapters.braintree import BraintreeProvider
 from adapters.braintree_keys import SANDBOX, wrong_with_braintree
@@ -244,6 +245,18 @@ async def test_a_whole_refund_right_after_the_charge_is_a_void_and_a_part_waits(
     assert told["nodes"][1] == {"state": "SUCCEEDED", "executedAs": "VOID"}
 
 
+async def test_braintree_hears_at_the_address_of_the_page_that_it_is_ours(app: BraintreeApp) -> None:
+    (place,) = (urlsplit(block.text.strip()) for block in blocks(RUN) if "/webhooks/" in block.text)
+    challenge = "20f9f8ed05f77439fe955c977e4c8a53"
+
+    ours = await app.shop.client.get(place.path, params={"bt_challenge": challenge})
+    others = await app.shop.client.get(place.path)
+
+    gateway = BraintreeGateway(Configuration(Environment.Sandbox, KEYS.merchant_id, KEYS.public_key, KEYS.private_key))
+    assert (ours.status_code, others.status_code) == (200, 405)
+    assert ours.text == gateway.webhook_notification.verify(challenge)
+
+
 def test_braintree_has_the_notifications_that_the_page_names() -> None:
     (named,) = (block.text.split() for block in blocks(RUN) if "dispute_opened" in block.text)
 
@@ -268,6 +281,20 @@ async def test_the_page_has_what_a_check_says(app: BraintreeApp, address: str, w
     await provider.close()
 
     assert any(fits(sentence, f"the provider: {problem}") for sentence in _said("the provider: ")), problem
+
+
+@pytest.mark.parametrize("fault", ["rate_limit", "html", "hang"])
+async def test_the_page_has_what_a_check_says_of_a_provider_that_is_not_well(
+    app: BraintreeApp, address: str, fault: str
+) -> None:
+    await app.control("faults", rules=[{"on": "*", "fault": fault}])
+    provider = provider_at(address, timeout_seconds=1.0)
+
+    problem = await provider.check()
+    await provider.close()
+    await app.control("faults", rules=[])
+
+    assert f"the provider: {problem}" in _said("the provider: ")
 
 
 async def test_the_page_has_what_a_check_says_of_an_account_without_request_keys(app: BraintreeApp) -> None:
@@ -311,4 +338,4 @@ def test_the_page_has_what_is_wrong_with_settings(given: Callable[[Json], Json])
 def _said(beginning: str) -> list[str]:
     """The sentences of the page's table that begin so."""
     cells = [line.split(" | ")[0] for line in RUN.splitlines() if line.startswith("| `")]
-    return [cell.split("`")[1] for cell in cells if cell.startswith(f"| `{beginning}")]
+    return [said for cell in cells for said in cell.split("`")[1::2] if said.startswith(beginning)]
