@@ -54,7 +54,7 @@ schema-check: $(VENV)/.development ## find what clients may break on in the sche
 	@$(PYTEST) --quiet tests/history
 	@$(BIN)/python -m tests.schema.evolution
 
-test-live: $(VENV)/.development ## run what can be run against Stripe's sandbox, with the test key in STRIPE_SECRET_KEY
+test-live: $(VENV)/.development ## run what can be run against the sandboxes of Stripe and Braintree, with the keys in STRIPE_ and BRAINTREE_ variables
 	@$(BIN)/python -m tests.contracts.live
 
 bench: bench-charges bench-parsing bench-search ## measure charges, Braintree's XML, then the search (half an hour)

@@ -7,6 +7,7 @@ _NOTES: dict[ProviderAction, str] = {
     ProviderAction.ATTACH_PAYMENT_METHOD: "Cards, those of Apple Pay and Google Pay too; verified with the bank.",
     ProviderAction.CHARGE: "With cards, those of Apple Pay and Google Pay among them.",
     ProviderAction.LIST_CHANGES: "By searches, one for each time that a transaction has; what is new may come later.",
+    ProviderAction.WEBHOOKS: "About disputes; what becomes of a card's payment is answered, or looked for.",
     ProviderAction.SUBMIT_EVIDENCE: "Texts; files are for the Control Panel.",
 }
 _EMULATED: dict[ProviderAction, str] = {

@@ -14,15 +14,15 @@ another one, with the nonce that the SDK makes of it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.braintree.amounts import written
-from adapters.braintree.cards import KINDS, card_in
 from adapters.braintree.errands import Errand
+from adapters.braintree.nonces import Nonce, digits_in, nonce_in
 from adapters.braintree.payments import AUTHENTICATED, SALE, Sale, charge_in, sale_in, sale_of
-from adapters.braintree.reading import optional_text, text, tree
+from adapters.braintree.reading import text, tree
 from adapters.braintree.request_keys import RequestKeys, key_of
 from adapters.braintree.searching import made_by
 from adapters.braintree.tokens import is_name
@@ -109,6 +109,9 @@ class Charges:
             return amount
         if request.token is not None and not is_name(request.token):
             return failed("token_unreadable", "This is no payment method nonce.")
+        if request.token is None and not is_name(request.payment_method_ref or ""):
+            # Without one, Braintree charges the customer's default card.
+            return failed("card_unreadable", "This is no token of a payment method.")
         told = await errand.do(
             "charge",
             lambda gateway: gateway.transaction.sale(
@@ -246,13 +249,13 @@ class Charges:
             card_bin=(nonce.bin if nonce else None) or sale.card_bin,
         )
 
-    async def _nonce_of(self, errand: Errand, card_token: str, merchant_account_id: str) -> "Nonce | Verdict":
+    async def _nonce_of(self, errand: Errand, card_token: str, merchant_account_id: str) -> Nonce | Verdict:
         return await errand.do(
             "nonce",
             lambda gateway: gateway.payment_method_nonce.create(
                 card_token, {"payment_method_nonce": {"merchant_account_id": merchant_account_id}}
             ),
-            _nonce,
+            nonce_in,
         )
 
     async def _wrong_with(self, errand: Errand, token: str, charge: ChargeRequest) -> Verdict | None:
@@ -260,7 +263,7 @@ class Charges:
 
         What it knows no longer, it refuses to sell with.
         """
-        nonce = await errand.look("nonce", lambda gateway: gateway.payment_method_nonce.find(token), _nonce)
+        nonce = await errand.look("nonce", lambda gateway: gateway.payment_method_nonce.find(token), nonce_in)
         if isinstance(nonce, Verdict):
             return None if is_missing(nonce) else as_not_acted(nonce)
         if nonce.authentication not in AUTHENTICATED:
@@ -270,11 +273,11 @@ class Charges:
             return None
         card_ref = charge.payment_method_ref
         card = await errand.look(
-            f"payment method {card_ref}", lambda gateway: gateway.payment_method.find(card_ref), _digits
+            f"payment method {card_ref}", lambda gateway: gateway.payment_method.find(card_ref), digits_in
         )
         if isinstance(card, Verdict):
             return as_not_acted(card)
-        if (nonce.bin, nonce.last4) != card:
+        if nonce.digits != card:
             return failed("other_card", "The nonce is of another card than the one that is to be charged.")
         return None
 
@@ -334,31 +337,6 @@ def amount_or_refusal(money: Money) -> str | Verdict:
 
 
 # --- what a client needs, and gives -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Nonce:
-    text: str
-    bin: str | None
-    last4: str | None
-    authentication: str | None
-    """How the customer's confirmation ended, if there was one."""
-
-
-def _nonce(body: Mapping[str, Any]) -> Nonce:
-    nonce = tree(body["payment_method_nonce"])
-    details, info = nonce.get("details") or {}, nonce.get("three_d_secure_info") or {}
-    return Nonce(
-        text=text(nonce["nonce"]),
-        bin=optional_text(details.get("bin")),
-        last4=optional_text(details.get("last_four")),
-        authentication=optional_text(info.get("status")),
-    )
-
-
-def _digits(body: Mapping[str, Any]) -> tuple[str, str]:
-    card = tree(card_in(body, KINDS))
-    return text(card["bin"]), text(card["last_4"])
 
 
 async def client_token(errand: Errand, *, merchant_account_id: str | None = None) -> str | Verdict:

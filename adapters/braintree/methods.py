@@ -11,6 +11,7 @@ from typing import Any
 from adapters.braintree.cards import KINDS, card_in, card_of, fingerprint_of
 from adapters.braintree.declines import decline_of
 from adapters.braintree.errands import Errand
+from adapters.braintree.nonces import digits_in, nonce_in
 from adapters.braintree.reading import nothing, text, tree
 from adapters.braintree.tokens import is_name
 from adapters.braintree.verdicts import UNREADABLE, Verdict, failed, is_missing
@@ -40,14 +41,19 @@ class Methods:
         seen = await errand.look(
             f"payment method {ref}",
             lambda gateway: gateway.payment_method.find(ref),
-            lambda body: (_customer_in(body), _method(body)),
+            lambda body: (_customer_in(body), _method(body), digits_in(body)),
         )
         if is_missing(seen):
             return told
         if isinstance(seen, Verdict):
             return as_looked(seen)
-        customer_ref, method = seen
-        return method if customer_ref == request.customer_ref else told
+        customer_ref, method, digits = seen
+        if customer_ref != request.customer_ref:
+            return told
+        nonce = await errand.look("nonce", lambda gateway: gateway.payment_method_nonce.find(request.token), nonce_in)
+        if isinstance(nonce, Verdict):
+            return method if is_missing(nonce) else as_looked(nonce)
+        return method if nonce.digits == digits else _OTHER_CARD
 
     async def detach(self, errand: Errand, payment_method_ref: str) -> PaymentMethodResult | Verdict:
         told = await self._delete(errand, payment_method_ref)
@@ -69,6 +75,12 @@ class Methods:
 
     async def _delete(self, errand: Errand, payment_method_ref: str) -> Verdict | None:
         return await errand.do("detach", lambda gateway: gateway.payment_method.delete(payment_method_ref), nothing)
+
+
+_OTHER_CARD = Verdict(
+    outcome=Outcome.UNKNOWN,
+    refusal=Refusal("Another card is stored under this id.", provider_code="other_card", is_key_spent=True),
+)
 
 
 def _parameters(request: AttachRequest) -> dict[str, Any]:

@@ -65,6 +65,8 @@ class Sale:
     """The gateway holds it for the repetition of an earlier one."""
     wants_authentication: bool
     """The issuer, or the gateway, refuses it because nobody has confirmed the customer."""
+    is_disputed: bool
+    """A bank has taken the money back, or a part of it."""
     card_token: str | None
     card_bin: str | None
     made_at: datetime
@@ -94,6 +96,7 @@ def sale_of(found: Mapping[str, Any]) -> Sale:
         refund_refs=tuple(text(each) for each in listed(found.get("refund_ids"))),
         is_duplicate=_rejected_for(found) == DUPLICATE,
         wants_authentication=_wants_authentication(found),
+        is_disputed=any(_takes_money(tree(each)) for each in listed(found.get("disputes"))),
         card_token=ref(card.get("token")),
         card_bin=ref(card.get("bin")),
         made_at=moment(found["created_at"]),
@@ -179,6 +182,11 @@ def _wants_authentication(found: Mapping[str, Any]) -> bool:
     if found["status"] == "gateway_rejected":
         return _rejected_for(found) == THREE_D_SECURE
     return found["status"] == "processor_declined" and found.get("processor_response_code") == AUTHENTICATION
+
+
+def _takes_money(dispute: Mapping[str, Any]) -> bool:
+    """A retrieval only asks, and what was won is back."""
+    return dispute.get("kind") != "retrieval" and dispute.get("status") != "won"
 
 
 def raw_of(found: Mapping[str, Any]) -> dict[str, Any]:

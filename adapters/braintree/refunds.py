@@ -72,11 +72,26 @@ class Refunds:
             return void_of(sale, request.operation_id)
         if sale.was_given_back or sale.result.outcome is not Outcome.SUCCEEDED:
             return failed("not_taken", f"There is nothing to give back of a sale that is {sale.status}.")
+        if sale.is_disputed:
+            return await self._of_the_disputed(errand, sale, request)
         if sale.status not in UNSETTLED:
             return await self._give_back(errand, request, amount)
         if not is_whole:
             return _held_back(_UNSETTLED)
         return await self._reverse(errand, request)
+
+    async def _of_the_disputed(self, errand: Errand, sale: Sale, request: RefundRequest) -> RefundResult | Verdict:
+        """Braintree would give it back all the same, to a customer whose bank has done so already.
+
+        What was given back by this operation, before the bank did, is told.
+        """
+        for refund_ref in sale.refund_refs:
+            credit = await self._credit(errand, refund_ref)
+            if isinstance(credit, Verdict):
+                return as_looked(credit)
+            if credit.result.operation_id == request.operation_id:
+                return credit.result
+        return failed("disputed", "The customer's bank has taken the money back: a dispute decides who has it.")
 
     async def _give_back(self, errand: Errand, request: RefundRequest, amount: str) -> RefundResult | Verdict:
         told = await errand.do(

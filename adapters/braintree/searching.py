@@ -12,6 +12,7 @@ from braintree import TransactionSearch
 
 from adapters.braintree.errands import Errand
 from adapters.braintree.reading import listed, text, tree
+from adapters.braintree.tokens import is_name
 from adapters.braintree.verdicts import UNREADABLE, Verdict
 from adapters.verdicts import as_looked
 
@@ -41,13 +42,20 @@ async def made_by(
     errand: Errand, operation_id: str, kind: str, read: Callable[[Mapping[str, Any]], _Result]
 ) -> list[_Result] | Verdict:
     """What carries the operation's id, of the type sale or credit: empty when the search has none, or none yet."""
+    if not is_name(operation_id):
+        # What is none of ours was given to no sale; and a search for nothing finds everything.
+        return []
     what = f"{kind}s of {operation_id}"
     ids = await ids_of(errand, what, TransactionSearch.order_id == operation_id, TransactionSearch.type == kind)
     if isinstance(ids, Verdict) or not ids:
         return ids if isinstance(ids, Verdict) else []
-    found = await page_of(errand, what, ids[:PAGE], read)
-    # One that the search has named and does not show is none that is not there.
-    return found if isinstance(found, Verdict) or len(found) == len(ids) else UNREADABLE
+    page = await page_of(errand, what, ids[:PAGE], lambda found: (found.get("order_id"), read(found)))
+    if isinstance(page, Verdict):
+        return page
+    if len(page) != len(ids) or any(order_id != operation_id for order_id, _ in page):
+        # One that the search has named and does not show is none that is not there; nor is one of another operation.
+        return UNREADABLE
+    return [told for _, told in page]
 
 
 def _ask_for(gateway: braintree.BraintreeGateway, ids: Sequence[str]) -> None:

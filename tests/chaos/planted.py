@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 import server
+from adapters.braintree import BraintreeProvider, charges, refunds
 from adapters.stripe.errands import Errand
 from domain.events import Event
 from domain.ids import IdPrefix, new_id
@@ -25,7 +26,7 @@ from persistence.nouns.events import Events
 from persistence.nouns.orders import Orders
 from persistence.session import Session
 from persistence.store import TortoiseStore
-from tests.server.banks import FakeBank, StripeBank
+from tests.server.banks import BraintreeBank, FakeBank, KeylessBank, StripeBank
 
 
 class Mistake(StrEnum):
@@ -39,19 +40,30 @@ class Mistake(StrEnum):
     """Events are written by a transaction of their own, after the one that they tell of."""
     NEW_KEY_FOR_STRIPE = "new_key_for_stripe"
     """The adapter gives each sending to Stripe a key of its own, as its SDK does when it is told none."""
+    NEW_KEY_FOR_BRAINTREE = "new_key_for_braintree"
+    """The adapter gives each sending to Braintree a key of its own."""
+    NO_LAG_WITHOUT_KEYS = "no_lag_without_keys"
+    """What Braintree's search does not have at once is taken for not done, and sent again without a key."""
 
     @property
     def bank(self) -> str:
         """At which it is looked for."""
-        return StripeBank.account if self is Mistake.NEW_KEY_FOR_STRIPE else FakeBank.account
+        return _BANKS.get(self, FakeBank.account)
+
+
+_BANKS = {
+    Mistake.NEW_KEY_FOR_STRIPE: StripeBank.account,
+    Mistake.NEW_KEY_FOR_BRAINTREE: BraintreeBank.name,
+    Mistake.NO_LAG_WITHOUT_KEYS: KeylessBank.name,
+}
 
 
 STATEMENTS = {Mistake.CHECK_THEN_ACT: ("DROP INDEX charges_one_live_an_order",)}
 """What is done to the database as well."""
 
 
-Change = Callable[[type, str, Callable[[Any], Any]], None]
-"""Of a class, a method, and what is made of it."""
+Change = Callable[[Any, str, Callable[[Any], Any]], None]
+"""Of a class or a module, a function, and what is made of it."""
 
 
 @contextmanager
@@ -59,7 +71,7 @@ def planted(mistake: Mistake) -> Iterator[None]:
     """The product with the mistake in it, and as it was afterwards."""
     with ExitStack() as undo:
 
-        def change(owner: type, name: str, make: Callable[[Any], Any]) -> None:
+        def change(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
             original = getattr(owner, name)
             undo.callback(setattr, owner, name, original)
             setattr(owner, name, make(original))
@@ -147,6 +159,27 @@ def _new_key_for_stripe(change: Change) -> None:
     change(Errand, "do", made)
 
 
+def _new_key_for_braintree(change: Change) -> None:
+    def made(key_of: Any) -> Any:
+        def key_of_its_own(request_id: str, *, is_keyed: bool) -> Any:
+            return key_of(str(uuid.uuid4()), is_keyed=is_keyed)
+
+        return key_of_its_own
+
+    for module in (charges, refunds):
+        change(module, "key_of", made)
+
+
+def _no_lag_without_keys(change: Change) -> None:
+    def made(begin: Any) -> Any:
+        def begin_hastily(self: BraintreeProvider, **told: Any) -> None:
+            begin(self, **told | {"look_up_lag_seconds": 0.0})
+
+        return begin_hastily
+
+    change(BraintreeProvider, "__init__", made)
+
+
 class _Later:
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -161,6 +194,8 @@ _PLANTS: dict[Mistake, Callable[[Change], None]] = {
     Mistake.CHECK_THEN_ACT: _check_then_act,
     Mistake.EVENT_AFTER_COMMIT: _event_after_commit,
     Mistake.NEW_KEY_FOR_STRIPE: _new_key_for_stripe,
+    Mistake.NEW_KEY_FOR_BRAINTREE: _new_key_for_braintree,
+    Mistake.NO_LAG_WITHOUT_KEYS: _no_lag_without_keys,
 }
 
 

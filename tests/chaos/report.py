@@ -21,7 +21,13 @@ from tests.server.banks import FAULTS_OF_BANKS, FakeBank
 
 PAGE = ROOT / "docs" / "reliability.md"
 _BEGIN, _END = "<!-- measured by make chaos -->", "<!-- end of what was measured -->"
-_NAMES = {"postgres": "PostgreSQL", "sqlite": "SQLite", "postgres-stripe": "Stripe, PostgreSQL"}
+_NAMES = {
+    "postgres": "PostgreSQL",
+    "sqlite": "SQLite",
+    "postgres-stripe": "Stripe, PostgreSQL",
+    "postgres-braintree": "Braintree, PostgreSQL",
+    "postgres-braintree-without-keys": "Braintree without keys, PostgreSQL",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ def report(trials: Sequence[Trial], caught: Sequence[Caught]) -> str:
 
 
 def write_page(origin: Origin, trials: Sequence[Trial], caught: Sequence[Caught], *, page: Path = PAGE) -> None:
-    """ValueError for a part of a run: the page speaks of both databases, of Stripe, and of every mistake."""
+    """ValueError for a part of a run: the page speaks of both databases, every emulator, and every mistake."""
     if {trial.plan.name for trial in trials} != {*_NAMES} or {each.plan.mistake for each in caught} != {*Mistake}:
         raise ValueError("the page is written by a whole run, and only by one")
     between = re.compile(rf"(?<={re.escape(_BEGIN)}\n).*?(?={re.escape(_END)})", re.DOTALL)

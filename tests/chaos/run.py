@@ -1,6 +1,8 @@
-"""`make chaos`: what the gateway promises, under fire, on both databases and over Stripe; and mistakes to be found.
+"""`make chaos`: what the gateway promises, under fire, and mistakes to be found.
 
-python -m tests.chaos.run [--orders 1050] [--seed 1] [--trials postgres,sqlite,stripe,proof] [--write]
+On both databases, over Stripe, and over Braintree with request keys and without.
+
+python -m tests.chaos.run [--orders 1050] [--seed 1] [--trials postgres,sqlite,stripe,braintree,proof] [--write]
 """
 
 import argparse
@@ -19,17 +21,18 @@ from tests.chaos.shop import Habits
 from tests.chaos.storm import Weather
 from tests.chaos.town import Plan
 from tests.chaos.trial import Caught, Trial, catch, try_out
-from tests.server.banks import StripeBank
+from tests.server.banks import BraintreeBank, FakeBank, KeylessBank, StripeBank
 
 PROOF = "proof"
-STRIPE = StripeBank.account
-"""On PostgreSQL, with Stripe's emulator as the bank."""
-WHOLE = (Dialect.POSTGRES, Dialect.SQLITE, STRIPE, PROOF)
+STRIPE, BRAINTREE, KEYLESS = StripeBank.account, BraintreeBank.name, KeylessBank.name
+"""On PostgreSQL, with an emulator as the bank."""
+WHOLE = (Dialect.POSTGRES, Dialect.SQLITE, STRIPE, BRAINTREE, KEYLESS, PROOF)
 _PROOF_ORDERS = 60
 _STILL = Weather(kill_every=600.0, restart_every=600.0, cut_every=600.0)
 """For a mistake that needs no death to show."""
-_STRIPE_ORDERS = 0.2
-"""Of all, beside them: so many that the storm is over before the looks at what is unknown are minutes apart."""
+_EMULATED_ORDERS = 0.2
+"""Of all, beside them, at each emulator: so many that the storm is over before the looks at what is unknown are minutes
+apart."""
 _KEPT = Path(tempfile.gettempdir()) / "paydesk-chaos"
 
 
@@ -39,9 +42,13 @@ def plan_of(mistake: Mistake, seed: int) -> Plan:
     match mistake:
         case Mistake.NEW_KEY_ON_RETRY:
             return replace(plan, money_faults=0.4, lateness=12.0)
-        case Mistake.NEW_KEY_FOR_STRIPE:
+        case Mistake.NEW_KEY_FOR_STRIPE | Mistake.NEW_KEY_FOR_BRAINTREE:
             # Late even where the machine is so busy that a gateway looks late itself.
             return replace(plan, money_faults=0.4, lateness=12.0, late_seconds=(8.0, 30.0), weather=_STILL)
+        case Mistake.NO_LAG_WITHOUT_KEYS:
+            eager = Habits(two_tabs=0.0, double_click=0.0, hold=0.0, try_again=1.0)
+            plan = replace(plan, money_faults=0.4, lateness=12.0, late_seconds=(15.0, 40.0), doubled=0.0)
+            return replace(plan, weather=_STILL, habits=eager)
         case Mistake.FAILED_ON_TIMEOUT:
             eager = Habits(two_tabs=0.0, double_click=0.0, hold=0.0, try_again=1.0)
             return replace(plan, money_faults=0.4, habits=eager)
@@ -51,6 +58,18 @@ def plan_of(mistake: Mistake, seed: int) -> Plan:
         case Mistake.EVENT_AFTER_COMMIT:
             hard = Weather(kill_every=3.0, restart_every=5.0)
             return replace(plan, orders=2 * plan.orders, weather=hard)
+
+
+def storms(orders: int, seed: int) -> list[Plan]:
+    """Those on PostgreSQL."""
+    few = max(int(orders * _EMULATED_ORDERS), 1)
+    return [
+        Plan(Dialect.POSTGRES, max(orders * 7 // 10, 1), seed),
+        Plan(Dialect.POSTGRES, few, seed, bank=STRIPE),
+        Plan(Dialect.POSTGRES, few, seed, bank=BRAINTREE),
+        # What a wire itself asks twice for is done twice where there are no keys.
+        Plan(Dialect.POSTGRES, few, seed, bank=KEYLESS, doubled=0.0),
+    ]
 
 
 def place(folder: Path, name: str) -> Path:
@@ -67,11 +86,8 @@ async def main(orders: int, seed: int, trials: set[str], folder: Path) -> tuple[
     done: list[asyncio.Task[Trial]] = []
     caught: list[Caught] = []
     async with asyncio.TaskGroup() as group:
-        for plan in (
-            Plan(Dialect.POSTGRES, max(orders * 7 // 10, 1), seed),
-            Plan(Dialect.POSTGRES, max(int(orders * _STRIPE_ORDERS), 1), seed, bank=STRIPE),
-        ):
-            if (plan.bank if plan.bank == STRIPE else plan.dialect) in trials:
+        for plan in storms(orders, seed):
+            if (plan.dialect if plan.bank == FakeBank.account else plan.bank) in trials:
                 calm = asyncio.Event()
                 done.append(group.create_task(_try_out(plan, place(folder, plan.name), calm.set)))
                 await calm.wait()
@@ -104,7 +120,7 @@ def say(text: str) -> None:
 
 def command(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.run")
-    parser.add_argument("--orders", type=int, default=1_050, help="on both databases; Stripe gets a fifth more")
+    parser.add_argument("--orders", type=int, default=1_050, help="on both databases; each emulator gets a fifth more")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--trials", default=",".join(WHOLE))
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")

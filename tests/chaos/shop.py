@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 CHARGE = (
     "id state captured { minorUnits } refundable { minorUnits } capturable { minorUnits } failureCode"
-    " nextAction { ... on RedirectAction { url } }"
+    " nextAction { ... on RedirectAction { url } ... on SdkAction { clientSecret token } }"
 )
 METHOD = "id state nextAction { ... on RedirectAction { url } }"
 ORDER = "id state"
@@ -179,7 +179,7 @@ class Client:
         """Its bank wants to see the customer before it is stored; some of them tell nobody that they are back."""
         if method["nextAction"] is None:
             return method
-        await self._go_to_the_bank(method["nextAction"]["url"], confirm=self._chance.random() < 0.9)
+        await self._bank.decides(method["nextAction"], self._http, confirm=self._chance.random() < 0.9)
         if self._chance.random() < 0.8:
             await self._wish(
                 "paymentMethodContinue",
@@ -189,15 +189,6 @@ class Client:
                 paymentMethodId=method["id"],
             )
         return await self._stored(method, "REQUIRES_ACTION")
-
-    async def _go_to_the_bank(self, url: str, *, confirm: bool) -> None:
-        """To the bank itself, as a browser goes there."""
-        for _ in range(5):
-            try:
-                await self._http.post(url, data=self._bank.pressed(confirm=confirm))
-                return
-            except httpx.TransportError:
-                await asyncio.sleep(0.5)
 
     async def _order(self, customer_id: str) -> Json | None:
         currency = self._chance.choice(_CURRENCIES)
@@ -286,9 +277,11 @@ class Client:
         action = charge["nextAction"]
         if action is None or self._chance.random() < 0.15:
             return charge  # the customer stays away
-        await self._go_to_the_bank(action["url"], confirm=self._chance.random() < 0.85)
+        token = await self._bank.decides(action, self._http, confirm=self._chance.random() < 0.85)
         if self._chance.random() < 0.8:
-            continued = await self._wish("chargeContinue", "charge", f"charge {{ {CHARGE} }}", chargeId=charge["id"])
+            continued = await self._wish(
+                "chargeContinue", "charge", f"charge {{ {CHARGE} }}", chargeId=charge["id"], token=token
+            )
             charge = continued["charge"] or charge
         return await self._decided(charge)
 

@@ -23,6 +23,7 @@ from tests.chaos.wire import LATE_SECONDS, Wire, faulty_wire
 from tests.databases import ROOT
 from tests.server.banks import BANKS, Bank, FakeBank
 from tests.server.processes import PAYDESK, run_paydesk, settings
+from tests.server.truths import named
 
 TIMEOUT_SECONDS = 3.0
 """Of the provider. A dead gateway's request is looked after when twice that and 5 s are over."""
@@ -52,6 +53,7 @@ class Plan:
     """The share of requests about money that the bank itself fails with, where it has faults that no wire has."""
     lateness: float = 1.0
     late_seconds: tuple[float, float] = LATE_SECONDS
+    doubled: float = 1.0
     weather: Weather = field(default_factory=Weather)
     habits: Habits = field(default_factory=Habits)
 
@@ -78,8 +80,8 @@ class Town:
     bank_faults: Mapping[str, int] = field(default_factory=dict)
     """What the bank did of its own accord, once it is calm."""
 
-    def truth(self) -> Truth:
-        return self.bank.truth()
+    async def truth(self, database: Database) -> Truth:
+        return await named(self.bank.truth(), database)
 
     async def calm_down(self) -> None:
         """No more faults from now on; what is on its way arrives."""
@@ -107,7 +109,7 @@ async def town(plan: Plan, folder: Path) -> AsyncIterator[Town]:
         fleet: Fleet
         postman = Postman(lambda: fleet.ports, seed=plan.seed_of("webhooks"), share=plan.webhook_faults)
         async with listening(postman.carry) as mail:
-            with BANKS[plan.bank](f"{mail.address}/webhooks/{plan.bank}", chosen, folder) as bank:
+            with BANKS[plan.bank](mail.address, chosen, folder) as bank:
                 wire = Wire(
                     bank.port,
                     seed=plan.seed_of("wire"),
@@ -115,6 +117,7 @@ async def town(plan: Plan, folder: Path) -> AsyncIterator[Town]:
                     others=plan.other_faults,
                     late=plan.lateness,
                     late_seconds=plan.late_seconds,
+                    doubled=plan.doubled,
                 )
                 async with faulty_wire(wire):
                     chosen |= bank.settings(wire.address)

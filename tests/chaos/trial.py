@@ -75,7 +75,7 @@ async def try_out(plan: Plan, folder: Path, *, calm: Callable[[], None]) -> Tria
         await place.follower.ready()
         storm_seconds = await _weather(place)
         calm()
-        within = settle_within(storm_seconds, lag_seconds=place.bank.lag_seconds)
+        within = settle_within(storm_seconds, lag_seconds=place.bank.lag_seconds) + place.bank.settles_within_seconds
         began = time.monotonic()
         open_still = await _settled(place, began + within)
         settled_seconds = time.monotonic() - began
@@ -85,7 +85,7 @@ async def try_out(plan: Plan, folder: Path, *, calm: Callable[[], None]) -> Tria
         ended_badly = await place.fleet.end()
         database = await Database.open(place.database_url)
         try:
-            truth = place.truth()
+            truth = await place.truth(database)
             verdict = await judge(database, truth, place.shop.memory, place.follower.seen)
             books = await read_books(database)
         finally:
@@ -120,15 +120,15 @@ async def catch(plan: Plan, folder: Path) -> Caught:
     async with town(plan, folder) as place:
         await _weather(place)
         deadline = time.monotonic() + _CAUGHT_WITHIN_SECONDS
-        while not (found := _evidence(await _books(place), place.truth())) and time.monotonic() < deadline:
+        while not (found := _evidence(*await _both_sides(place))) and time.monotonic() < deadline:
             await asyncio.sleep(2.0)
         # Whatever was only about to be written is written now.
         await place.fleet.end()
-        books = await _books(place)
+        books, truth = await _both_sides(place)
         return Caught(
             plan=plan,
             paid=sum(row["state"] == OrderState.COMPLETED for row in books.orders),
-            evidence=_evidence(books, place.truth()) if found else [],
+            evidence=_evidence(books, truth) if found else [],
             seconds=time.monotonic() - began,
         )
 
@@ -206,10 +206,10 @@ async def _catch_up(place: Town) -> None:
         await database.close()
 
 
-async def _books(place: Town) -> Books:
+async def _both_sides(place: Town) -> tuple[Books, Truth]:
     database = await Database.open(place.database_url)
     try:
-        return await read_books(database)
+        return await read_books(database), await place.truth(database)
     finally:
         await database.close()
 

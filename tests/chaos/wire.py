@@ -6,6 +6,7 @@ the table says which faults really happened, not which were wished for.
 
 import asyncio
 import random
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -35,17 +36,28 @@ class Fault(StrEnum):
 
 _MONEY = frozenset({"charge", "continue_charge", "capture", "void", "refund"})
 _MONEY_OF_STRIPE = ("/v1/payment_intents", "/v1/refunds")
+_MONEY_OF_BRAINTREE = re.compile(r"/merchants/[^/]+/transactions(/[^/]+/(submit_for_settlement|void|refund|reverse))?")
 
 
 def moves_money(request: Request) -> bool:
-    """At the fake bank, or at Stripe."""
+    """At the fake bank, at Stripe, or at Braintree."""
+    if _MONEY_OF_BRAINTREE.fullmatch(request.target):
+        return request.method in ("POST", "PUT")
     return request.method == "POST" and (request.call in _MONEY or request.target.startswith(_MONEY_OF_STRIPE))
 
 
 _LIKELY_FAULTS: dict[Fault, float] = {fault: 1.0 for fault in Fault if fault is not Fault.REFUSED}
 LATE_SECONDS = (4.0, 15.0)
 """Around the moment at which a gateway looks for the outcome: before, and after."""
-_GARBAGE = (b"", b"{}", b"[]", b'{"charge": 7}', b'{"object": "payment_intent"}', b"\xff\x00\x7f" * 9)
+_GARBAGE = (
+    b"",
+    b"{}",
+    b"[]",
+    b'{"charge": 7}',
+    b'{"object": "payment_intent"}',
+    b"<transaction/>",
+    b"\xff\x00\x7f" * 9,
+)
 _PATIENCE_SECONDS = 60.0
 """Longer than any gateway waits for an answer."""
 
@@ -60,12 +72,14 @@ class Wire:
         others: float,
         late: float = 1.0,
         late_seconds: tuple[float, float] = LATE_SECONDS,
+        doubled: float = 1.0,
     ) -> None:
-        """`money` and `others` are the shares of requests that go wrong; `late` weighs lateness against the rest."""
+        """`money` and `others` are the shares of requests that go wrong; `late` and `doubled` weigh these two against
+        the rest."""
         self._bank_port = bank_port
         self._chance = random.Random(seed)
         self._shares = money, others
-        self._weights = {**_LIKELY_FAULTS, Fault.LATE: late}
+        self._weights = {**_LIKELY_FAULTS, Fault.LATE: late, Fault.DOUBLED: doubled}
         self._late_seconds = late_seconds
         self._latecomers: set[asyncio.Task[None]] = set()
         self.listener: Listener | None = None

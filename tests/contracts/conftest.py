@@ -11,11 +11,13 @@ from persistence.database import Database
 from persistence.jobs import TortoiseJobQueue
 from persistence.store import TortoiseStore
 from tests.contracts import live
-from tests.contracts.houses import HOUSES, can_run
+from tests.contracts.houses import ALL, HOUSES, can_run, provider_of
+from tests.contracts.houses.braintree import KEYS as BRAINTREE_KEYS
 from tests.contracts.houses.house import House
 from tests.contracts.houses.stripe import KEYS
 from tests.contracts.results import SHOWS
 from tests.contracts.shop import Shop, open_shop
+from tests.emulators.braintree.serving import serving_aside as serving_braintree_aside
 from tests.emulators.stripe.serving import serving_aside
 
 
@@ -47,10 +49,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marks = list(metafunc.definition.iter_markers())
     actions = {action for mark in marks if mark.name == "capability" for action in mark.args}
     powers = {power for mark in marks if mark.name == "needs" for power in mark.args}
-    names = [name for name in HOUSES if can_run(name, actions, powers)]
+    traits = {trait for mark in marks if mark.name == "where" for trait in mark.args}
+    houses = ALL if any(mark.name == "variants" for mark in marks) else HOUSES
+    names = [name for name in houses if can_run(name, actions, powers, traits)]
     if "decline" in metafunc.fixturenames:
         # Of each provider's own reasons: not every one of them can say all of them.
-        reasons = [(name, code) for name in names for code in DeclineCode if code in HOUSES[name][0].declines]
+        reasons = [(name, code) for name in names for code in DeclineCode if code in ALL[name][0].declines]
         metafunc.parametrize(("house", "decline"), reasons, indirect=["house"])
     elif "action" in metafunc.fixturenames:
         metafunc.parametrize("house", names, indirect=True)
@@ -68,7 +72,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             continue
         used = {action for mark in item.iter_markers("capability") for action in mark.args}
         used |= {parameters[name] for name in ("action",) if name in parameters}
-        item.user_properties += [(SHOWS, f"{parameters['house']} {action}") for action in sorted(used)]
+        item.user_properties += [
+            (SHOWS, f"{provider_of(str(parameters['house']))} {action}") for action in sorted(used)
+        ]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -82,10 +88,16 @@ def stripe_emulator() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def braintree_emulator() -> Iterator[str]:
+    with serving_braintree_aside(keys=BRAINTREE_KEYS) as (address, _):
+        yield address
+
+
 @pytest.fixture
 async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
     """A new account at each of the providers."""
-    _, opened = HOUSES[request.param]
+    _, opened = ALL[request.param]
     async with opened(request) as house:
         yield house
 

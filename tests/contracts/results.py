@@ -25,6 +25,7 @@ FILES = frozenset(Path(__file__).parent.glob("test_provider*.py"))
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "capabilities.md"
 _REGION = re.compile(r"(<!-- what the suite showed -->\n).*(<!-- until here -->)", re.DOTALL)
 REWRITE = "PAYDESK_TEST_REWRITE"
+_OTHER_HOUSES = ("PAYDESK_TEST_STRIPE_KEY", "PAYDESK_TEST_BRAINTREE_PLACE", "PAYDESK_TEST_HOUSE")
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _is_narrowed(config: pytest.Config) -> bool:
     options = config.option
-    if "PAYDESK_TEST_STRIPE_KEY" in os.environ or "PAYDESK_TEST_HOUSE" in os.environ:
+    if any(name in os.environ for name in _OTHER_HOUSES):
         return True
     return bool(options.keyword or options.markexpr or options.deselect or any("::" in arg for arg in config.args))
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -52,6 +52,8 @@ class Shop:
     house: House
     customer_ref: str
     provider: PaymentProvider
+    asked: dict[str, ChargeRequest] = field(default_factory=dict)
+    """By operation: a gateway remembers what it asked for."""
 
     @asynccontextmanager
     async def cut_off(self) -> AsyncIterator["Shop"]:
@@ -120,7 +122,14 @@ class Shop:
             "return_url": RETURN_URL,
             "metadata": {"paydesk_order": new_id(IdPrefix.ORDER), "paydesk_charge": charge_id},
         }
-        return ChargeRequest(**(plain | more))
+        request = ChargeRequest(**(plain | {"is_keyed": self.is_keyed} | more))
+        self.asked[request.operation_id] = request
+        return request
+
+    @property
+    def is_keyed(self) -> bool:
+        """As a gateway decides how a lost answer will be solved."""
+        return self.provider.key_lifetime is not None
 
     async def charge(self, kind: CardKind = CardKind.PLAIN, amount: Money = TWENTY, **more: Any) -> ChargeResult:
         return await self.provider.charge(await self.charge_request(kind, amount, **more))
@@ -128,6 +137,12 @@ class Shop:
     async def paid(self, kind: CardKind = CardKind.PLAIN, amount: Money = TWENTY) -> ChargeResult:
         charged = await self.charge(kind, amount)
         assert charged.outcome is Outcome.SUCCEEDED, charged
+        return charged
+
+    async def settled(self, kind: CardKind = CardKind.PLAIN, amount: Money = TWENTY) -> ChargeResult:
+        """Paid, and so long ago that a part of it can be given back."""
+        charged = await self.paid(kind, amount)
+        await self.house.settle(charge_ref_of(charged))
         return charged
 
     async def challenged(self, kind: CardKind = CardKind.CHALLENGED, **more: Any) -> ChargeResult:
@@ -144,21 +159,45 @@ class Shop:
 
     async def proceed(self, charge: ChargeResult, *, operation_id: str | None = None) -> ChargeResult:
         """After the customer acted."""
-        request = ContinueRequest(
-            operation_id=operation_id or new_id(IdPrefix.OPERATION), charge_ref=charge_ref_of(charge), token=None
+        return await self.provider.continue_charge(self.continue_request(charge, operation_id=operation_id))
+
+    def continue_request(self, charge: ChargeResult, *, operation_id: str | None = None) -> ContinueRequest:
+        """As a gateway writes it: without a reference there is no charge yet, and what was asked for is made now."""
+        operation_id = operation_id or new_id(IdPrefix.OPERATION)
+        if charge.charge_ref is not None:
+            return ContinueRequest(
+                operation_id=operation_id, charge_ref=charge.charge_ref, token=None, is_keyed=self.is_keyed
+            )
+        return ContinueRequest(
+            operation_id=operation_id,
+            charge_ref=None,
+            token=self.house.given(action_of(charge)),
+            charge=replace(self.request_of(charge), operation_id=operation_id, token=None),
+            is_keyed=self.is_keyed,
         )
-        return await self.provider.continue_charge(request)
+
+    def request_of(self, charge: ChargeResult) -> ChargeRequest:
+        """What was asked for, of a charge that names its operation."""
+        assert charge.operation_id is not None, charge
+        return self.asked[charge.operation_id]
 
     async def capture(
         self, charge: ChargeResult, amount: Money = TWENTY, *, operation_id: str | None = None
     ) -> ChargeResult:
         request = CaptureRequest(
-            operation_id=operation_id or new_id(IdPrefix.OPERATION), charge_ref=charge_ref_of(charge), amount=amount
+            operation_id=operation_id or new_id(IdPrefix.OPERATION),
+            charge_ref=charge_ref_of(charge),
+            amount=amount,
+            is_keyed=self.is_keyed,
         )
         return await self.provider.capture(request)
 
     async def void(self, charge: ChargeResult, *, operation_id: str | None = None) -> ChargeResult:
-        request = VoidRequest(operation_id=operation_id or new_id(IdPrefix.OPERATION), charge_ref=charge_ref_of(charge))
+        request = VoidRequest(
+            operation_id=operation_id or new_id(IdPrefix.OPERATION),
+            charge_ref=charge_ref_of(charge),
+            is_keyed=self.is_keyed,
+        )
         return await self.provider.void(request)
 
     def refund_request(self, charge: ChargeResult, amount: Money = TWENTY) -> RefundRequest:
@@ -168,10 +207,19 @@ class Shop:
             charge_ref=charge_ref_of(charge),
             amount=amount,
             reason=None,
+            is_keyed=self.is_keyed,
         )
 
     async def refund(self, charge: ChargeResult, amount: Money = TWENTY) -> RefundResult:
-        return await self.provider.refund(self.refund_request(charge, amount))
+        return await self.give_back(self.refund_request(charge, amount))
+
+    async def give_back(self, request: RefundRequest) -> RefundResult:
+        """Now, or when the provider takes the request, as a gateway waits for that."""
+        refunded = await self.provider.refund(request)
+        if refunded.is_held_back:
+            await self.house.settle(request.charge_ref)
+            refunded = await self.provider.refund(request)
+        return refunded
 
     # --- disputes ---------------------------------------------------------------------------------------------------
 
@@ -212,6 +260,15 @@ class Shop:
 
     async def fetched(self, charge: ChargeResult) -> ChargeResult:
         return await self.provider.fetch_charge(charge_ref=charge_ref_of(charge))
+
+    async def seen(self, charge: ChargeResult) -> ChargeResult:
+        """By its reference, or by its operation where that is all there is."""
+        if charge.charge_ref is not None:
+            return await self.fetched(charge)
+        request = self.request_of(charge)
+        found = await self.provider.find_charge(self.look_up(request.operation_id, amount=request.amount))
+        assert found is not None, charge
+        return found
 
     def look_up(self, operation_id: str, *, charge: ChargeResult | None = None, amount: Money = TWENTY) -> LookUp:
         return LookUp(

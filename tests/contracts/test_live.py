@@ -9,11 +9,12 @@ import pytest
 
 from domain.money import Money
 from domain.provider import Outcome
-from tests.contracts.houses import EMULATED, LIVE_KEY
+from tests.contracts.houses import EMULATED
 from tests.contracts.houses.house import CardKind, Power, Powerless
+from tests.contracts.houses.live import IS_LIVE
 from tests.contracts.houses.stripe import KEYS, stripe_house
 from tests.contracts.houses.stripe_sandbox import SandboxHouse, sandbox_house
-from tests.contracts.live import problem, unusable_key
+from tests.contracts.sandboxes.stripe import is_asked, problem, unusable
 from tests.contracts.shop import TWENTY, Shop, open_shop
 
 TEST = {"STRIPE_SECRET_KEY": "sk_test_51N"}
@@ -22,8 +23,6 @@ TEST = {"STRIPE_SECRET_KEY": "sk_test_51N"}
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({}, "no STRIPE_SECRET_KEY"),
-        ({"STRIPE_SECRET_KEY": ""}, "no STRIPE_SECRET_KEY"),
         ({"STRIPE_SECRET_KEY": "sk_live_51N"}, "no test key"),
         ({"STRIPE_SECRET_KEY": "rk_live_51N"}, "no test key"),
         ({"STRIPE_SECRET_KEY": "pk_test_51N"}, "no test key"),
@@ -50,8 +49,14 @@ def test_nothing_speaks_against_a_test_key(key: str, more: dict[str, str]) -> No
     assert problem({"STRIPE_SECRET_KEY": key} | more) is None
 
 
+def test_a_key_that_is_none_asks_for_nothing() -> None:
+    assert not is_asked({})
+    assert not is_asked({"STRIPE_SECRET_KEY": ""})
+    assert is_asked(TEST)
+
+
 def test_without_a_key_it_says_so_and_ends_with_2() -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("STRIPE_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("STRIPE_", "BRAINTREE_"))}
 
     ran = subprocess.run(
         [sys.executable, "-m", "tests.contracts.live"], env=environment, capture_output=True, text=True, check=False
@@ -59,17 +64,17 @@ def test_without_a_key_it_says_so_and_ends_with_2() -> None:
 
     assert ran.returncode == 2
     assert ran.stdout == ""
-    assert ran.stderr.startswith("There is no STRIPE_SECRET_KEY, so nothing was run.")
+    assert ran.stderr.startswith("There is no STRIPE_SECRET_KEY and no BRAINTREE_MERCHANT_ID, so nothing was run.")
 
 
 async def test_a_key_that_cannot_be_used_is_found_before_anything_runs(stripe_emulator: str) -> None:
-    refused = await unusable_key("sk_test_51N", api_base=stripe_emulator)
-    unreached = await unusable_key(KEYS.secret, api_base="http://127.0.0.1:9")
+    refused = await unusable(TEST, api_base=stripe_emulator)
+    unreached = await unusable({"STRIPE_SECRET_KEY": KEYS.secret}, api_base="http://127.0.0.1:9")
 
     assert refused is not None
     assert "51N" not in refused
     assert unreached is not None
-    assert await unusable_key(KEYS.secret, api_base=stripe_emulator) is None
+    assert await unusable({"STRIPE_SECRET_KEY": KEYS.secret}, api_base=stripe_emulator) is None
 
 
 def test_no_house_opens_for_a_live_key() -> None:
@@ -78,7 +83,7 @@ def test_no_house_opens_for_a_live_key() -> None:
 
 
 def test_an_ordinary_run_goes_to_no_sandbox() -> None:
-    assert LIVE_KEY not in os.environ
+    assert not IS_LIVE
     assert SandboxHouse not in [house for house, _ in EMULATED.values()]
 
 
@@ -129,7 +134,7 @@ async def test_its_house_reads_events_once(sandbox: Shop) -> None:
 
 
 async def test_its_house_says_what_it_cannot_do(sandbox: Shop) -> None:
-    assert sandbox.house.powers == frozenset()
+    assert not sandbox.house.powers & {Power.TIME, Power.CUSTOMER, Power.BANK, Power.WIRE, Power.CROWD}
     with pytest.raises(Powerless, match=Power.WIRE):
         sandbox.house.stranded()
 

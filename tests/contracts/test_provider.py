@@ -215,7 +215,7 @@ async def _list(shop: Shop) -> Outcome:
 
 
 async def _hear(shop: Shop) -> Outcome:
-    await _charged(shop)
+    await _disputed(shop)
     deliveries = await shop.house.deliveries() or [shop.house.signed(b"{}")]
     try:
         shop.provider.verify_webhook(deliveries[-1].headers, deliveries[-1].body)

@@ -8,6 +8,8 @@ from domain.provider import CaptureMode, ChargeResult, Initiator, Outcome, Provi
 from tests.contracts.houses.house import CardKind, Power
 from tests.contracts.shop import LONG, OVER, TWENTY, Shop, charge_ref_of
 
+pytestmark = pytest.mark.variants
+
 HOLDS = pytest.mark.capability(ProviderAction.AUTHORIZE)
 CAPTURES = pytest.mark.capability(ProviderAction.AUTHORIZE, ProviderAction.CAPTURE)
 CAPTURES_PARTS = pytest.mark.capability(ProviderAction.AUTHORIZE, ProviderAction.PARTIAL_CAPTURE)

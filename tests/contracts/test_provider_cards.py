@@ -22,12 +22,13 @@ from domain.provider import (
     ProviderAction,
     WebhookSubject,
 )
-from tests.contracts.houses.house import CardKind, Power
+from tests.contracts.houses.house import CardKind, Power, Trait
 from tests.contracts.shop import Shop, action_of, customer_ref_of, open_shop, ref_of
 
 ATTACHES = pytest.mark.capability(ProviderAction.ATTACH_PAYMENT_METHOD)
 DETACHES = pytest.mark.capability(ProviderAction.ATTACH_PAYMENT_METHOD, ProviderAction.DETACH_PAYMENT_METHOD)
 CONFIRMS = pytest.mark.capability(ProviderAction.ATTACH_PAYMENT_METHOD, ProviderAction.CUSTOMER_ACTION)
+ASKS = pytest.mark.where(Trait.ASKS_WHEN_STORING)
 PLAYS_CUSTOMER = pytest.mark.needs(Power.CUSTOMER)
 FORGETS = pytest.mark.capability(ProviderAction.FORGET_CUSTOMER)
 
@@ -54,8 +55,16 @@ async def test_a_card_form_can_be_opened(shop: Shop) -> None:
 
     assert isinstance(session, ClientSession)
     assert session.secret
-    assert session.publishable_key or session.tokenizer_url
     assert session.expires_at is None or session.expires_at > shop.house.now()
+
+
+@pytest.mark.capability(ProviderAction.CLIENT_SESSION)
+@pytest.mark.where(Trait.OPENS_FORMS_WITH_MORE)
+async def test_a_card_form_is_told_whose_it_is(shop: Shop) -> None:
+    session = await shop.provider.client_session(customer_ref=shop.customer_ref)
+
+    assert isinstance(session, ClientSession)
+    assert session.publishable_key or session.tokenizer_url
 
 
 @pytest.mark.capability(ProviderAction.CLIENT_SESSION)
@@ -73,7 +82,7 @@ async def test_a_stored_card_shows_what_may_be_shown(shop: Shop) -> None:
     attached = await shop.stored(CardKind.PLAIN)
 
     assert attached.card is not None
-    assert (attached.card.brand, attached.card.last4) == (CardBrand.VISA, "4242")
+    assert (attached.card.brand, attached.card.last4) == (CardBrand.VISA, shop.house.last4)
     assert 1 <= attached.card.expiry_month <= 12
     assert attached.card.expiry_year >= shop.house.now().year
     assert attached.next_action is None
@@ -170,6 +179,7 @@ async def seen(shop: Shop, method: PaymentMethodResult) -> PaymentMethodResult:
 
 
 @CONFIRMS
+@ASKS
 @PLAYS_CUSTOMER
 async def test_a_card_may_have_to_be_confirmed_when_it_is_stored(shop: Shop) -> None:
     attached = await waiting(shop)
@@ -185,6 +195,7 @@ async def test_a_card_may_have_to_be_confirmed_when_it_is_stored(shop: Shop) -> 
 
 
 @CONFIRMS
+@ASKS
 @PLAYS_CUSTOMER
 async def test_a_confirmed_card_is_charged_without_its_owner(shop: Shop) -> None:
     card = await shop.card(CardKind.CONFIRMED_FIRST)
@@ -195,6 +206,7 @@ async def test_a_confirmed_card_is_charged_without_its_owner(shop: Shop) -> None
 
 
 @CONFIRMS
+@ASKS
 @PLAYS_CUSTOMER
 async def test_a_card_that_waits_for_its_owner_shows_what_they_have_to_do(shop: Shop) -> None:
     attached = await waiting(shop)
@@ -207,6 +219,7 @@ async def test_a_card_that_waits_for_its_owner_shows_what_they_have_to_do(shop: 
 
 
 @CONFIRMS
+@ASKS
 @PLAYS_CUSTOMER
 async def test_a_card_that_waits_for_its_owner_cannot_be_charged(shop: Shop) -> None:
     attached = await waiting(shop)
@@ -218,6 +231,7 @@ async def test_a_card_that_waits_for_its_owner_cannot_be_charged(shop: Shop) -> 
 
 
 @CONFIRMS
+@ASKS
 @PLAYS_CUSTOMER
 async def test_a_card_that_its_owner_refuses_is_not_stored(shop: Shop) -> None:
     attached = await waiting(shop)
@@ -232,6 +246,7 @@ async def test_a_card_that_its_owner_refuses_is_not_stored(shop: Shop) -> None:
 
 
 @CONFIRMS
+@ASKS
 @PLAYS_CUSTOMER
 async def test_a_card_that_is_attached_again_under_its_id_is_told_of_as_it_is_by_now(shop: Shop) -> None:
     request = await shop.attach_request(CardKind.CONFIRMED_FIRST)
@@ -245,6 +260,7 @@ async def test_a_card_that_is_attached_again_under_its_id_is_told_of_as_it_is_by
     assert stored.outcome is Outcome.SUCCEEDED
 
 
+@ASKS
 @PLAYS_CUSTOMER
 @pytest.mark.capability(
     ProviderAction.ATTACH_PAYMENT_METHOD, ProviderAction.CUSTOMER_ACTION, ProviderAction.DETACH_PAYMENT_METHOD
@@ -260,7 +276,9 @@ async def test_a_card_that_nobody_waits_for_any_more_is_not_stored(shop: Shop) -
 
 
 @CONFIRMS
+@ASKS
 @PLAYS_CUSTOMER
+@pytest.mark.where(Trait.TELLS_OF_MONEY)
 @pytest.mark.capability(ProviderAction.WEBHOOKS)
 async def test_that_a_card_was_confirmed_is_told_of(shop: Shop) -> None:
     attached = await waiting(shop)
@@ -355,7 +373,7 @@ async def test_a_customer_may_be_forgotten_as_often_as_needed(shop: Shop) -> Non
 
 @FORGETS
 async def test_what_a_forgotten_customer_paid_can_be_given_back(shop: Shop) -> None:
-    charged = await shop.paid()
+    charged = await shop.settled()
     await shop.provider.forget_customer(customer_ref=shop.customer_ref)
 
     refunded = await shop.refund(charged, Money(5_00, "USD"))

@@ -6,9 +6,10 @@ import pytest
 
 from domain.money import Money
 from domain.provider import Outcome, ProviderAction
-from tests.contracts.houses.house import CardKind, Fault, Power
+from tests.contracts.houses.house import CardKind, Fault, Power, Trait
 from tests.contracts.shop import LONG, OVER, TWENTY, Shop, refund_ref_of
 
+KEEPS_METADATA = pytest.mark.where(Trait.KEEPS_METADATA)
 LISTS = pytest.mark.capability(ProviderAction.LIST_CHANGES)
 A_DAY = timedelta(days=1)
 A_MOMENT = timedelta(seconds=2)
@@ -17,7 +18,7 @@ CROWD = 120
 
 
 @LISTS
-async def test_a_charge_is_listed_with_what_we_wrote_to_it(shop: Shop) -> None:
+async def test_a_charge_is_listed(shop: Shop) -> None:
     since = shop.house.now() - A_MOMENT
     request = await shop.charge_request(amount=Money(12_34, "USD"))
     charged = await shop.provider.charge(request)
@@ -26,8 +27,8 @@ async def test_a_charge_is_listed_with_what_we_wrote_to_it(shop: Shop) -> None:
 
     assert {each.charge_ref for each in more} <= {charged.charge_ref}, "it may come more than once"
     assert listed.charge_ref == listed.picture.charge_ref == charged.charge_ref
-    assert listed.charge_id == request.charge_id
-    assert listed.order_id == request.metadata["paydesk_order"]
+    assert listed.charge_id in (request.charge_id, None)
+    assert listed.order_id in (request.metadata["paydesk_order"], None)
     assert listed.livemode is shop.provider.livemode
     assert since <= listed.made_at <= shop.house.now() + A_MOMENT
     assert listed.picture.outcome is Outcome.SUCCEEDED
@@ -36,18 +37,54 @@ async def test_a_charge_is_listed_with_what_we_wrote_to_it(shop: Shop) -> None:
 
 
 @LISTS
-async def test_a_refund_is_listed_with_what_we_wrote_to_it(shop: Shop) -> None:
-    charged = await shop.paid()
+@KEEPS_METADATA
+async def test_what_we_wrote_to_a_charge_is_listed_with_it(shop: Shop) -> None:
+    request = await shop.charge_request()
+    await shop.provider.charge(request)
+
+    (listed, *_) = (await shop.listed()).charges
+
+    assert (listed.charge_id, listed.order_id) == (request.charge_id, request.metadata["paydesk_order"])
+
+
+@LISTS
+async def test_a_refund_is_listed(shop: Shop) -> None:
+    charged = await shop.settled()
     request = shop.refund_request(charged, Money(7_00, "USD"))
     refunded = await shop.provider.refund(request)
 
     (listed, *_) = (await shop.listed()).refunds
 
     assert listed.refund_ref == listed.picture.refund_ref == refunded.refund_ref
-    assert (listed.refund_id, listed.charge_ref) == (request.refund_id, charged.charge_ref)
+    assert listed.refund_id in (request.refund_id, None)
+    assert listed.charge_ref == charged.charge_ref
     assert listed.livemode is shop.provider.livemode
     assert listed.picture.outcome is Outcome.SUCCEEDED
     assert (listed.picture.operation_id, listed.picture.amount) == (request.operation_id, request.amount)
+
+
+@LISTS
+@KEEPS_METADATA
+async def test_what_we_wrote_to_a_refund_is_listed_with_it(shop: Shop) -> None:
+    request = shop.refund_request(await shop.paid(), Money(7_00, "USD"))
+    await shop.provider.refund(request)
+
+    (listed, *_) = (await shop.listed()).refunds
+
+    assert listed.refund_id == request.refund_id
+
+
+@LISTS
+async def test_a_charge_that_was_given_back_before_it_settled_is_listed_with_that(shop: Shop) -> None:
+    charged = await shop.paid()
+    refunded = await shop.refund(charged)
+
+    page = await shop.listed()
+
+    assert {each.picture.outcome for each in page.charges} == {Outcome.SUCCEEDED}
+    (refund,) = {each.refund_ref: each for each in page.refunds}.values()
+    assert (refund.refund_ref, refund.charge_ref) == (refunded.refund_ref, charged.charge_ref)
+    assert (refund.picture.outcome, refund.picture.amount) == (Outcome.SUCCEEDED, TWENTY)
 
 
 @LISTS
@@ -133,7 +170,7 @@ async def test_what_was_made_before_and_changed_since_is_listed(shop: Shop) -> N
 @LISTS
 @pytest.mark.needs(Power.TIME)
 async def test_a_refund_that_came_back_since_is_listed(shop: Shop) -> None:
-    refunded = await shop.refund(await shop.paid(CardKind.REFUND_COMES_BACK))
+    refunded = await shop.refund(await shop.settled(CardKind.REFUND_COMES_BACK))
     since = shop.house.now() + A_MOMENT
     await shop.house.advance(LONG)
 

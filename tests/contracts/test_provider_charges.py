@@ -16,12 +16,16 @@ from domain.provider import (
     RedirectAction,
     SdkAction,
 )
-from tests.contracts.houses.house import CardKind, Power
+from tests.contracts.houses.house import CardKind, Power, Trait
 from tests.contracts.shop import LONG, TWENTY, Shop, action_of, charge_ref_of
+
+pytestmark = pytest.mark.variants
 
 CHARGES = pytest.mark.capability(ProviderAction.CHARGE)
 CONFIRMS = pytest.mark.capability(ProviderAction.CHARGE, ProviderAction.CUSTOMER_ACTION)
 PLAYS_CUSTOMER = pytest.mark.needs(Power.CUSTOMER)
+WAITS = pytest.mark.where(Trait.WAITS_FOR_THE_CUSTOMER)
+ANEW = pytest.mark.where(Trait.CHARGES_THE_CONFIRMED)
 
 ADVICE = {
     DeclineCode.GENERIC_DECLINE: DeclineAdvice.USE_OTHER_METHOD,
@@ -244,11 +248,11 @@ async def test_a_challenge_says_what_the_customer_has_to_do(shop: Shop) -> None:
 async def test_a_challenge_is_shown_again_to_a_customer_who_lost_it(shop: Shop) -> None:
     asked = await shop.challenged()
 
-    again = await shop.fetched(asked)
+    again = await shop.seen(asked)
     assert again.outcome is Outcome.REQUIRES_ACTION
     await shop.house.confirm(action_of(again))
 
-    assert (await shop.proceed(asked)).outcome is Outcome.SUCCEEDED
+    assert (await shop.proceed(again)).outcome is Outcome.SUCCEEDED
 
 
 @CONFIRMS
@@ -270,10 +274,21 @@ async def test_a_charge_that_the_customer_confirms_is_paid(shop: Shop) -> None:
     confirmed = await shop.proceed(asked)
 
     assert confirmed.outcome is Outcome.SUCCEEDED
-    assert (confirmed.charge_ref, confirmed.operation_id) == (asked.charge_ref, asked.operation_id)
     assert confirmed.captured == TWENTY
     assert confirmed.next_action is None
-    assert (await shop.truth(asked)).captured == 20
+    assert (await shop.truth(confirmed)).captured == 20
+
+
+@CONFIRMS
+@WAITS
+@PLAYS_CUSTOMER
+async def test_what_the_customer_confirms_is_the_charge_that_waited(shop: Shop) -> None:
+    asked = await shop.challenged()
+    await shop.house.confirm(action_of(asked))
+
+    confirmed = await shop.proceed(asked)
+
+    assert (confirmed.charge_ref, confirmed.operation_id) == (asked.charge_ref, asked.operation_id)
 
 
 @CONFIRMS
@@ -284,7 +299,8 @@ async def test_a_charge_goes_on_only_when_the_customer_has_acted(shop: Shop) -> 
 
     waiting = await shop.proceed(asked)
 
-    assert waiting.outcome is Outcome.REQUIRES_ACTION
+    assert waiting.outcome in (Outcome.REQUIRES_ACTION, Outcome.FAILED)
+    assert (await shop.seen(asked)).outcome is Outcome.REQUIRES_ACTION
     assert (await shop.house.truth()).taken == ()
 
 
@@ -295,14 +311,32 @@ async def test_going_on_twice_pays_once(shop: Shop) -> None:
     await shop.house.confirm(action_of(asked))
     operation_id = new_id(IdPrefix.OPERATION)
 
-    results = [await shop.proceed(asked, operation_id=operation_id) for _ in range(2)]
-    results.append(await shop.proceed(asked))
+    first = await shop.proceed(asked, operation_id=operation_id)
+    again = await shop.proceed(asked, operation_id=operation_id)
+    more = await shop.proceed(asked)
 
-    assert [result.outcome for result in results] == [Outcome.SUCCEEDED] * 3
-    assert (await shop.truth(asked)).captured == 20
+    assert first.outcome is Outcome.SUCCEEDED
+    assert again.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
+    assert more.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
+    assert await taken(shop) == ["20.00"]
 
 
 @CONFIRMS
+@PLAYS_CUSTOMER
+@pytest.mark.where(Trait.KEEPS_KEYS)
+async def test_going_on_twice_under_one_key_is_answered_twice(shop: Shop) -> None:
+    asked = await shop.challenged()
+    await shop.house.confirm(action_of(asked))
+    request = shop.continue_request(asked)
+
+    results = [await shop.provider.continue_charge(request) for _ in range(2)]
+
+    assert [result.outcome for result in results] == [Outcome.SUCCEEDED] * 2
+    assert results[0].charge_ref == results[1].charge_ref
+
+
+@CONFIRMS
+@WAITS
 @PLAYS_CUSTOMER
 async def test_a_charge_that_the_customer_refuses_is_declined(shop: Shop) -> None:
     asked = await shop.challenged()
@@ -314,6 +348,85 @@ async def test_a_charge_that_the_customer_refuses_is_declined(shop: Shop) -> Non
     assert refused.refusal is not None
     assert refused.refusal.decline_code is DeclineCode.AUTHENTICATION_FAILED
     assert refused.next_action is None
+    assert (await shop.house.truth()).taken == ()
+
+
+@CONFIRMS
+@PLAYS_CUSTOMER
+async def test_a_charge_that_the_customer_refuses_takes_nothing(shop: Shop) -> None:
+    asked = await shop.challenged()
+    await shop.house.refuse(action_of(asked))
+
+    refused = await shop.proceed(asked)
+
+    assert refused.outcome in (Outcome.DECLINED, Outcome.FAILED)
+    assert refused.refusal is not None
+    assert refused.next_action is None
+    assert (await shop.house.truth()).taken == ()
+
+
+@CONFIRMS
+@ANEW
+@PLAYS_CUSTOMER
+async def test_a_customer_who_was_not_confirmed_may_try_again(shop: Shop) -> None:
+    asked = await shop.challenged()
+    await shop.house.refuse(action_of(asked))
+    await shop.proceed(asked)
+
+    again = await shop.seen(asked)
+    await shop.house.confirm(action_of(again))
+
+    assert (await shop.proceed(again)).outcome is Outcome.SUCCEEDED
+    assert await taken(shop) == ["20.00"]
+
+
+@CONFIRMS
+@ANEW
+@PLAYS_CUSTOMER
+async def test_there_is_no_charge_before_the_customer_is_confirmed(shop: Shop) -> None:
+    asked = await shop.challenged()
+    await shop.house.confirm(action_of(asked))
+    request = shop.continue_request(asked)
+
+    confirmed = await shop.provider.continue_charge(request)
+
+    assert asked.charge_ref is None
+    assert confirmed.operation_id == request.operation_id
+    found = await shop.provider.find_charge(shop.look_up(request.operation_id))
+    assert found is not None
+    assert (found.charge_ref, found.outcome, found.captured) == (confirmed.charge_ref, Outcome.SUCCEEDED, TWENTY)
+
+
+@CONFIRMS
+@ANEW
+@PLAYS_CUSTOMER
+async def test_a_confirmation_pays_for_the_card_that_was_confirmed(shop: Shop) -> None:
+    """The customer's page says which card that was, and pages can be told anything."""
+    asked, other = await shop.challenged(), await shop.challenged(CardKind.CHALLENGED_THEN_DECLINED)
+    await shop.house.confirm(action_of(other))
+    request = replace(shop.continue_request(asked), token=shop.house.given(action_of(other)))
+
+    refused = await shop.provider.continue_charge(request)
+
+    assert refused.outcome is Outcome.FAILED
+    assert refused.refusal is not None
+    assert (await shop.house.truth()).taken == ()
+
+
+@CONFIRMS
+@ANEW
+@PLAYS_CUSTOMER
+async def test_what_confirms_nobody_pays_nothing(shop: Shop) -> None:
+    asked = await shop.challenged()
+    tokens = [None, "", "a-token-that-nobody-made", await shop.house.token(CardKind.CHALLENGED)]
+
+    outcomes = [
+        (await shop.provider.continue_charge(replace(shop.continue_request(asked), token=token))).outcome
+        for token in tokens
+    ]
+
+    assert outcomes == [Outcome.FAILED] * len(tokens)
+    assert (await shop.seen(asked)).outcome is Outcome.REQUIRES_ACTION
     assert (await shop.house.truth()).taken == ()
 
 
@@ -332,6 +445,7 @@ async def test_a_bank_may_decline_what_the_customer_confirmed(shop: Shop) -> Non
 
 
 @CONFIRMS
+@WAITS
 @PLAYS_CUSTOMER
 @pytest.mark.needs(Power.TIME)
 async def test_a_customer_who_never_comes_pays_nothing(shop: Shop) -> None:
@@ -347,6 +461,7 @@ async def test_a_customer_who_never_comes_pays_nothing(shop: Shop) -> None:
 
 
 @pytest.mark.capability(ProviderAction.CUSTOMER_ACTION, ProviderAction.VOID)
+@WAITS
 @PLAYS_CUSTOMER
 async def test_a_charge_that_was_called_off_cannot_be_confirmed(shop: Shop) -> None:
     asked = await shop.challenged()
@@ -360,6 +475,7 @@ async def test_a_charge_that_was_called_off_cannot_be_confirmed(shop: Shop) -> N
 
 
 @pytest.mark.capability(ProviderAction.CUSTOMER_ACTION, ProviderAction.VOID)
+@WAITS
 @PLAYS_CUSTOMER
 async def test_it_is_too_late_to_call_off_what_the_customer_confirmed(shop: Shop) -> None:
     asked = await shop.challenged()
@@ -382,9 +498,13 @@ async def test_a_confirmed_charge_may_hold_its_money_only(shop: Shop) -> None:
 
     assert held.outcome is Outcome.AUTHORIZED
     assert (held.authorized, held.captured) == (TWENTY, Money.zero("USD"))
-    truth = await shop.truth(asked)
+    truth = await shop.truth(held)
     assert truth.held == 20
     assert truth.captured == 0
+
+
+async def taken(shop: Shop) -> list[str]:
+    return [f"{charge.captured:.2f}" for charge in (await shop.house.truth()).taken]
 
 
 async def _called_off(shop: Shop, charge: ChargeResult) -> ChargeResult:

@@ -113,13 +113,14 @@ async def test_a_dispute_is_told_of(shop: Shop) -> None:
 @TAKES_TIME
 async def test_how_a_dispute_ended_is_told_of(shop: Shop) -> None:
     dispute = await shop.dispute()
-    await shop.answer(dispute, shop.house.winning_words)
     await shop.heard()
 
+    await shop.answer(dispute, shop.house.winning_words)
     await shop.house.advance(LONG)
 
     told = [event for event in await shop.heard() if event.subject is WebhookSubject.DISPUTE]
     assert {event.subject_ref for event in told} == {dispute.dispute_ref}
+    assert len(told) > 1, "that the bank has it, and how it decided"
 
 
 @pytest.mark.capability(ProviderAction.DISPUTES, ProviderAction.LIST_CHANGES, ProviderAction.SUBMIT_EVIDENCE)

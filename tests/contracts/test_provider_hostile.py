@@ -19,7 +19,7 @@ from domain.provider import (
     PaymentMethodResult,
     ProviderAction,
 )
-from tests.contracts.houses.house import CardKind
+from tests.contracts.houses.house import CardKind, Power, Trait
 from tests.contracts.shop import Shop, open_shop, ref_of
 
 TEXTS = {
@@ -54,7 +54,6 @@ MOVES_MONEY: dict[str, Asks] = {
     "charge a token": lambda shop, text: shop.provider.charge(shop.request(payment_method_ref=None, token=text)),
     "capture": lambda shop, text: shop.capture(charge_named(text)),
     "void": lambda shop, text: shop.void(charge_named(text)),
-    "continue": lambda shop, text: shop.proceed(charge_named(text)),
     "refund": lambda shop, text: shop.refund(charge_named(text)),
     "answer a dispute": lambda shop, text: shop.answer(DisputeResult(outcome=Outcome.SUCCEEDED, dispute_ref=text)),
     "accept a dispute": lambda shop, text: shop.accept(DisputeResult(outcome=Outcome.SUCCEEDED, dispute_ref=text)),
@@ -90,6 +89,29 @@ async def test_what_is_no_ref_moves_no_money(shop: Shop) -> None:
     assert {asked: outcome for asked, outcome in outcomes.items() if outcome not in NOT_DONE} == {}
     (truth,) = (await shop.house.truth()).taken
     assert (truth.charge_ref, f"{truth.captured:.2f}", f"{truth.refunded:.2f}") == (charged.charge_ref, "20.00", "0.00")
+
+
+@pytest.mark.capability(ProviderAction.CUSTOMER_ACTION)
+@pytest.mark.where(Trait.WAITS_FOR_THE_CUSTOMER)
+async def test_what_is_no_ref_waits_for_nobody(shop: Shop) -> None:
+    outcomes = await _outcomes(shop, {"continue": lambda shop, text: shop.proceed(charge_named(text))})
+
+    assert {asked: outcome for asked, outcome in outcomes.items() if outcome not in NOT_DONE} == {}
+
+
+@pytest.mark.capability(ProviderAction.CUSTOMER_ACTION)
+@pytest.mark.where(Trait.CHARGES_THE_CONFIRMED)
+@pytest.mark.needs(Power.CUSTOMER)
+async def test_what_is_no_confirmation_charges_nobody(shop: Shop) -> None:
+    asked = await shop.challenged()
+
+    async def proceed(shop: Shop, text: str) -> ChargeResult:
+        return await shop.provider.continue_charge(replace(shop.continue_request(asked), token=text))
+
+    outcomes = await _outcomes(shop, {"continue": proceed})
+
+    assert {asked: outcome for asked, outcome in outcomes.items() if outcome not in NOT_DONE} == {}
+    assert (await shop.house.truth()).taken == ()
 
 
 @CHARGES

@@ -19,13 +19,16 @@ from domain.provider import (
     RefundResult,
     Support,
 )
-from tests.contracts.houses.house import NOTHING_IS_DONE, WORK_IS_DONE, CardKind, Fault, Power
-from tests.contracts.shop import TWENTY, Shop
+from tests.contracts.houses.house import NOTHING_IS_DONE, WORK_IS_DONE, CardKind, Fault, Power, Trait
+from tests.contracts.shop import TWENTY, Shop, action_of
+
+pytestmark = pytest.mark.variants
 
 CHARGES = pytest.mark.capability(ProviderAction.CHARGE)
 REFUNDS = pytest.mark.capability(ProviderAction.REFUND)
 LOOKS_UP = pytest.mark.capability(ProviderAction.LOOK_UP)
 BREAKS = pytest.mark.needs(Power.WIRE)
+KEEPS_KEYS = pytest.mark.where(Trait.KEEPS_KEYS)
 
 NEVER_CERTAIN = (Outcome.SUCCEEDED, Outcome.UNKNOWN)
 """What may be said when the work was done and its answer was not heard; an adapter may find out by itself."""
@@ -41,6 +44,7 @@ async def taken(shop: Shop) -> list[str]:
 
 
 @CHARGES
+@KEEPS_KEYS
 async def test_a_charge_that_is_sent_twice_is_taken_once(shop: Shop) -> None:
     request = await shop.charge_request()
 
@@ -53,6 +57,7 @@ async def test_a_charge_that_is_sent_twice_is_taken_once(shop: Shop) -> None:
 
 
 @CHARGES
+@KEEPS_KEYS
 async def test_a_charge_that_is_sent_by_two_at_once_is_taken_once(shop: Shop) -> None:
     request = await shop.charge_request()
 
@@ -65,6 +70,7 @@ async def test_a_charge_that_is_sent_by_two_at_once_is_taken_once(shop: Shop) ->
 
 
 @CHARGES
+@KEEPS_KEYS
 async def test_a_declined_charge_that_is_sent_again_is_not_tried_again(shop: Shop) -> None:
     request = await shop.charge_request(CardKind.DECLINED_LATER)
 
@@ -78,10 +84,12 @@ async def test_a_declined_charge_that_is_sent_again_is_not_tried_again(shop: Sho
 
 
 @CHARGES
+@KEEPS_KEYS
 async def test_a_key_belongs_to_one_request(shop: Shop) -> None:
     await _reuse_the_key(shop, await shop.charge_request(), amount=Money(20_01, "USD"))
 
 
+@KEEPS_KEYS
 @pytest.mark.capability(ProviderAction.CHARGE, ProviderAction.AUTHORIZE)
 async def test_the_key_of_a_charge_is_none_of_a_hold(shop: Shop) -> None:
     await _reuse_the_key(shop, await shop.charge_request(), capture=CaptureMode.MANUAL)
@@ -101,8 +109,9 @@ async def _reuse_the_key(shop: Shop, request: ChargeRequest, **changed: Any) -> 
 
 
 @REFUNDS
+@KEEPS_KEYS
 async def test_a_key_belongs_to_one_refund(shop: Shop) -> None:
-    request = shop.refund_request(await shop.paid(), Money(5_00, "USD"))
+    request = shop.refund_request(await shop.settled(), Money(5_00, "USD"))
     await shop.provider.refund(request)
 
     reused = await shop.provider.refund(replace(request, amount=Money(6_00, "USD")))
@@ -134,7 +143,7 @@ async def test_a_provider_says_for_how_long_it_keeps_keys(shop: Shop) -> None:
 
 @pytest.mark.capability(ProviderAction.PARTIAL_REFUND)
 async def test_refunds_at_once_give_back_no_more_than_was_taken(shop: Shop) -> None:
-    charged = await shop.paid()
+    charged = await shop.settled()
 
     results = await asyncio.gather(*(shop.refund(charged, Money(8_00, "USD")) for _ in range(4)))
 
@@ -161,6 +170,7 @@ async def test_of_a_capture_and_a_void_at_once_one_wins(shop: Shop) -> None:
 
 
 @LOOKS_UP
+@KEEPS_KEYS
 @pytest.mark.parametrize("after_seconds", [0.0, 0.002, 0.01])
 async def test_a_charge_that_nobody_waits_for_any_more_is_taken_once_at_most(shop: Shop, after_seconds: float) -> None:
     """A cancelled call may happen all the same: sent again under its key, or looked for, it is one charge."""
@@ -216,6 +226,7 @@ async def test_a_charge_that_was_waited_for_in_vain_is_found(shop: Shop) -> None
 
 
 @CHARGES
+@KEEPS_KEYS
 @BREAKS
 @pytest.mark.parametrize("fault", WORK_IS_DONE)
 async def test_a_charge_whose_answer_was_lost_may_be_sent_again(shop: Shop, fault: Fault) -> None:
@@ -250,12 +261,13 @@ async def test_a_decline_whose_answer_was_lost_is_found(shop: Shop, fault: Fault
 @BREAKS
 @pytest.mark.parametrize("fault", WORK_IS_DONE)
 async def test_a_refund_whose_answer_was_lost_is_found(shop: Shop, fault: Fault) -> None:
-    charged = await shop.paid()
+    charged = await shop.settled()
     request = shop.refund_request(charged, Money(5_00, "USD"))
 
-    async with shop.house.broken(fault):
+    async with shop.house.broken(fault, looks=False):
         lost = await shop.provider.refund(request)
-    found = await shop.provider.find_refund(shop.look_up(request.operation_id, charge=charged))
+    look_up = shop.look_up(request.operation_id, charge=charged, amount=request.amount)
+    found = await shop.provider.find_refund(look_up)
 
     assert lost.outcome in NEVER_CERTAIN
     assert found is not None
@@ -264,14 +276,33 @@ async def test_a_refund_whose_answer_was_lost_is_found(shop: Shop, fault: Fault)
     assert (await shop.truth(charged)).refunded == 5
 
 
+@LOOKS_UP
+@BREAKS
+@pytest.mark.parametrize("fault", WORK_IS_DONE)
+async def test_a_refund_of_all_whose_answer_was_lost_is_found(shop: Shop, fault: Fault) -> None:
+    """Right after it was paid, when a provider may have called it off instead."""
+    charged = await shop.paid()
+    request = shop.refund_request(charged)
+
+    async with shop.house.broken(fault, looks=False):
+        lost = await shop.provider.refund(request)
+    found = await shop.provider.find_refund(shop.look_up(request.operation_id, charge=charged))
+
+    assert lost.outcome in NEVER_CERTAIN
+    assert found is not None
+    assert (found.outcome, found.amount) == (Outcome.SUCCEEDED, TWENTY)
+    assert (await shop.truth(charged)).refunded == 20
+
+
 @REFUNDS
+@KEEPS_KEYS
 @BREAKS
 @pytest.mark.parametrize("fault", WORK_IS_DONE)
 async def test_a_refund_whose_answer_was_lost_may_be_sent_again(shop: Shop, fault: Fault) -> None:
-    charged = await shop.paid()
+    charged = await shop.settled()
     request = shop.refund_request(charged, Money(5_00, "USD"))
 
-    async with shop.house.broken(fault):
+    async with shop.house.broken(fault, looks=False):
         await shop.provider.refund(request)
     again = await shop.provider.refund(request)
 
@@ -285,7 +316,7 @@ async def test_a_refund_whose_answer_was_lost_may_be_sent_again(shop: Shop, faul
 async def test_a_capture_whose_answer_was_lost_shows_in_the_charge(shop: Shop, fault: Fault) -> None:
     held, operation_id = await shop.held(), new_id(IdPrefix.OPERATION)
 
-    async with shop.house.broken(fault):
+    async with shop.house.broken(fault, looks=False):
         lost = await shop.capture(held, operation_id=operation_id)
     again = await shop.capture(held, operation_id=operation_id)
     fetched = await shop.fetched(held)
@@ -302,7 +333,7 @@ async def test_a_capture_whose_answer_was_lost_shows_in_the_charge(shop: Shop, f
 async def test_a_void_whose_answer_was_lost_shows_in_the_charge(shop: Shop, fault: Fault) -> None:
     held, operation_id = await shop.held(), new_id(IdPrefix.OPERATION)
 
-    async with shop.house.broken(fault):
+    async with shop.house.broken(fault, looks=False):
         lost = await shop.void(held, operation_id=operation_id)
     again = await shop.void(held, operation_id=operation_id)
 
@@ -379,6 +410,7 @@ async def test_a_charge_that_nobody_worked_on_is_not_there(shop: Shop, fault: Fa
 
 
 @CHARGES
+@KEEPS_KEYS
 @BREAKS
 @pytest.mark.parametrize("fault", NOTHING_IS_DONE)
 async def test_a_charge_that_nobody_worked_on_may_be_sent_again(shop: Shop, fault: Fault) -> None:
@@ -446,12 +478,13 @@ async def test_a_charge_is_found_among_others_by_its_operation(shop: Shop) -> No
 
 @LOOKS_UP
 async def test_a_refund_is_found_among_others_by_its_operation(shop: Shop) -> None:
-    charged = await shop.paid()
+    charged = await shop.settled()
     requests = [shop.refund_request(charged, Money(1_00 * number, "USD")) for number in (1, 2, 3)]
     for request in requests:
         await shop.provider.refund(request)
 
-    found = [await shop.provider.find_refund(shop.look_up(each.operation_id, charge=charged)) for each in requests]
+    look_ups = [shop.look_up(each.operation_id, charge=charged, amount=each.amount) for each in requests]
+    found = [await shop.provider.find_refund(look_up) for look_up in look_ups]
 
     assert [each and each.amount for each in found] == [request.amount for request in requests]
 
@@ -464,7 +497,7 @@ async def test_a_look_up_without_an_answer_finds_nothing_out(shop: Shop, fault: 
     request = await shop.charge_request()
     charged = await shop.provider.charge(request)
     refund = shop.refund_request(charged)
-    await shop.provider.refund(refund)
+    await shop.give_back(refund)
 
     async with shop.house.broken(fault):
         found = await shop.provider.find_charge(shop.look_up(request.operation_id))
@@ -484,7 +517,6 @@ CUT_OFF: dict[ProviderAction, Asks] = {
     ProviderAction.CHARGE: lambda shop, paid: shop.charge(payment_method_ref="any"),
     ProviderAction.CAPTURE: lambda shop, paid: shop.capture(paid),
     ProviderAction.VOID: lambda shop, paid: shop.void(paid),
-    ProviderAction.CUSTOMER_ACTION: lambda shop, paid: shop.proceed(paid),
     ProviderAction.REFUND: lambda shop, paid: shop.refund(paid),
 }
 
@@ -505,6 +537,19 @@ async def test_what_never_left_was_not_sent(shop: Shop, asked: ProviderAction) -
         assert result.outcome is Outcome.NOT_SENT
         assert _is_outage(result)
     assert await taken(shop) == ["20.00"]
+
+
+@pytest.mark.capability(ProviderAction.CHARGE, ProviderAction.CUSTOMER_ACTION)
+@BREAKS
+@pytest.mark.needs(Power.CUSTOMER)
+async def test_a_confirmation_that_never_left_was_not_sent(shop: Shop) -> None:
+    asked = await shop.challenged()
+    await shop.house.confirm(action_of(asked))
+    async with shop.cut_off() as stranded:
+        result = await stranded.proceed(asked)
+
+    assert result.outcome is Outcome.NOT_SENT
+    assert _is_outage(result)
 
 
 @LOOKS_UP

@@ -10,9 +10,11 @@ import pytest
 
 from domain.money import Money
 from domain.provider import CaptureMode, ChargeResult, Outcome, ProviderAction
+from tests.contracts.houses.house import Power
 from tests.contracts.shop import Shop
 
 CHARGES = pytest.mark.capability(ProviderAction.CHARGE)
+IN_ALL = pytest.mark.needs(Power.CURRENCIES)
 
 AMOUNTS = [
     (Money(12_34, "USD"), "12.34"),
@@ -43,6 +45,7 @@ async def taken(shop: Shop, charge: ChargeResult) -> Decimal:
 
 
 @CHARGES
+@IN_ALL
 @pytest.mark.parametrize(("amount", "major"), AMOUNTS, ids=named)
 async def test_a_customer_pays_exactly_what_was_asked(shop: Shop, amount: Money, major: str) -> None:
     charged = await shop.paid(amount=amount)
@@ -54,9 +57,10 @@ async def test_a_customer_pays_exactly_what_was_asked(shop: Shop, amount: Money,
 
 
 @pytest.mark.capability(ProviderAction.CHARGE, ProviderAction.PARTIAL_REFUND)
+@IN_ALL
 @pytest.mark.parametrize(("amount", "major"), AMOUNTS, ids=named)
 async def test_a_customer_gets_exactly_that_back(shop: Shop, amount: Money, major: str) -> None:
-    charged = await shop.paid(amount=amount * 3)
+    charged = await shop.settled(amount=amount * 3)
 
     refunded = await shop.refund(charged, amount)
 
@@ -66,6 +70,7 @@ async def test_a_customer_gets_exactly_that_back(shop: Shop, amount: Money, majo
 
 
 @pytest.mark.capability(ProviderAction.AUTHORIZE, ProviderAction.PARTIAL_CAPTURE)
+@IN_ALL
 @pytest.mark.parametrize(("amount", "major"), AMOUNTS, ids=named)
 async def test_exactly_that_is_captured(shop: Shop, amount: Money, major: str) -> None:
     held = await shop.held(amount * 2)
@@ -76,6 +81,7 @@ async def test_exactly_that_is_captured(shop: Shop, amount: Money, major: str) -
     assert await taken(shop, held) == Decimal(major)
 
 
+@IN_ALL
 @pytest.mark.capability(ProviderAction.CHARGE, ProviderAction.LIST_CHANGES)
 async def test_a_list_shows_the_same_amounts(shop: Shop) -> None:
     charges = [await shop.paid(amount=amount) for amount, _ in AMOUNTS]
@@ -86,6 +92,7 @@ async def test_a_list_shows_the_same_amounts(shop: Shop) -> None:
 
 
 @CHARGES
+@IN_ALL
 @pytest.mark.parametrize("amount", ODD, ids=named)
 async def test_an_amount_is_charged_exactly_or_not_at_all(shop: Shop, amount: Money) -> None:
     charged = await shop.charge(amount=amount)
@@ -100,6 +107,7 @@ async def test_an_amount_is_charged_exactly_or_not_at_all(shop: Shop, amount: Mo
 
 
 @pytest.mark.capability(ProviderAction.AUTHORIZE, ProviderAction.PARTIAL_CAPTURE)
+@IN_ALL
 @pytest.mark.parametrize("amount", ODD, ids=named)
 async def test_an_amount_is_captured_exactly_or_not_at_all(shop: Shop, amount: Money) -> None:
     held = await shop.held(plenty(amount))
@@ -115,9 +123,10 @@ async def test_an_amount_is_captured_exactly_or_not_at_all(shop: Shop, amount: M
 
 
 @pytest.mark.capability(ProviderAction.CHARGE, ProviderAction.PARTIAL_REFUND)
+@IN_ALL
 @pytest.mark.parametrize("amount", ODD, ids=named)
 async def test_an_amount_is_given_back_exactly_or_not_at_all(shop: Shop, amount: Money) -> None:
-    charged = await shop.paid(amount=plenty(amount))
+    charged = await shop.settled(amount=plenty(amount))
 
     refunded = await shop.refund(charged, amount)
 

@@ -15,7 +15,7 @@ from domain.provider import (
     Outcome,
     ProviderAction,
 )
-from tests.contracts.houses.house import WORK_IS_DONE, CardKind, Fault, Power
+from tests.contracts.houses.house import WORK_IS_DONE, CardKind, Fault, Power, Trait
 from tests.contracts.shop import TWENTY, Shop, action_of, open_shop, ref_of
 
 CHARGES_NEW = pytest.mark.capability(ProviderAction.CHARGE_NEW_CARD)
@@ -53,7 +53,7 @@ async def test_the_card_of_a_charge_is_shown_with_it(shop: Shop, store_card: boo
     assert method is not None
     assert method.outcome is Outcome.SUCCEEDED
     assert method.card is not None
-    assert (method.card.brand, method.card.last4) == (CardBrand.VISA, "4242")
+    assert (method.card.brand, method.card.last4) == (CardBrand.VISA, shop.house.last4)
     assert (await shop.fetched(charged)).captured == TWENTY
 
 
@@ -90,6 +90,7 @@ async def test_a_card_that_was_stored_with_a_charge_can_be_detached(shop: Shop) 
 
 
 @CHARGES_NEW
+@pytest.mark.needs(Power.FORM)
 async def test_a_card_that_is_not_stored_is_charged_once(shop: Shop) -> None:
     request = await shop.new_card_request()
     first = await shop.provider.charge(request)
@@ -104,6 +105,7 @@ async def test_a_card_that_is_not_stored_is_charged_once(shop: Shop) -> None:
 
 
 @CHARGES_NEW
+@pytest.mark.needs(Power.FORM)
 async def test_a_card_that_is_not_stored_cannot_be_stored_afterwards(shop: Shop) -> None:
     request = await shop.new_card_request()
     await shop.provider.charge(request)
@@ -185,6 +187,7 @@ async def test_what_a_new_card_paid_can_be_given_back(shop: Shop) -> None:
 
 
 @CHARGES_NEW
+@pytest.mark.where(Trait.KEEPS_KEYS)
 @STORED_OR_NOT
 async def test_a_new_card_is_charged_once_however_often_that_is_sent(shop: Shop, store_card: bool) -> None:
     request = await shop.new_card_request(store_card=store_card)
@@ -224,7 +227,7 @@ async def test_a_customer_may_have_to_confirm_with_a_new_card(shop: Shop, store_
     confirmed = await shop.proceed(asked)
 
     assert (confirmed.outcome, confirmed.captured) == (Outcome.SUCCEEDED, TWENTY)
-    assert (await shop.truth(asked)).captured == 20
+    assert (await shop.truth(confirmed)).captured == 20
     if store_card:
         kept = await shop.provider.fetch_payment_method(payment_method_ref=card_ref_of(confirmed))
         assert kept.outcome is Outcome.SUCCEEDED
@@ -238,7 +241,7 @@ async def test_a_new_card_that_its_holder_refused_to_confirm_takes_nothing(shop:
 
     refused = await shop.proceed(asked)
 
-    assert refused.outcome is Outcome.DECLINED
+    assert refused.outcome in (Outcome.DECLINED, Outcome.FAILED)
     assert refused.payment_method is None or refused.payment_method.outcome is not Outcome.SUCCEEDED
     assert (await shop.house.truth()).taken == ()
 

@@ -43,7 +43,7 @@ def test_the_page_counts_what_passed() -> None:
     for number in range(3):
         results.add(report(number, "passed"))
 
-    assert row(results, ProviderAction.CHARGE).endswith("| NATIVE, 3 tests |")
+    assert "| NATIVE, 3 tests |" in row(results, ProviderAction.CHARGE)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_one_failure_takes_back_that_it_works(spoiled: pytest.TestReport) -> Non
     for each in (report(0, "passed"), report(1, "passed"), spoiled):
         results.add(each)
 
-    assert row(results, ProviderAction.CHARGE).endswith("| **does not hold**: 1 of 3 tests fail |")
+    assert "| **does not hold**: 1 of 3 tests fail |" in row(results, ProviderAction.CHARGE)
 
 
 def test_what_no_test_has_shown_does_not_hold() -> None:

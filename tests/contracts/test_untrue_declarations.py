@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -24,7 +23,9 @@ from domain.provider import (
     Support,
     WebhookRejected,
 )
-from tests.contracts.houses.fake import fake_house
+from tests.contracts.houses import EMULATED
+from tests.contracts.houses.braintree import BraintreeHouse
+from tests.contracts.houses.fake import FakeHouse
 from tests.contracts.shop import Shop, open_shop
 from tests.contracts.test_provider import test_a_declaration_is_true as holds
 
@@ -80,9 +81,11 @@ def refusing(action: ProviderAction) -> dict[str, Any]:
     return {method: refuse}
 
 
-@pytest.fixture
-async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
-    async with fake_house(tmp_path) as house:
+@pytest.fixture(params=[FakeHouse.name, BraintreeHouse.name])
+async def shop(request: pytest.FixtureRequest) -> AsyncIterator[Shop]:
+    """One that does everything by itself, and one that is helped with some of it."""
+    _, opened = EMULATED[request.param]
+    async with opened(request) as house:
         yield await open_shop(house)
 
 

@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 30.0
 CHARGE = """
     id state amount { minorUnits currency } captured { minorUnits } refunded { minorUnits } refundable { minorUnits }
     declineCode failureCode providerRef actionExpiresAt
-    nextAction { ... on RedirectAction { url } }
+    nextAction { ... on RedirectAction { url } ... on SdkAction { clientSecret token cardBin } }
     order { id state paymentState }
     customer { id }
     paymentMethod { customer { id } card { last4 } }

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.fake import Bank
-from adapters.fake.truth import Truth
+from adapters.fake.truth import ChargeTruth, RefundTruth, Truth
 from domain.clock import SystemClock
 from persistence.database import Database
 
@@ -43,12 +44,40 @@ async def assert_both_sides_agree(database_url: str, folder: Path) -> Truth:
     return truth
 
 
+async def named(truth: Truth, database: Database) -> Truth:
+    """With our ids where the bank has none, by the operations and the references that it does have.
+
+    What nobody here has asked for keeps its reference as its name.
+    """
+    async with database.reader() as connection:
+        operations = await connection.fetch_all("SELECT id, charge_id, refund_id FROM operations")
+        refunds = await connection.fetch_all("SELECT id, charge_id, refund_ref FROM refunds")
+    by_operation = {row["id"]: row for row in operations}
+    by_ref = {row["refund_ref"]: row for row in refunds}
+
+    def charge(there: ChargeTruth) -> ChargeTruth:
+        operation = by_operation.get(there.operation_id)
+        return replace(there, charge_id=operation["charge_id"] if operation else there.charge_ref)
+
+    def refund(there: RefundTruth) -> RefundTruth:
+        here, operation = by_ref.get(there.refund_ref), by_operation.get(there.operation_id)
+        ids = (here["id"], here["charge_id"]) if here else (there.refund_ref, there.charge_id)
+        if operation and operation["refund_id"]:
+            ids = operation["refund_id"], operation["charge_id"]
+        return replace(there, refund_id=ids[0], charge_id=ids[1])
+
+    return replace(
+        truth,
+        charges=tuple(each if each.charge_id else charge(each) for each in truth.charges),
+        refunds=tuple(each if each.refund_id else refund(each) for each in truth.refunds),
+    )
+
+
 async def assert_agrees(database_url: str, truth: Truth) -> None:
     """Invariants I2 to I4: each charge and refund is the same there and here, and the ledger is what moved."""
-    there = {charge.charge_id: (charge.currency, charge.captured, charge.refunded) for charge in truth.charges}
-    assert len(there) == len(truth.charges), "the bank was asked twice for one of our charges"
     database = await Database.open(database_url)
     try:
+        truth = await named(truth, database)
         async with database.reader() as connection:
             charges = await connection.fetch_all("SELECT id, currency, captured, refunded FROM charges")
             refunds = await connection.fetch_all("SELECT id, state, amount FROM refunds")
@@ -58,6 +87,8 @@ async def assert_agrees(database_url: str, truth: Truth) -> None:
             )
     finally:
         await database.close()
+    there = {charge.charge_id: (charge.currency, charge.captured, charge.refunded) for charge in truth.charges}
+    assert len(there) == len(truth.charges), "the bank was asked twice for one of our charges"
     here = {row["id"]: (row["currency"], row["captured"], row["refunded"]) for row in charges}
     assert here.keys() >= there.keys()
     # What the bank has never heard of has taken nothing.

@@ -1,7 +1,5 @@
 """The fake provider's house: its bank in this process, on books of its own."""
 
-import hashlib
-import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -20,10 +18,10 @@ from domain.ids import IdPrefix, new_id
 from domain.money import Money
 from domain.provider import NextAction, RedirectAction
 from tests.contracts.houses.clock import MovableClock
+from tests.contracts.houses.headers import SignsInAHeader
 from tests.contracts.houses.house import CardKind, Delivery, Fault, Power, TrueCharge, Truth
 
 _SECRETS = ("a webhook secret that goes", "a webhook secret that comes")
-_SIGNATURE = "Paydesk-Fake-Signature"
 _IMPATIENT_SECONDS = 1.0
 _NOBODY = "http://127.0.0.1:9"
 
@@ -72,7 +70,7 @@ _FAULTS: Mapping[Fault, str] = {
 }
 
 
-class FakeHouse:
+class FakeHouse(SignsInAHeader):
     name = FakeProvider.name
     capabilities = FakeProvider.capabilities
     declines = frozenset(_DECLINES)
@@ -81,8 +79,10 @@ class FakeHouse:
     webhook_secrets: tuple[str, ...] = _SECRETS
     winning_words = "winning_evidence"
     losing_words = "losing_evidence"
+    last4 = "4242"
     began: datetime | None = None
     patience_seconds = 0.0
+    _header = "Paydesk-Fake-Signature"
 
     def __init__(self, bank: Bank, clock: MovableClock, browser: httpx.AsyncClient) -> None:
         self._bank = bank
@@ -172,7 +172,7 @@ class FakeHouse:
     # --- the wire ---------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def broken(self, fault: Fault) -> AsyncIterator[None]:
+    async def broken(self, fault: Fault, *, looks: bool = True) -> AsyncIterator[None]:
         self._bank.misbehave(f"*#*={_FAULTS[fault]}")
         yield
         self._bank.misbehave("")
@@ -200,23 +200,15 @@ class FakeHouse:
             continue
         return posted
 
-    def signed(self, body: bytes, *, at: datetime | None = None, secrets: Sequence[str] | None = None) -> Delivery:
-        timestamp = str(int((at or self.now()).timestamp()))
-        marks = [
-            "v1=" + hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
-            for secret in secrets or _SECRETS[-1:]
-        ]
-        return Delivery({"Content-Type": "application/json", _SIGNATURE: ",".join([f"t={timestamp}", *marks])}, body)
-
-    def rewritten(self, body: bytes, **changed: Any) -> bytes:
-        event = orjson.loads(body)
-        event["livemode"] = changed.pop("livemode", event["livemode"])
-        event["data"] |= changed
-        return orjson.dumps(event | {"id": f"{event['id']}_rewritten"})
+    def rewritten(self, event: bytes, **changed: Any) -> bytes:
+        said = orjson.loads(event)
+        said["livemode"] = changed.pop("livemode", said["livemode"])
+        said["data"] |= changed
+        return orjson.dumps(said | {"id": f"{said['id']}_rewritten"})
 
 
 async def _take(posted: list[Delivery], body: bytes, headers: Mapping[str, str]) -> int:
-    posted.append(Delivery(headers, body))
+    posted.append(Delivery(headers, body, body))
     return 200
 
 

@@ -31,6 +31,44 @@ class Power(StrEnum):
     """Lose requests and answers, and spoil them."""
     CROWD = "CROWD"
     """Make hundreds of payments at the account."""
+    CURRENCIES = "CURRENCIES"
+    """Charge in every currency."""
+    FORM = "FORM"
+    """Give tokens that can be used once, as a page does."""
+
+
+class Trait(StrEnum):
+    """What is so with some providers and not with others, and right either way: a test may hold for some of them."""
+
+    KEEPS_KEYS = "KEEPS_KEYS"
+    """A request that comes again under its key acts once, and is answered as the first."""
+    WAITS_FOR_THE_CUSTOMER = "WAITS_FOR_THE_CUSTOMER"
+    """A charge stands there while its customer has to confirm it."""
+    CHARGES_THE_CONFIRMED = "CHARGES_THE_CONFIRMED"
+    """There is none until the customer has been confirmed, and gave what their SDK got for that."""
+    ASKS_WHEN_STORING = "ASKS_WHEN_STORING"
+    """A bank may want the customer's confirmation that a card is stored."""
+    OPENS_FORMS_WITH_MORE = "OPENS_FORMS_WITH_MORE"
+    """A card form needs more than the secret of its session."""
+    KEEPS_METADATA = "KEEPS_METADATA"
+    """What we write to a charge or a refund, beside its operation."""
+    PAYS_REFUNDS_AT_ONCE = "PAYS_REFUNDS_AT_ONCE"
+    """A part of a charge can be given back as soon as it is taken."""
+    HOLDS_PARTS_BACK = "HOLDS_PARTS_BACK"
+    """Only once it has settled; the whole can be called off before."""
+    PONDERS_REFUNDS = "PONDERS_REFUNDS"
+    """A refund may be PENDING."""
+    TELLS_OF_MONEY = "TELLS_OF_MONEY"
+    """Webhooks are about charges, refunds and cards, and not about disputes alone."""
+    MARKS_THE_MODE = "MARKS_THE_MODE"
+    """A webhook says whether it is of test mode."""
+    DATES_SIGNATURES = "DATES_SIGNATURES"
+    """A webhook's signature is of a moment."""
+    SIGNS_WITH_EACH = "SIGNS_WITH_EACH"
+    """While secrets are changed a webhook is signed with both, and the gateway knows one; elsewhere it is signed with
+    one, and the gateway knows both."""
+    CHALLENGES = "CHALLENGES"
+    """Before it sends webhooks it asks who receives them."""
 
 
 class CardKind(StrEnum):
@@ -139,6 +177,8 @@ class Delivery:
 
     headers: Mapping[str, str]
     body: bytes
+    event: bytes
+    """What is signed in it: the whole body, or a part of it."""
 
 
 class House(Protocol):
@@ -151,6 +191,9 @@ class House(Protocol):
     declines: frozenset[DeclineCode]
     """The reasons for which this provider's charges can be declined."""
     powers: frozenset[Power]
+    traits: frozenset[Trait]
+    last4: str
+    """Of a PLAIN card's number."""
     unrepresentable: tuple[Money, ...]
     """Amounts that are money, and that this provider has no words for."""
     webhook_secrets: tuple[str, ...]
@@ -193,6 +236,15 @@ class House(Protocol):
 
     async def refuse(self, action: NextAction) -> None: ...
 
+    def given(self, action: NextAction) -> str | None:
+        """What the provider's SDK gave to the client when the customer had acted; None before, and where it gives
+        nothing."""
+        ...
+
+    async def settle(self, charge_ref: str) -> None:
+        """Let pass what has to pass until a part of the charge can be given back."""
+        ...
+
     async def decline_next(self, code: DeclineCode) -> None:
         """The bank declines the next charge for this reason, whatever the card."""
         ...
@@ -207,8 +259,9 @@ class House(Protocol):
 
     # --- the wire ---------------------------------------------------------------------------------------------------
 
-    def broken(self, fault: Fault) -> AbstractAsyncContextManager[None]:
-        """Everything that is sent meanwhile goes wrong."""
+    def broken(self, fault: Fault, *, looks: bool = True) -> AbstractAsyncContextManager[None]:
+        """Everything that is sent meanwhile goes wrong; without `looks`, only what changes something there, where an
+        adapter looks before that."""
         ...
 
     async def truth(self) -> Truth: ...
@@ -219,10 +272,24 @@ class House(Protocol):
         """What happened since this was asked before, as it is delivered now: genuine, in order, each once."""
         ...
 
-    def signed(self, body: bytes, *, at: datetime | None = None, secrets: Sequence[str] | None = None) -> Delivery:
+    def signed(self, event: bytes, *, at: datetime | None = None, secrets: Sequence[str] | None = None) -> Delivery:
         """These bytes, signed as the provider does; now and with a right secret, if not said otherwise."""
         ...
 
-    def rewritten(self, body: bytes, **changed: Any) -> bytes:
+    def rewritten(self, event: bytes, **changed: Any) -> bytes:
         """An event of the provider's with other words in it: `ref`, `object`, `livemode`; not signed."""
+        ...
+
+    def signature(self, delivery: Delivery) -> str: ...
+
+    def with_signature(self, delivery: Delivery, signature: str | None) -> Delivery:
+        """The same with another signature, or with none."""
+        ...
+
+    def written_anew(self, delivery: Delivery) -> Sequence[Delivery]:
+        """The same event and the same signature, in other bytes than those that were signed."""
+        ...
+
+    def challenge(self, text: str) -> tuple[Mapping[str, str], str]:
+        """With CHALLENGES: the query in which the provider asks, and the only answer that it takes."""
         ...

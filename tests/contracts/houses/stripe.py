@@ -4,8 +4,6 @@ Amounts are counted here a second time, from https://docs.stripe.com/currencies,
 https://docs.stripe.com/webhooks/signature says.
 """
 
-import hashlib
-import hmac
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,13 +20,13 @@ from domain.declines import DeclineCode
 from domain.money import Money
 from domain.provider import NextAction, RedirectAction
 from tests.contracts.houses.clock import MovableClock
+from tests.contracts.houses.headers import SignsInAHeader
 from tests.contracts.houses.house import CardKind, Delivery, Fault, Power, TrueCharge, Truth
 from tests.emulators.stripe.account import API_VERSION
 from tests.emulators.stripe.credentials import Keys
 
 KEYS = Keys()
 SECRETS = ("whsec_that_goes", "whsec_that_comes")
-_SIGNATURE = "Stripe-Signature"
 _TIMEOUT_SECONDS = 20.0
 _IMPATIENT_SECONDS = 1.0
 _NOBODY = "http://127.0.0.1:9"
@@ -80,7 +78,7 @@ _FAULTS: Mapping[Fault, str] = {
 _DECIMALS = {"USD": 2, "EUR": 2, "JPY": 0, "KRW": 0, "MGA": 0, "ISK": 2, "UGX": 2, "KWD": 3}
 
 
-class AnyStripe:
+class AnyStripe(SignsInAHeader):
     """What is the same at the emulator and at the sandbox."""
 
     name = StripeProvider.name
@@ -89,30 +87,24 @@ class AnyStripe:
     webhook_secrets: tuple[str, ...] = SECRETS
     winning_words = "winning_evidence"
     losing_words = "losing_evidence"
+    last4 = "4242"
 
     _clock: Clock
+    _header = "Stripe-Signature"
 
     def now(self) -> datetime:
         return self._clock.now()
 
-    def signed(self, body: bytes, *, at: datetime | None = None, secrets: Sequence[str] | None = None) -> Delivery:
-        timestamp = str(int((at or self.now()).timestamp()))
-        marks = [
-            "v1=" + hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
-            for secret in secrets or SECRETS[-1:]
-        ]
-        return Delivery({"Content-Type": "application/json", _SIGNATURE: ",".join([f"t={timestamp}", *marks])}, body)
-
-    def rewritten(self, body: bytes, **changed: Any) -> bytes:
-        event = orjson.loads(body)
-        about = event["data"]["object"]
-        event["livemode"] = changed.get("livemode", event["livemode"])
+    def rewritten(self, event: bytes, **changed: Any) -> bytes:
+        said = orjson.loads(event)
+        about = said["data"]["object"]
+        said["livemode"] = changed.get("livemode", said["livemode"])
         if "ref" in changed:
             # A charge is told of under the name of its intent.
             about["payment_intent" if about["object"] == "charge" else "id"] = changed["ref"]
         if "object" in changed:
-            event["type"], about["object"] = f"{changed['object']}.solved", changed["object"]
-        return orjson.dumps(event | {"id": f"{event['id']}rewritten"})
+            said["type"], about["object"] = f"{changed['object']}.solved", changed["object"]
+        return orjson.dumps(said | {"id": f"{said['id']}rewritten"})
 
 
 class StripeHouse(AnyStripe):
@@ -188,7 +180,7 @@ class StripeHouse(AnyStripe):
     # --- the wire ---------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def broken(self, fault: Fault) -> AsyncIterator[None]:
+    async def broken(self, fault: Fault, *, looks: bool = True) -> AsyncIterator[None]:
         await self._misbehave(on="*", fault=_FAULTS[fault])
         yield
         await self._control("faults", {"rules": []})
@@ -202,8 +194,10 @@ class StripeHouse(AnyStripe):
     async def deliveries(self) -> Sequence[Delivery]:
         """The emulator signs at the machine's time; for a gateway whose clock was put forward it is signed again."""
         told = await self._control("collected", {})
-        posted = [Delivery(each["headers"], each["body"].encode()) for each in told["deliveries"]]
-        return [self.signed(each.body) for each in posted] if self._clock.was_moved else posted
+        posted = [(each["headers"], each["body"].encode()) for each in told["deliveries"]]
+        if self._clock.was_moved:
+            return [self.signed(event) for _, event in posted]
+        return [Delivery(headers, event, event) for headers, event in posted]
 
     # --- asking the emulator ----------------------------------------------------------------------------------------
 

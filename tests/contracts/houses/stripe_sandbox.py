@@ -39,7 +39,7 @@ stripe.enable_telemetry = False
 
 class SandboxHouse(AnyStripe):
     declines: frozenset[DeclineCode] = frozenset()
-    powers: frozenset[Power] = frozenset()
+    powers: frozenset[Power] = frozenset({Power.CURRENCIES, Power.FORM})
     patience_seconds = _PATIENCE_SECONDS
 
     def __init__(self, key: str, publishable_key: str, *, api_base: str) -> None:
@@ -103,7 +103,7 @@ class SandboxHouse(AnyStripe):
 
     # --- the wire ---------------------------------------------------------------------------------------------------
 
-    def broken(self, fault: Fault) -> AbstractAsyncContextManager[None]:
+    def broken(self, fault: Fault, *, looks: bool = True) -> AbstractAsyncContextManager[None]:
         raise Powerless(Power.WIRE)
 
     async def truth(self) -> Truth:

@@ -16,6 +16,7 @@ from domain.declines import DeclineCode
 from domain.ids import IdPrefix, new_id
 from domain.money import Money
 from domain.provider import NextAction
+from tests.contracts.houses.headers import SignsInAHeader
 from tests.contracts.houses.house import CardKind, Delivery, Fault, NoSuchCard, Power, Powerless, TrueCharge, Truth
 from tests.docs.piggy_bank.bank import PiggyBank
 from tests.docs.piggy_bank.provider import PiggyBankProvider
@@ -36,16 +37,18 @@ _REASONS = {
 }
 
 
-class PiggyBankHouse:
+class PiggyBankHouse(SignsInAHeader):
     name = PiggyBankProvider.name
     capabilities = PiggyBankProvider.capabilities
     declines = frozenset(_REASONS)
-    powers = frozenset({Power.BANK, Power.WIRE, Power.CROWD})
+    powers = frozenset({Power.BANK, Power.WIRE, Power.CROWD, Power.CURRENCIES, Power.FORM})
     unrepresentable = (Money(30_000_50, "MGA"), Money(1_234, "KWD"))
     webhook_secrets: tuple[str, ...] = ()
     winning_words = losing_words = ""
     began: datetime | None = None
     patience_seconds = 0.0
+    last4 = "4242"
+    _header = "Piggy-Bank-Signature"
 
     def __init__(self) -> None:
         self._bank = PiggyBank(SystemClock())
@@ -103,7 +106,7 @@ class PiggyBankHouse:
     # --- the wire ---------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def broken(self, fault: Fault) -> AsyncIterator[None]:
+    async def broken(self, fault: Fault, *, looks: bool = True) -> AsyncIterator[None]:
         self._wire.fault = fault
         yield
         self._wire.fault = None
@@ -128,11 +131,8 @@ class PiggyBankHouse:
     async def deliveries(self) -> Sequence[Delivery]:
         return []
 
-    def signed(self, body: bytes, *, at: datetime | None = None, secrets: Sequence[str] | None = None) -> Delivery:
-        return Delivery({}, body)
-
-    def rewritten(self, body: bytes, **changed: Any) -> bytes:
-        return body
+    def rewritten(self, event: bytes, **changed: Any) -> bytes:
+        return event
 
 
 def _written(amount: Money) -> dict[str, str]:

@@ -8,6 +8,7 @@ from tests.emulators.braintree.parameters import shown_amount
 from tests.emulators.braintree.recurring import Subscription
 from tests.emulators.braintree.refunds import refunded
 from tests.emulators.braintree.things import Dispute, Transaction
+from tests.emulators.braintree.transactions import UNSUCCESSFUL
 from tests.emulators.braintree.xmltext import Tree
 
 _TAKEN = frozenset({"submitted_for_settlement", "settling", "settled", "settlement_confirmed"})
@@ -56,6 +57,7 @@ def _sale(account: Account, sale: Transaction) -> Tree:
         "order_id": sale.order_id,
         "api_request_key": sale.api_request_key,
         "status": sale.status,
+        "refused_for": (sale.rejection_reason or sale.response_code) if sale.status in UNSUCCESSFUL else None,
         "currency": sale.currency,
         "amount": shown_amount(sale.amount),
         "authorized": shown_amount(sale.authorized),

@@ -1,16 +1,10 @@
-"""The banks that one story is told with: the fake one, and Stripe, which its emulator stands in for.
-
-What a gateway has to be told, what names a test card, what a customer presses on the bank's page, and what really
-happened there: this is all that differs, and a story that speaks of a `Bank` runs unchanged with each.
-"""
+"""Stripe, which its emulator stands in for."""
 
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import httpx
 
@@ -19,13 +13,9 @@ from adapters.stripe.capabilities import LOOK_UP_LAG_SECONDS
 from tests.databases import ROOT
 from tests.emulators.stripe.credentials import Keys
 from tests.emulators.stripe.serving import serving_aside
-from tests.server.processes import RETURN_URL, Settings, fake_bank, free_port, start, wait_until_answering
-from tests.server.truths import truth_of
+from tests.server.banks.bank import Bank, Json, PageBank, control
+from tests.server.processes import RETURN_URL, Settings, free_port, start, wait_until_answering
 
-Json = dict[str, Any]
-
-_FAKE_KEY = "key-of-the-bank"
-_FAKE_WEBHOOK_SECRET = "secret-of-the-webhooks"
 _STRIPE_KEY, _STRIPE_PUBLISHABLE_KEY = "sk_test_emulator", "pk_test_emulator"
 _STRIPE_WEBHOOK_SECRET = "whsec_of_the_emulator"
 
@@ -40,121 +30,16 @@ _MONEY = (
     "payment_intents.cancel",
     "refunds.create",
 )
-_FAULTS = {
+FAULTS = {
     "error": "500 before the work, and for ever under its key",
     "error_after": "500 after the work, and for ever under its key",
     "conflict": "409, the key is said to be in use",
     "lock_timeout": "429, the object is said to be locked",
 }
 """What only Stripe itself can do, in the words of the table in docs/reliability.md."""
-FAULTS_OF_BANKS = tuple(_FAULTS.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Bank(ABC):
-    address: str
-    folder: Path
-
-    account: ClassVar[str]
-    """What `PAYDESK_PROVIDER` and its account are called."""
-    cards: ClassVar[Mapping[str, int]] = {}
-    """Test cards that only this one has, and how often a town's people have them (tests/chaos/shop.py)."""
-    lag_seconds: ClassVar[float] = 0.0
-    """How far its lists may lag behind, where something is found by them alone: at Stripe, once a key is spent."""
-    steps: ClassVar[Mapping[str, int]] = {}
-    """What amounts have to be a multiple of, in our minor units; 1 where nothing is said."""
-
-    @property
-    def port(self) -> int:
-        return int(self.address.rpartition(":")[2])
-
-    @abstractmethod
-    def settings(self, address: str) -> dict[str, str]:
-        """What a gateway is told that reaches this bank there: at its own address, or at a wire in between."""
-
-    @abstractmethod
-    def listen(self, gateway: str) -> None:
-        """From now on its webhooks go to the gateway at this address."""
-
-    @abstractmethod
-    def token(self, card: str) -> str:
-        """What the card form gives for a test card, which is called the same at both: `threeDSecureRequired`."""
-
-    @abstractmethod
-    async def typed(self, gateway: str, number: str) -> str:
-        """What it gives for a number that a customer types into it."""
-
-    @abstractmethod
-    def asks_on_its_page(self, amount: str) -> Sequence[str]:
-        """What stands on its 3D Secure page, for an amount in whole dollars and cents."""
-
-    @abstractmethod
-    def pressed(self, *, confirm: bool) -> dict[str, str]:
-        """The form that the page sends."""
-
-    @abstractmethod
-    def sends_back_with(self, charge: Json) -> dict[str, list[str]]:
-        """What its page adds to the return url to say which charge it was."""
-
-    @abstractmethod
-    def truth(self) -> Truth: ...
-
-    @abstractmethod
-    def misbehave(self, *, seed: int, share: float) -> None:
-        """Fail with this share of the requests about money, in the ways that a bank alone can fail in."""
-
-    @abstractmethod
-    def calm_down(self) -> Mapping[str, int]:
-        """From now on nothing goes wrong; what did, in words, and how often."""
-
-
-class FakeBank(Bank):
-    """`paydesk fake-provider`, a process of its own, whose books no gateway can reach."""
-
-    account = "fake"
-
-    def settings(self, address: str) -> dict[str, str]:
-        return _fake_settings() | {"PAYDESK_FAKE_URL": address}
-
-    def token(self, card: str) -> str:
-        return f"tok_{card}"
-
-    async def typed(self, gateway: str, number: str) -> str:
-        card = {"number": number, "expMonth": 12, "expYear": 2040, "cvc": "123"}
-        async with httpx.AsyncClient(trust_env=False) as browser:
-            minted = await browser.post(f"{self.address or gateway}/fake/tokens", json=card)
-        return str(minted.json()["token"])
-
-    def asks_on_its_page(self, amount: str) -> Sequence[str]:
-        return (amount, 'name="answer" value="confirm"')
-
-    def pressed(self, *, confirm: bool) -> dict[str, str]:
-        return {"answer": "confirm" if confirm else "refuse"}
-
-    def sends_back_with(self, charge: Json) -> dict[str, list[str]]:
-        return {"charge": [charge["id"]]}
-
-    def listen(self, gateway: str) -> None:
-        """It was told when it was opened."""
-
-    def misbehave(self, *, seed: int, share: float) -> None:
-        """It has no faults that a wire could not have."""
-
-    def calm_down(self) -> Mapping[str, int]:
-        return {}
-
-    def truth(self) -> Truth:
-        return truth_of(self.folder)
-
-
-class FakeBankInside(FakeBank):
-    """In the gateway's own process."""
-
-    def settings(self, address: str) -> dict[str, str]:
-        return {"PAYDESK_PROVIDER": self.account}
-
-
-class StripeBank(Bank):
+class StripeBank(PageBank):
     """Stripe's emulator, wherever it runs."""
 
     account = "stripe"
@@ -208,44 +93,27 @@ class StripeBank(Bank):
         return stripe_truth(self.control("truth"))
 
     def misbehave(self, *, seed: int, share: float) -> None:
-        odds = [(fault, share / len(_FAULTS)) for fault in _FAULTS]
+        odds = [(fault, share / len(FAULTS)) for fault in FAULTS]
         rules = [{"on": on, "fault": fault, "probability": odd} for on in _MONEY for fault, odd in odds if odd]
         self.control("faults", {"rules": rules, "seed": seed})
 
     def calm_down(self) -> Mapping[str, int]:
         happened = self.control("faults")["happened"]
         self.control("faults", {"rules": []})
-        return {_FAULTS[fault]: times for fault, times in happened.items()}
+        return {FAULTS[fault]: times for fault, times in happened.items()}
 
     def control(self, path: str, body: Json | None = None) -> Json:
-        """What only a test may do; without a body, what only a test may see."""
-        url = f"{self.address}/_control/{path}"
-        answer = httpx.request("GET" if body is None else "POST", url, json=body, trust_env=False, timeout=30)
-        assert answer.is_success, answer.text
-        told: Json = answer.json()
-        return told
-
-
-Opening = Callable[[str | None, Settings, Path], AbstractContextManager[Bank]]
-"""Opens a bank whose webhooks go to that URL, for gateways with these settings, and with its books in the folder."""
+        return control(self.address, path, body)
 
 
 @contextmanager
-def fake(webhook_url: str | None, settings: Settings, folder: Path) -> Iterator[Bank]:
-    told = dict(settings) | _fake_settings()
-    if webhook_url is not None:
-        told["PAYDESK_FAKE_WEBHOOK_URL"] = webhook_url
-    with fake_bank(told, folder) as process:
-        yield FakeBank(process.address, folder)
-
-
-@contextmanager
-def stripe(webhook_url: str | None, settings: Settings, folder: Path) -> Iterator[Bank]:
+def stripe(gateway: str | None, settings: Settings, folder: Path) -> Iterator[Bank]:
     port = free_port()
     command = [sys.executable, "-m", "tests.emulators.stripe", "--port", str(port), "--secret-key", _STRIPE_KEY]
     command += ["--publishable-key", _STRIPE_PUBLISHABLE_KEY]
-    if webhook_url is not None:
-        command += ["--webhook-url", webhook_url, "--webhook-secret", _STRIPE_WEBHOOK_SECRET]
+    if gateway is not None:
+        command += ["--webhook-url", f"{gateway}/webhooks/{StripeBank.account}"]
+        command += ["--webhook-secret", _STRIPE_WEBHOOK_SECRET]
     process = start(*command, name="stripe", settings={**settings, "PYTHONPATH": str(ROOT)}, folder=folder)
     process.address = f"http://127.0.0.1:{port}"
     try:
@@ -255,22 +123,11 @@ def stripe(webhook_url: str | None, settings: Settings, folder: Path) -> Iterato
         process.kill()
 
 
-BANKS: Mapping[str, Opening] = {FakeBank.account: fake, StripeBank.account: stripe}
-
-
 @contextmanager
 def stripe_aside(folder: Path) -> Iterator[StripeBank]:
     """On a thread of this process, for a story that nobody kills; its webhooks go nowhere yet."""
     with serving_aside(keys=Keys(_STRIPE_KEY, _STRIPE_PUBLISHABLE_KEY)) as (address, _):
         yield StripeBank(address, folder)
-
-
-def _fake_settings() -> dict[str, str]:
-    return {
-        "PAYDESK_PROVIDER": FakeBank.account,
-        "PAYDESK_FAKE_API_KEY": _FAKE_KEY,
-        "PAYDESK_FAKE_WEBHOOK_SECRET": _FAKE_WEBHOOK_SECRET,
-    }
 
 
 # --- the emulator's truth in the words of ours ------------------------------------------------------------------------
