@@ -100,6 +100,26 @@ async def test_it_closes_by_itself_and_the_same_key_pays(shop: Shop, clock: Mova
     await shop.check(settled=True)
 
 
+async def test_a_setting_that_is_wrong_does_not_keep_it_open(
+    shop: Shop, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of one currency that the account does not take any more: the provider answers, and takes all others."""
+    *dead, order_id = await orders(shop, 4)
+    await outage(shop, dead)
+    shop.misbehave("")
+
+    async def complain() -> str:
+        return "The merchant account jpy is suspended."
+
+    monkeypatch.setattr(shop.provider, "check", complain)
+    for _ in range(3):
+        clock.advance(seconds=10)
+        await shop.teller.look_at_silent_accounts()
+
+    assert (await shop.paid(order_id)).state is ChargeState.SUCCEEDED
+    assert state_of(shop) is BreakerState.CLOSED
+
+
 async def test_the_looks_of_the_resolver_notice_that_it_is_over(shop: Shop, clock: MovableClock) -> None:
     """Of lost answers: money may have moved, and the looking goes on throughout the outage."""
     order_ids = await orders(shop, 3)
