@@ -24,7 +24,15 @@ from domain.operations import Operation, restored
 from domain.orders import Order, OrderState
 from domain.payment_methods import PaymentMethod, Storing
 from domain.principals import Permission, Principal
-from domain.provider import CaptureMode, ChargeRequest, ContinueRequest, Initiator, Outcome, ProviderAction
+from domain.provider import (
+    CaptureMode,
+    ChargeRequest,
+    ChargeResult,
+    ContinueRequest,
+    Initiator,
+    Outcome,
+    ProviderAction,
+)
 from domain.services import card_events, declines
 from domain.services.accounts import ProviderAccountService
 from domain.services.discrepancies import check_may_charge
@@ -244,10 +252,16 @@ class ChargeService:
         if await tx.operations.unfinished_of_charge(charge.id):
             # A webhook, or another tab, was faster than the customer's way back: the charge tells what happened.
             return charge, None
+        now = self._clock.now()
+        if charge.is_only_asked_for:
+            # What is confirmed now would be charged now, by us: not for a wish that is over, nor one that may be paid.
+            if charge.is_overdue(now=now):
+                ended = ChargeResult(outcome=Outcome.EXPIRED)
+                return await self._settlement.settle_charge(tx, charge.id, ended, actor="system:expiry"), None
+            await check_may_charge(tx, charge.order_id, "chargeId")
         self._teller.require_support(charge.account, ProviderAction.CUSTOMER_ACTION)
         self._teller.require_reachable(charge.account, CallKind.MONEY)
         request = await _continuation(tx, charge, token)
-        now = self._clock.now()
         await claim(tx, command.request, request.operation_id, now=now)
         return charge, await write_down(
             tx,

@@ -66,10 +66,13 @@ async def close_if_gone(
     await _tell(tx, EventKind.DISCREPANCY_CLOSED, gone, actor=actor, now=now)
 
 
-async def check_may_charge(tx: Transaction, order_id: str) -> None:
-    """The money of this order may be at the provider already, under a charge that is not known here."""
+async def check_may_charge(tx: Transaction, order_id: str, path: str = "orderId") -> None:
+    """The money of this order may be at the provider already, under a charge that is not known here.
+
+    `path` leads to the field of the input that named the order or its charge.
+    """
     if await tx.discrepancies.blocks_charging(order_id):
-        raise DiscrepancyOpen("order", path=("orderId",))
+        raise DiscrepancyOpen("order", path=(path,))
 
 
 async def check_may_refund(tx: Transaction, charge_id: str) -> None:

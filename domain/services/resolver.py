@@ -220,7 +220,7 @@ class Resolver:
         async with self._store.reading() as tx:
             if operation.refund_id is not None:
                 return not await tx.discrepancies.blocks_refunding(operation.charge_id)
-            if operation.kind is not OperationKind.CHARGE:
+            if not operation.makes_a_charge:
                 return True
             charge = there(await tx.charges.get(operation.charge_id), operation.charge_id)
             return not await tx.discrepancies.blocks_charging(charge.order_id)

@@ -9,7 +9,8 @@ import pytest
 from adapters.fake import FakeProvider
 from domain.charges import Charge, ChargeState
 from domain.decline_limits import DeclineState
-from domain.errors import InvalidInput
+from domain.errors import DiscrepancyOpen, InvalidInput
+from domain.ids import IdPrefix, new_id
 from domain.jobs import JobKind
 from domain.operations import OperationKind
 from domain.orders import OrderState
@@ -26,7 +27,7 @@ from domain.provider import (
 from domain.services.resolver import SEND_AGAIN_WITHIN
 from tests.services.dying import die_before
 from tests.services.shop import PROVIDER_SECONDS, SHOP, MovableClock, Shop, usd
-from tests.services.test_reconciliation import found, reconcile
+from tests.services.test_reconciliation import charge_by_somebody_else, found, reconcile
 from tests.services.watching import Ask
 
 TRAVEL_SECONDS = 2 * PROVIDER_SECONDS + 1
@@ -237,3 +238,51 @@ async def test_an_order_is_not_paid_by_a_charge_while_another_is_being_confirmed
     rows = await shop.rows("SELECT DISTINCT state FROM declines WHERE cause = $1", charge.id)
     assert [row["state"] for row in rows] == [DeclineState.TAKEN_ON]
     assert charge.initiator is Initiator.CUSTOMER
+
+
+async def lost_in_a_restore(shop: Shop, order_id: str) -> None:
+    """The bank shows money for this order, of a charge that is not known here."""
+    metadata = {"paydesk_order": order_id, "paydesk_charge": new_id(IdPrefix.CHARGE)}
+    asks = shop.provider.between.pop("charge")
+    await charge_by_somebody_else(shop, operation_id=new_id(IdPrefix.OPERATION), metadata=metadata)
+    shop.provider.between["charge"] = asks
+    await reconcile(shop)
+    assert [each.order_id for each in await found(shop)] == [order_id]
+
+
+async def test_nobody_is_charged_whose_money_may_be_there_already(shop: Shop, issuer: Issuer) -> None:
+    """It was confirmed once in the life that a restored backup does not know."""
+    charge = await waiting(shop)
+    await lost_in_a_restore(shop, charge.order_id)
+
+    with pytest.raises(DiscrepancyOpen):
+        await shop.proceed(charge.id, token=CONFIRMED)
+
+    assert shop.provider.asked("continue_charge") == []
+    assert (await shop.charge(charge.id)).state is ChargeState.REQUIRES_ACTION
+
+
+async def test_nor_is_a_confirmation_sent_again_then(shop: Shop, issuer: Issuer) -> None:
+    charge = await waiting(shop)
+    shop.provider.between["continue_charge"] = die_before
+    await shop.proceed(charge.id, token=CONFIRMED)
+    await lost_in_a_restore(shop, charge.order_id)
+
+    shop.provider.between["continue_charge"] = issuer.charge
+    await shop.run_jobs()
+
+    assert len(shop.provider.asked("continue_charge")) == 1
+    assert shop.bank.truth().captured(charge.id) == 0
+
+
+async def test_nobody_is_charged_after_the_time_to_confirm(shop: Shop, issuer: Issuer, clock: MovableClock) -> None:
+    """Whoever writes that down is late: so late that the order may have been paid another way."""
+    charge = await waiting(shop)
+    clock.advance(hours=2)
+
+    await shop.proceed(charge.id, token=CONFIRMED)
+
+    assert (await shop.charge(charge.id)).state is ChargeState.EXPIRED
+    assert shop.provider.asked("continue_charge") == []
+    assert await shop.jobs(JobKind.EXPIRE_CHARGE) == []
+    await shop.check(settled=True)
