@@ -144,6 +144,17 @@ async def test_a_customer_who_was_not_confirmed_may_try_again(app: BraintreeApp,
     assert (still["state"], settled["state"]) == ("REQUIRES_ACTION", "SUCCEEDED")
 
 
+async def test_another_card_pays_once_the_charge_is_called_off(app: BraintreeApp) -> None:
+    waiting = await app.waiting()
+
+    voided = await app.shop.do("chargeVoid", {"chargeId": waiting["id"], "idempotencyKey": "off"}, "charge { state }")
+    card = {"token": await app.asked_by_the_bank("fake-valid-mastercard-nonce"), "store": False}
+    wish = {"orderId": waiting["order"]["id"], "card": card, "key": "another card"}
+    paid = (await app.do("PayWithNewCard", **wish))["charge"]
+
+    assert (voided["state"], paid["state"]) == ("VOIDED", "SUCCEEDED")
+
+
 async def test_the_nonce_of_another_card_confirms_nothing(app: BraintreeApp) -> None:
     waiting = await app.waiting()
 

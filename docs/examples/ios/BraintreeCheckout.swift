@@ -4,6 +4,7 @@ import BraintreeUIComponents
 import SwiftUI
 
 /// Buys with a card that the fields of Braintree's SDK read.
+@MainActor
 struct BraintreeCheckout: View {
   let checkout: Checkout
   let bank: BraintreeBank
