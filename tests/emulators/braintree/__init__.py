@@ -43,8 +43,9 @@ adjusted and partial authorizations; the lists of expiring cards; industries; Gr
     client_tokens.py, client_api.py, nonces.py
                                           what a page needs, and what it gives
     merchant_accounts.py                  which currencies there are
-    transactions.py, sales.py, particulars.py, settling.py, refunds.py
-                                          money
+    sales.py, paying.py, particulars.py   what a sale asks for
+    authorizing.py, settling.py, refunds.py, transactions.py
+                                          what becomes of it
     request_keys.py                       at most once
     recurring.py, plans.py, modifications.py
                                           what is subscribed to
@@ -52,7 +53,7 @@ adjusted and partial authorizations; the lists of expiring cards; industries; Gr
                                           subscriptions: made, changed, shown
     billing.py, retries.py                what they are charged
     descriptors.py, troubles.py           what statements say; several errors in one refusal
-    searches.py                           finding
+    searches.py, criteria.py              finding
     disputes.py                           disputes and their documents
     webhooks.py                           signing and delivery
     faults.py, faulty.py                  misbehaviour

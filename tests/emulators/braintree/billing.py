@@ -11,7 +11,7 @@ Days are those of UTC, and each begins with its charges.
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from tests.emulators.braintree import modifications, responses, sales
+from tests.emulators.braintree import authorizing, modifications, responses
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.instruments import ThreeDSecure
 from tests.emulators.braintree.parameters import smallest
@@ -89,11 +89,11 @@ def charge(
         ),
     )
     reason = method.instrument.rejected_for
-    response = sales.asked_processor(account, transaction) if reason is None else responses.rejection(reason)
+    response = authorizing.asked_processor(account, transaction) if reason is None else responses.rejection(reason)
     account.transactions[transaction.id] = transaction
-    sales.authorize(account, transaction, response)
+    authorizing.authorize(account, transaction, response)
     if transaction.status == "authorized":
-        sales.follow_up(account, transaction, submits=submits)
+        authorizing.follow_up(account, transaction, submits=submits)
     subscription.transaction_ids.insert(0, transaction.id)
     return transaction
 

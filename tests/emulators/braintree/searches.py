@@ -6,22 +6,18 @@ first. There is no criterion for a time of change and none for custom fields; ne
 wants it so.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from typing import Any, TypeVar
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
 
 from tests.emulators.braintree import customers, disputes, subscription_shapes, transactions, verifications
 from tests.emulators.braintree.account import Account
 from tests.emulators.braintree.calls import Answer, Call
+from tests.emulators.braintree.criteria import Fields, matching
 from tests.emulators.braintree.recurring import Subscription
 from tests.emulators.braintree.refusals import Refused
 from tests.emulators.braintree.things import DETAILS, Customer, Dispute, PaymentMethod, Transaction, Verification
 from tests.emulators.braintree.xmltext import Collection, Many, Tree
-
-Thing = TypeVar("Thing")
-Fields = Mapping[str, Callable[[Thing], Any]]
-
 
 _ADDRESS = (
     "first_name", "last_name", "company", "street_address", "extended_address", "locality", "region", "postal_code",
@@ -143,12 +139,12 @@ _VERIFICATIONS: Fields[Verification] = {
 
 
 def verification_ids(call: Call) -> Answer:
-    found = _found(call.account.verifications.values(), _verifications(call.account), call.asked("search"))
+    found = matching(call.account.verifications.values(), _verifications(call.account), call.asked("search"))
     return _ids(call, [each.id for each in found])
 
 
 def verifications_of(call: Call) -> Answer:
-    found = _found(call.account.verifications.values(), _verifications(call.account), call.asked("search"))
+    found = matching(call.account.verifications.values(), _verifications(call.account), call.asked("search"))
     shown = [verifications.shown_verification(call.account, each) for each in found]
     return Answer("credit_card_verifications", _page(call, "verification", shown, len(found)))
 
@@ -168,23 +164,23 @@ def _verifications(account: Account) -> Fields[Verification]:
 
 
 def transaction_ids(call: Call) -> Answer:
-    found = _found(_findable(call.account), _transactions(call.account), call.asked("search"))
+    found = matching(_findable(call.account), _transactions(call.account), call.asked("search"))
     return _ids(call, [each.id for each in found])
 
 
 def transactions_of(call: Call) -> Answer:
-    found = _found(_findable(call.account), _transactions(call.account), call.asked("search"))
+    found = matching(_findable(call.account), _transactions(call.account), call.asked("search"))
     shown = [transactions.shown(call.account, each) for each in found]
     return Answer("credit_card_transactions", _page(call, "transaction", shown, len(found)))
 
 
 def customer_ids(call: Call) -> Answer:
-    found = _found(call.account.customers.values(), _customers(call.account), call.asked("search"))
+    found = matching(call.account.customers.values(), _customers(call.account), call.asked("search"))
     return _ids(call, [each.id for each in found])
 
 
 def customers_of(call: Call) -> Answer:
-    found = _found(call.account.customers.values(), _customers(call.account), call.asked("search"))
+    found = matching(call.account.customers.values(), _customers(call.account), call.asked("search"))
     return Answer(
         "customers", _page(call, "customer", [customers.shown(call.account, each) for each in found], len(found))
     )
@@ -192,7 +188,7 @@ def customers_of(call: Call) -> Answer:
 
 def disputes_of(call: Call) -> Answer:
     account = call.account
-    found = _found(account.disputes.values(), _dispute_fields(account), call.asked("search"))
+    found = matching(account.disputes.values(), _dispute_fields(account), call.asked("search"))
     number, size = _page_number(call), account.options.page_size
     shown = [disputes.shown(account, each) for each in found[(number - 1) * size : number * size]]
     return Answer("disputes", _page(call, "dispute", shown, len(found), number))
@@ -200,13 +196,13 @@ def disputes_of(call: Call) -> Answer:
 
 def subscription_ids(call: Call) -> Answer:
     account = call.account
-    found = _found(account.subscriptions.values(), _subscription_fields(account), call.asked("search"))
+    found = matching(account.subscriptions.values(), _subscription_fields(account), call.asked("search"))
     return _ids(call, [each.id for each in found])
 
 
 def subscriptions_of(call: Call) -> Answer:
     account = call.account
-    found = _found(account.subscriptions.values(), _subscription_fields(account), call.asked("search"))
+    found = matching(account.subscriptions.values(), _subscription_fields(account), call.asked("search"))
     shown = [subscription_shapes.shown(account, each) for each in found]
     return Answer("subscriptions", _page(call, "subscription", shown, len(found)))
 
@@ -268,70 +264,3 @@ def _page_number(call: Call) -> int:
     if not text.isdigit() or int(text) < 1:
         raise Refused(400)
     return int(text)
-
-
-def _found(things: Iterable[Thing], fields: Fields[Thing], criteria: Tree) -> list[Thing]:
-    unknown = [name for name in criteria if name not in fields]
-    if unknown:
-        raise Refused(400)
-    fitting = [
-        thing for thing in things if all(_fits(fields[name](thing), wanted) for name, wanted in criteria.items())
-    ]
-    return fitting[::-1]
-
-
-def _fits(value: Any, wanted: Any) -> bool:
-    if isinstance(value, list):
-        return any(_fits(each, wanted) for each in value)
-    if isinstance(wanted, list):
-        return value in wanted
-    if not isinstance(wanted, dict):
-        return bool(value) == (wanted in (True, "true", "1"))
-    return all(_holds(value, comparison, other) for comparison, other in wanted.items() if other is not None)
-
-
-def _holds(value: Any, comparison: str, other: Any) -> bool:
-    if comparison in ("min", "max", "is", "is_not") and not isinstance(value, str):
-        other = _like(value, other)
-    text, sought = str(value or "").casefold(), str(other).casefold()
-    match comparison:
-        case "is":
-            return value == other if not isinstance(value, str) else text == sought
-        case "is_not":
-            return value != other if not isinstance(value, str) else text != sought
-        case "starts_with":
-            return text.startswith(sought)
-        case "ends_with":
-            return text.endswith(sought)
-        case "contains":
-            return sought in text
-        case "min":
-            return bool(value is not None and value >= other)
-        case "max":
-            return bool(value is not None and value <= other)
-    raise Refused(400)
-
-
-def _like(value: Any, other: Any) -> Any:
-    """What is compared, in the type of what it is compared with."""
-    try:
-        if isinstance(value, int):
-            return int(other)
-        if isinstance(value, Decimal):
-            return Decimal(str(other))
-        if isinstance(value, datetime):
-            return other if isinstance(other, datetime) else datetime.fromisoformat(str(other)).replace(tzinfo=UTC)
-        if isinstance(value, date):
-            return other.date() if isinstance(other, datetime) else _day(str(other))
-    except (ArithmeticError, ValueError):
-        raise Refused(400) from None
-    return other
-
-
-def _day(text: str) -> date:
-    """As the SDK's tests write it, 12/31/2030, or as everybody else does."""
-    month, slash, rest = text.partition("/")
-    if slash:
-        day, _, year = rest.partition("/")
-        return date(int(year), int(month), int(day))
-    return date.fromisoformat(text[:10])
