@@ -14,6 +14,7 @@ from domain.errors import (
     NotFound,
     PaymentMethodMissing,
     PermissionDenied,
+    ProviderRefused,
     ProviderUnavailable,
 )
 from domain.events import EventKind, new_event
@@ -230,40 +231,51 @@ class ChargeService:
         """After the customer came back: learn what became of it."""
         principal.require(Permission.CHARGES_WRITE)
         token = clean_optional(command.token, "token", longest=LONGEST_TOKEN)
-        charge, operation = await self._store.run(
+        charge, made, operation = await self._store.run(
             lambda tx: self._begin_continue(tx, principal, command, token=token), landed=is_written_down
         )
         if operation is not None:
             await self._sending.send(operation, actor=f"provider:{charge.account}")
-            async with self._store.reading() as tx:
-                ended = await tx.operations.get(operation.id)
-            if ended is not None and ended.outcome is Outcome.NOT_SENT:
-                raise ProviderUnavailable
+        if made is not None:
+            await self._check_taken(made)
         return Charged(order_id=charge.order_id, charge_id=charge.id)
+
+    async def _check_taken(self, operation_id: str) -> None:
+        """Raise what kept a continuation from being taken, where the charge waits as before."""
+        async with self._store.reading() as tx:
+            ended = there(await tx.operations.get(operation_id), operation_id)
+            charge = there(await tx.charges.get(ended.charge_id), ended.charge_id)
+        if ended.outcome is Outcome.NOT_SENT:
+            raise ProviderUnavailable
+        if ended.outcome is Outcome.FAILED and charge.state is ChargeState.REQUIRES_ACTION:
+            raise ProviderRefused(
+                "The provider did not take the confirmation; the customer may act again.", path=("token",)
+            )
 
     async def _begin_continue(
         self, tx: Transaction, principal: Principal, command: ContinueCharge, *, token: str | None
-    ) -> tuple[Charge, Operation | None]:
+    ) -> tuple[Charge, str | None, Operation | None]:
+        """Phase 1: the charge, the id of the operation that this request has made, and that if it is to be sent."""
         _, charge = await lock_charge(tx, principal, command.charge_id)
-        waiting = charge.state is ChargeState.REQUIRES_ACTION
-        if await made_before(tx, command.request) or not waiting:
-            return charge, None
+        made = await made_before(tx, command.request)
+        if made is not None or charge.state is not ChargeState.REQUIRES_ACTION:
+            return charge, made, None
         self._deployment.check_not_recovering()
         if await tx.operations.unfinished_of_charge(charge.id):
             # A webhook, or another tab, was faster than the customer's way back: the charge tells what happened.
-            return charge, None
+            return charge, None, None
         now = self._clock.now()
         if charge.is_only_asked_for:
             # What is confirmed now would be charged now, by us: not for a wish that is over, nor one that may be paid.
             if charge.is_overdue(now=now):
                 ended = ChargeResult(outcome=Outcome.EXPIRED)
-                return await self._settlement.settle_charge(tx, charge.id, ended, actor="system:expiry"), None
+                return await self._settlement.settle_charge(tx, charge.id, ended, actor="system:expiry"), None, None
             await check_may_charge(tx, charge.order_id, "chargeId")
         self._teller.require_support(charge.account, ProviderAction.CUSTOMER_ACTION)
         self._teller.require_reachable(charge.account, CallKind.MONEY)
         request = await _continuation(tx, charge, token)
         await claim(tx, command.request, request.operation_id, now=now)
-        return charge, await write_down(
+        operation = await write_down(
             tx,
             charge,
             request,
@@ -271,6 +283,7 @@ class ChargeService:
             lease_seconds=self._deployment.lease_seconds,
             now=now,
         )
+        return charge, operation.id, operation
 
     # --- watch ------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import pytest
 from adapters.fake import FakeProvider
 from domain.charges import Charge, ChargeState
 from domain.decline_limits import DeclineState
-from domain.errors import DiscrepancyOpen, InvalidInput
+from domain.errors import DiscrepancyOpen, InvalidInput, ProviderRefused
 from domain.ids import IdPrefix, new_id
 from domain.jobs import JobKind
 from domain.operations import OperationKind
@@ -102,7 +102,10 @@ async def test_a_confirmation_without_its_token_is_the_client_s_mistake(shop: Sh
 async def test_a_token_that_confirms_nothing_leaves_the_charge_waiting(shop: Shop, issuer: Issuer) -> None:
     charge = await waiting(shop)
 
-    await shop.proceed(charge.id, token="nonce_plain")
+    for _ in range(2):  # the repetition of a request is told the same
+        with pytest.raises(ProviderRefused):
+            await shop.proceed(charge.id, "once", token="nonce_plain")
+    assert len(shop.provider.asked("continue_charge")) == 1
     assert (await shop.charge(charge.id)).next_action == charge.next_action
     await shop.run_jobs()
     assert "fetch_charge" not in shop.provider.names(), "there is nothing to look at"
