@@ -15,10 +15,12 @@ KINDS = ("credit_card", "apple_pay_card", "android_pay_card")
 KINDS_OF_TRANSACTION = ("credit_card", "apple_pay", "android_pay_card")
 """In a transaction: the SDK's Transaction reads them under these names."""
 
-_BRANDS = {
+_BRANDS: dict[str, CardBrand] = {
     "american express": CardBrand.AMERICAN_EXPRESS,
+    "china unionpay": CardBrand.UNIONPAY,
     "diners club": CardBrand.DINERS_CLUB,
     "discover": CardBrand.DISCOVER,
+    "electron": CardBrand.VISA,
     "jcb": CardBrand.JCB,
     "mastercard": CardBrand.MASTERCARD,
     "unionpay": CardBrand.UNIONPAY,

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import braintree
 import pytest
 
 from adapters.braintree.cards import KINDS, card_in, card_of
@@ -227,6 +228,16 @@ async def test_every_brand_has_its_word(desk: Desk, token: str, brand: CardBrand
     stored = await desk.attach(token)
     assert stored.card is not None
     assert stored.card.brand is brand
+
+
+def test_the_sdks_words_for_brands_are_known() -> None:
+    words = [word for name, word in vars(braintree.CreditCard.CardType).items() if not name.startswith("_")]
+    known = {word: card_of({"card_type": word, "last_4": "1881", **_EXPIRY}).brand for word in words}
+    others = {word for word, brand in known.items() if brand is CardBrand.OTHER}
+    assert others == {
+        *("Carte Blanche", "Elo", "Hiper", "Hipercard", "Laser", "Maestro", "Solo", "Switch", "UK Maestro", "Unknown"),
+    }
+    assert set(known.values()) == set(CardBrand)
 
 
 _EXPIRY = {"expiration_month": "01", "expiration_year": "2031", "token": "t"}
