@@ -10,6 +10,8 @@ charges.py, refunds.py, disputes.py, customers.py, methods.py, changes.py
                       the requests, a module for each kind of object
 payments.py, cards.py, declines.py, amounts.py, reading.py, tokens.py
                       from Braintree's objects to the port's
+nonces.py, confirmations.py
+                      what card forms are opened with and give, and how customers are confirmed
 searching.py          what an operation made, found by its order id
 webhooks.py           what Braintree tells by itself
 capabilities.py       what is declared of it

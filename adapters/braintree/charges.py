@@ -8,9 +8,8 @@ weeks later, by a process that was upgraded in between.
 Without a key the gateway's own check for duplicates stays on (with one, Braintree leaves it out): what it rejects is
 taken for ours only where the search shows a sale with our `order_id`.
 
-A customer is confirmed before the sale here (https://developer.paypal.com/braintree/docs/guides/3d-secure/overview):
-the first sale that is refused for want of that is answered with what the client SDK needs, and the sale that charges is
-another one, with the nonce that the SDK makes of it.
+A customer is confirmed before the sale here (confirmations.py): the first sale that is refused for want of that is
+answered with what the client SDK needs, and the sale that charges is another one, with the nonce that it gives back.
 """
 
 from collections.abc import Mapping
@@ -19,14 +18,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.braintree.amounts import written
+from adapters.braintree.confirmations import action_for, wrong_with
 from adapters.braintree.errands import Errand
-from adapters.braintree.nonces import Nonce, digits_in, nonce_in
-from adapters.braintree.payments import AUTHENTICATED, SALE, Sale, charge_in, sale_in, sale_of
-from adapters.braintree.reading import text, tree
+from adapters.braintree.payments import SALE, Sale, charge_in, sale_in, sale_of
 from adapters.braintree.request_keys import RequestKeys, key_of
 from adapters.braintree.searching import made_by
 from adapters.braintree.tokens import is_name
-from adapters.braintree.verdicts import UNREADABLE, Verdict, as_not_acted, failed, is_missing
+from adapters.braintree.verdicts import UNREADABLE, Verdict, as_not_acted, failed
 from adapters.verdicts import as_looked
 from domain.errors import AmountNotRepresentable
 from domain.money import Money
@@ -40,7 +38,6 @@ from domain.provider import (
     LookUp,
     Outcome,
     Refusal,
-    SdkAction,
     VoidRequest,
 )
 
@@ -54,10 +51,6 @@ _SOURCES: dict[Initiator, str] = {
 }
 """https://developer.paypal.com/braintree/graphql/reference/types/payment-initiator. `recurring_first` and
 `installment_first` are of the customer's own first payment, of which nobody knows here what will follow it."""
-
-ACTION_LASTS = timedelta(hours=3)
-"""A nonce lasts three hours (https://developer.paypal.com/braintree/docs/guides/payment-method-nonces), a client token
-a day."""
 
 
 class Charges:
@@ -87,7 +80,7 @@ class Charges:
             raise LookupError(f"{request.operation_id} continues a charge that is not told")
         if request.token is None or not is_name(request.token):
             return failed("token_missing", "A nonce of the customer's confirmation is needed.")
-        wrong = await self._wrong_with(errand, request.token, request.charge)
+        wrong = await wrong_with(errand, request.token, request.charge)
         if wrong is not None:
             return wrong
         charge = replace(
@@ -107,11 +100,11 @@ class Charges:
         amount = amount_or_refusal(request.amount)
         if isinstance(amount, Verdict):
             return amount
-        if request.token is not None and not is_name(request.token):
-            return failed("token_unreadable", "This is no payment method nonce.")
-        if request.token is None and not is_name(request.payment_method_ref or ""):
-            # Without one, Braintree charges the customer's default card.
-            return failed("card_unreadable", "This is no token of a payment method.")
+        if not is_name((request.payment_method_ref if request.token is None else request.token) or ""):
+            return failed("card_unreadable", "This is neither a nonce nor a stored card.")
+        if not is_name(request.customer_ref):
+            # Without one, and without a card, Braintree would charge whatever it finds.
+            return failed("customer_unreadable", "This is no customer of Braintree's.")
         told = await errand.do(
             "charge",
             lambda gateway: gateway.transaction.sale(
@@ -176,8 +169,6 @@ class Charges:
         if isinstance(sales, Verdict) or not sales:
             return sales if isinstance(sales, Verdict) else None
         found = _best_of(sales)
-        if found.result.operation_id != look_up.operation_id:
-            return UNREADABLE
         if found.is_duplicate and now - look_up.not_before <= self._look_up_lag:
             return _DUPLICATE
         return await self._answer(errand, found, look_up.initiator, now=now)
@@ -215,7 +206,7 @@ class Charges:
     ) -> ChargeResult | Verdict:
         if not sale.wants_authentication or not initiator.on_session:
             return sale.result
-        action = await self._action_for(errand, sale, now=now)
+        action = await action_for(errand, sale, now=now)
         if isinstance(action, Verdict):
             # Without a card or a token nobody can be asked, and it is declined; what was not heard is asked again.
             return sale.result if action.outcome is Outcome.FAILED else as_looked(action)
@@ -228,58 +219,6 @@ class Charges:
             refusal=None,
             payment_method=None,
         )
-
-    async def _action_for(self, errand: Errand, sale: Sale, *, now: datetime) -> SdkAction | Verdict:
-        """What the client SDK's `verifyCard` needs: a client token, and of a stored card a nonce and its first digits.
-
-        https://developer.paypal.com/braintree/docs/guides/3d-secure/client-side
-        """
-        secret = await client_token(errand, merchant_account_id=sale.merchant_account_id)
-        if isinstance(secret, Verdict):
-            return secret
-        nonce: Nonce | Verdict | None = None
-        if sale.card_token is not None:
-            nonce = await self._nonce_of(errand, sale.card_token, sale.merchant_account_id)
-        if isinstance(nonce, Verdict):
-            return nonce
-        return SdkAction(
-            client_secret=secret,
-            expires_at=now + ACTION_LASTS,
-            token=nonce.text if nonce else None,
-            card_bin=(nonce.bin if nonce else None) or sale.card_bin,
-        )
-
-    async def _nonce_of(self, errand: Errand, card_token: str, merchant_account_id: str) -> Nonce | Verdict:
-        return await errand.do(
-            "nonce",
-            lambda gateway: gateway.payment_method_nonce.create(
-                card_token, {"payment_method_nonce": {"merchant_account_id": merchant_account_id}}
-            ),
-            nonce_in,
-        )
-
-    async def _wrong_with(self, errand: Errand, token: str, charge: ChargeRequest) -> Verdict | None:
-        """Why this nonce does not confirm the customer of this charge, by what Braintree itself knows of it.
-
-        What it knows no longer, it refuses to sell with.
-        """
-        nonce = await errand.look("nonce", lambda gateway: gateway.payment_method_nonce.find(token), nonce_in)
-        if isinstance(nonce, Verdict):
-            return None if is_missing(nonce) else as_not_acted(nonce)
-        if nonce.authentication not in AUTHENTICATED:
-            told = nonce.authentication or "none"
-            return failed("not_authenticated", f"The customer was not confirmed: {told}.")
-        if charge.payment_method_ref is None:
-            return None
-        card_ref = charge.payment_method_ref
-        card = await errand.look(
-            f"payment method {card_ref}", lambda gateway: gateway.payment_method.find(card_ref), digits_in
-        )
-        if isinstance(card, Verdict):
-            return as_not_acted(card)
-        if nonce.digits != card:
-            return failed("other_card", "The nonce is of another card than the one that is to be charged.")
-        return None
 
 
 _DUPLICATE = Verdict(
@@ -305,7 +244,7 @@ def _parameters(
         params["payment_method_nonce"] = request.token
         options["store_in_vault_on_success"] = request.store_card
     else:
-        params["payment_method_token"] = request.payment_method_ref or ""
+        params["payment_method_token"] = request.payment_method_ref
     if authenticated:
         options["three_d_secure"] = {"required": True}
     if not request.initiator.on_session:
@@ -334,17 +273,3 @@ def amount_or_refusal(money: Money) -> str | Verdict:
         return written(money)
     except AmountNotRepresentable:
         return failed("amount_not_representable", f"Braintree has no unit for {money}.")
-
-
-# --- what a client needs, and gives -----------------------------------------------------------------------------------
-
-
-async def client_token(errand: Errand, *, merchant_account_id: str | None = None) -> str | Verdict:
-    """What a card form, or the customer's confirmation, is opened with. It names no customer: what a form reads is
-    stored by the gateway alone, under its own names, and nobody's other cards are shown."""
-    named = {"merchant_account_id": merchant_account_id} if merchant_account_id else {}
-    return await errand.do(
-        "client token",
-        lambda gateway: gateway.client_token.generate({**named}),
-        lambda body: text(tree(body["client_token"])["value"]),
-    )

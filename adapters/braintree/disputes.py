@@ -12,6 +12,7 @@ from typing import Any
 
 from adapters.braintree.amounts import money_of
 from adapters.braintree.errands import Errand
+from adapters.braintree.payments import RETRIEVAL
 from adapters.braintree.reading import listed, optional_moment, optional_text, ref, text, tree
 from adapters.braintree.verdicts import UNREADABLE, Verdict, failed, has_code
 from adapters.verdicts import as_looked
@@ -209,10 +210,6 @@ _STATES: dict[str, DisputeState] = {
     "auto_accepted": DisputeState.LOST,
     "expired": DisputeState.LOST,
 }
-_RETRIEVAL = "retrieval"
-"""The bank asks, and takes nothing. What comes of it is a dispute of its own, as is a second round (pre_arbitration):
-https://developer.paypal.com/braintree/articles/risk-and-security/chargebacks-retrievals/overview."""
-
 _REASONS: dict[str, DisputeReason] = {
     "cancelled_recurring_transaction": DisputeReason.SUBSCRIPTION_CANCELED,
     "credit_not_processed": DisputeReason.CREDIT_NOT_PROCESSED,
@@ -227,7 +224,7 @@ _REASONS: dict[str, DisputeReason] = {
 
 def picture(dispute: Mapping[str, Any], *, livemode: bool) -> DisputeResult:
     """Which mode it is of is the environment's to say."""
-    status, is_inquiry = text(dispute["status"]), dispute["kind"] == _RETRIEVAL
+    status, is_inquiry = text(dispute["status"]), dispute["kind"] == RETRIEVAL
     amount = dispute.get("amount_disputed") or dispute["amount"]
     return DisputeResult(
         outcome=Outcome.SUCCEEDED,

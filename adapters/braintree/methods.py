@@ -11,7 +11,7 @@ from typing import Any
 from adapters.braintree.cards import KINDS, card_in, card_of, fingerprint_of
 from adapters.braintree.declines import decline_of
 from adapters.braintree.errands import Errand
-from adapters.braintree.nonces import digits_in, nonce_in
+from adapters.braintree.nonces import digits_in, find_nonce, is_same_card
 from adapters.braintree.reading import nothing, text, tree
 from adapters.braintree.tokens import is_name
 from adapters.braintree.verdicts import UNREADABLE, Verdict, failed, is_missing
@@ -41,19 +41,20 @@ class Methods:
         seen = await errand.look(
             f"payment method {ref}",
             lambda gateway: gateway.payment_method.find(ref),
-            lambda body: (_customer_in(body), _method(body), digits_in(body)),
+            lambda body: (_customer_in(body), digits_in(body), _method(body)),
         )
         if is_missing(seen):
             return told
         if isinstance(seen, Verdict):
             return as_looked(seen)
-        customer_ref, method, digits = seen
+        customer_ref, digits, method = seen
         if customer_ref != request.customer_ref:
             return told
-        nonce = await errand.look("nonce", lambda gateway: gateway.payment_method_nonce.find(request.token), nonce_in)
+        nonce = await find_nonce(errand, request.token)
         if isinstance(nonce, Verdict):
+            # It is forgotten after some hours, and so is what else was asked for under our id meanwhile.
             return method if is_missing(nonce) else as_looked(nonce)
-        return method if nonce.digits == digits else _OTHER_CARD
+        return method if is_same_card(nonce.digits, digits) else _OTHER_CARD
 
     async def detach(self, errand: Errand, payment_method_ref: str) -> PaymentMethodResult | Verdict:
         told = await self._delete(errand, payment_method_ref)

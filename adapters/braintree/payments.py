@@ -26,6 +26,10 @@ UNSETTLED = frozenset({SUBMITTED, "settlement_pending"})
 _TAKEN = UNSETTLED | {"settling", "settled", "settlement_confirmed"}
 _VOIDED = "voided"
 
+RETRIEVAL = "retrieval"
+"""The kind of a dispute by which the bank asks, and takes nothing. What comes of it is a dispute of its own, as is a
+second round (pre_arbitration): https://developer.paypal.com/braintree/articles/risk-and-security/chargebacks-retrievals/overview."""
+
 _OUTCOMES: dict[str, Outcome] = {
     "authorizing": Outcome.PENDING,
     "authorized": Outcome.AUTHORIZED,
@@ -61,12 +65,12 @@ class Sale:
     amount: Money
     merchant_account_id: str
     refund_refs: tuple[str, ...]
+    is_disputed: bool
+    """The customer's bank has taken the money back, or has it while it decides: it cannot be given back as well."""
     is_duplicate: bool
     """The gateway holds it for the repetition of an earlier one."""
     wants_authentication: bool
     """The issuer, or the gateway, refuses it because nobody has confirmed the customer."""
-    is_disputed: bool
-    """A bank has taken the money back, or a part of it."""
     card_token: str | None
     card_bin: str | None
     made_at: datetime
@@ -94,9 +98,9 @@ def sale_of(found: Mapping[str, Any]) -> Sale:
         amount=money_of(found["amount"], found["currency_iso_code"]),
         merchant_account_id=text(found["merchant_account_id"]),
         refund_refs=tuple(text(each) for each in listed(found.get("refund_ids"))),
+        is_disputed=any(_takes_money(tree(each)) for each in listed(found.get("disputes"))),
         is_duplicate=_rejected_for(found) == DUPLICATE,
         wants_authentication=_wants_authentication(found),
-        is_disputed=any(_takes_money(tree(each)) for each in listed(found.get("disputes"))),
         card_token=ref(card.get("token")),
         card_bin=ref(card.get("bin")),
         made_at=moment(found["created_at"]),
@@ -170,6 +174,11 @@ def _card_of(found: Mapping[str, Any], outcome: Outcome, refusal: Refusal | None
     )
 
 
+def _takes_money(dispute: Mapping[str, Any]) -> bool:
+    """A retrieval only asks, and what was won is back."""
+    return text(dispute["kind"]) != RETRIEVAL and text(dispute["status"]) != "won"
+
+
 def _rejected_for(found: Mapping[str, Any]) -> str | None:
     return ref(found.get("gateway_rejection_reason"))
 
@@ -182,11 +191,6 @@ def _wants_authentication(found: Mapping[str, Any]) -> bool:
     if found["status"] == "gateway_rejected":
         return _rejected_for(found) == THREE_D_SECURE
     return found["status"] == "processor_declined" and found.get("processor_response_code") == AUTHENTICATION
-
-
-def _takes_money(dispute: Mapping[str, Any]) -> bool:
-    """A retrieval only asks, and what was won is back."""
-    return dispute.get("kind") != "retrieval" and dispute.get("status") != "won"
 
 
 def raw_of(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from adapters.braintree import webhooks
 from adapters.braintree.capabilities import CAPABILITIES, LOOK_UP_LAG_SECONDS
 from adapters.braintree.changes import Changes
-from adapters.braintree.charges import Charges, client_token
+from adapters.braintree.charges import Charges
 from adapters.braintree.checking import Checking
 from adapters.braintree.customers import Customers
 from adapters.braintree.disputes import Disputes
 from adapters.braintree.errands import Errand, Line
 from adapters.braintree.methods import Methods
+from adapters.braintree.nonces import client_token
 from adapters.braintree.refunds import Refunds
 from adapters.braintree.request_keys import RequestKeys
 from adapters.braintree.verdicts import Verdict

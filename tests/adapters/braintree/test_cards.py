@@ -9,6 +9,7 @@ import braintree
 import pytest
 
 from adapters.braintree.cards import KINDS, card_in, card_of
+from adapters.braintree.nonces import digits_in, is_same_card
 from domain.declines import DeclineCode
 from domain.ids import IdPrefix, new_id
 from domain.provider import Card, CardBrand, ClientSession, CustomerRequest, Outcome, Refusal
@@ -157,9 +158,20 @@ async def test_anothers_card_is_not_adopted(desk: Desk) -> None:
     assert other.refusal.provider_code == "91719"
 
 
-async def test_a_card_that_cannot_be_looked_for_is_unknown(desk: Desk) -> None:
+async def test_our_id_belongs_to_one_card(desk: Desk) -> None:
+    """Whoever asks for another one under it has not been answered with the first."""
     await desk.attach(payment_method_id="pm_mine")
-    await desk.misbehave({"on": "payment_methods.find", "fault": "error"})
+    other = await desk.attach("fake-valid-mastercard-nonce", payment_method_id="pm_mine")
+    forgotten = await desk.attach("tokencc_of_yesterday", payment_method_id="pm_mine")
+    assert other.refusal is not None
+    assert (other.outcome, other.refusal.provider_code) == (Outcome.UNKNOWN, "other_card")
+    assert forgotten.outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize("call", ["payment_methods.find", "nonces.find"])
+async def test_a_card_that_cannot_be_looked_for_is_unknown(desk: Desk, call: str) -> None:
+    await desk.attach(payment_method_id="pm_mine")
+    await desk.misbehave({"on": call, "fault": "error"})
     assert (await desk.attach(payment_method_id="pm_mine")).outcome is Outcome.UNKNOWN
 
 
@@ -261,6 +273,13 @@ def test_the_card_of_a_wallet_is_a_card(body: dict[str, dict[str, str]], card: C
     found = card_in(body, KINDS)
     assert found is not None
     assert card_of(found) == card
+
+
+def test_of_a_wallets_card_only_the_last_digits_may_be_known() -> None:
+    apple = digits_in({"apple_pay_card": {"card_type": "Apple Pay - Visa", "last_4": "0005", **_EXPIRY}})
+    assert is_same_card(apple, ("401288", "0005"))
+    assert not is_same_card(apple, ("401288", "0006"))
+    assert not is_same_card(("401288", "0005"), ("401289", "0005"))
 
 
 def test_an_account_at_paypal_is_no_card() -> None:

@@ -1,6 +1,7 @@
 """Charges, captures and voids at Braintree."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -107,6 +108,17 @@ async def test_what_has_no_shape_of_a_nonce_is_not_sent(desk: Desk, token: str) 
     before = len(await desk.requests())
     assert (await desk.charge(token=token)).outcome is Outcome.FAILED
     assert len(await desk.requests()) == before
+
+
+@pytest.mark.parametrize(("card", "customer"), [("", None), (" ", None), ("../x", None), ("pm_1", ""), ("pm_1", "a\0")])
+async def test_a_charge_without_a_card_or_a_customer_charges_nobodys_default_card(
+    desk: Desk, card: str, customer: str | None
+) -> None:
+    await desk.card()
+    desk.customer_ref = desk.customer_ref if customer is None else customer
+    charge = await desk.provider.charge(replace(desk.charge_request(), token=None, payment_method_ref=card))
+    assert charge.outcome is Outcome.FAILED
+    assert await desk.requests("transactions.create") == []
 
 
 async def test_a_currency_without_a_merchant_account_is_refused_before_anything_is_sent(desk: Desk) -> None:

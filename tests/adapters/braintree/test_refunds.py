@@ -106,6 +106,26 @@ async def test_a_reversal_may_come_to_be_a_credit_and_is_known_by_its_operation(
     assert of_a_part is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "won", "outcome"),
+    [
+        ("chargeback", None, Outcome.FAILED),
+        ("chargeback", False, Outcome.FAILED),
+        ("chargeback", True, Outcome.SUCCEEDED),
+        ("retrieval", None, Outcome.SUCCEEDED),
+    ],
+)
+async def test_what_a_bank_has_taken_back_is_not_given_back_as_well(
+    desk: Desk, kind: str, won: bool | None, outcome: Outcome
+) -> None:
+    paid = await desk.settled()
+    opened = await desk.control("disputes", {"transaction": paid, "kind": kind})
+    if won is not None:
+        await desk.control("disputes", {"dispute": opened["id"], "won": won})
+    refund = await desk.refund(paid, TEN)
+    assert (refund.outcome, len(await desk.refunds())) == (outcome, int(outcome is Outcome.SUCCEEDED))
+
+
 async def test_a_refund_that_was_declined_is_told_with_its_name(desk: Desk) -> None:
     paid = await desk.settled(Money(4100_00, "USD"))
     refund = await desk.refund(paid, Money(2046_00, "USD"))
