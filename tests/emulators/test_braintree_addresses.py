@@ -72,6 +72,16 @@ def test_a_sale_that_stores_keeps_its_addresses_when_asked_to(bt: Shop) -> None:
     assert {address.postal_code for address in sold.vault_customer.addresses} == {"10115", "75001"}
 
 
+def test_a_card_keeps_the_address_that_its_page_knew(bt: Shop) -> None:
+    nonce = bt.control("nonces", {"number": "4111111111111111", "billing_address": {"postal_code": "20000"}})["nonce"]
+
+    sold = bt.sold(nonce=nonce, options={"store_in_vault_on_success": True})
+    again = bt.sold(nonce=None, payment_method_token=sold.credit_card_details.token)
+
+    assert bt.sdk.payment_method.find(again.credit_card_details.token).billing_address.postal_code == "20000"
+    assert (sold.avs_postal_code_response_code, again.avs_postal_code_response_code) == ("N", "N")
+
+
 def test_a_sale_names_an_address_that_its_customer_has(bt: Shop) -> None:
     customer_id, token = bt.customer_with()
     known = bt.sdk.address.create({"customer_id": customer_id, "street_address": "200 Main Street"}).address

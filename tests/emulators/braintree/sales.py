@@ -37,7 +37,7 @@ from tests.emulators.braintree.paying import (
     paid_with,
 )
 from tests.emulators.braintree.refusals import UNSUPPORTED, invalid
-from tests.emulators.braintree.things import Address, Customer, Transaction
+from tests.emulators.braintree.things import Address, Customer, Nonce, Transaction
 from tests.emulators.braintree.transactions import outcome
 from tests.emulators.braintree.troubles import Troubles
 from tests.emulators.braintree.xmltext import Tree
@@ -167,7 +167,7 @@ def create(call: Call) -> Answer:
     succeeded = transaction.status == "authorized"
     if paid.method is None and (flag(options, "store_in_vault") or (succeeded and stores)):
         customer = customer or new_customer(account, new, "transaction")
-        _store(account, transaction, customer, token, options)
+        _store(account, transaction, customer, token, options, paid.nonce)
     if succeeded:
         follow_up(account, transaction, submits=flag(options, "submit_for_settlement"))
     return outcome(account, transaction)
@@ -200,13 +200,17 @@ def _wanted(account: Account, asked: Tree, *, token: str | None) -> _Wanted:
     return _Wanted(*merchant_account, amount, customer, paid, told, three_d_secure, bool(elsewhere))
 
 
-def _store(account: Account, sale: Transaction, customer: Customer, token: str | None, options: Tree) -> None:
-    """The card and, where that is asked for, the addresses."""
+def _store(
+    account: Account, sale: Transaction, customer: Customer, token: str | None, options: Tree, nonce: Nonce | None
+) -> None:
+    """The card, with the address that its page knew, and where that is asked for, those of the sale."""
     method = account.keep(sale.instrument, customer, token)
     sale.token, sale.customer_id = method.token, customer.id
     sale.customer = dict(customer.details)
     if flag(options, "add_billing_address_to_payment_method") and sale.billing:
         method.billing_address = _stored_address(account, customer, sale.billing)
+    elif nonce is not None and nonce.billing_address:
+        method.billing_address = addresses.stored(account, customer, nonce.billing_address, "transaction")
     if flag(options, "store_shipping_address_in_vault") and sale.shipping:
         _stored_address(account, customer, sale.shipping)
 
