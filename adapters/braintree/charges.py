@@ -96,6 +96,8 @@ class Charges:
             return failed(
                 "currency_without_account",
                 f"No merchant account at Braintree takes {request.amount.currency}: see BRAINTREE_MERCHANT_ACCOUNTS.",
+                # Settings change: it may have been sent before, when there was one.
+                is_key_spent=True,
             )
         amount = amount_or_refusal(request.amount)
         if isinstance(amount, Verdict):

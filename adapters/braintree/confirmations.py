@@ -39,10 +39,16 @@ async def action_for(errand: Errand, sale: Sale, *, now: datetime) -> SdkAction 
 
 
 async def wrong_with(errand: Errand, token: str, charge: ChargeRequest) -> Verdict | None:
-    """Why this nonce does not confirm the customer of this charge. One that nobody knows is refused by the sale."""
+    """Why this nonce does not confirm the customer of this charge. One that nobody knows is refused by the sale.
+
+    So is one that was used before, unless that was by an earlier sending of this request: then nothing is wrong with
+    it, whatever became of the card since.
+    """
     nonce = await find_nonce(errand, token)
     if isinstance(nonce, Verdict):
         return None if is_missing(nonce) else as_not_acted(nonce)
+    if nonce.is_used:
+        return None
     if nonce.authentication not in AUTHENTICATED:
         return failed("not_authenticated", f"The customer was not confirmed: {nonce.authentication or 'nobody asked'}.")
     card_ref = charge.payment_method_ref

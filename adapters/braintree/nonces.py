@@ -22,6 +22,8 @@ class Nonce:
     digits: Digits
     authentication: str | None
     """How the customer's confirmation ended, if there was one."""
+    is_used: bool
+    """Something was asked for with it, and no other request can be."""
 
 
 async def client_token(errand: Errand, *, merchant_account_id: str | None = None) -> str | Verdict:
@@ -58,6 +60,7 @@ def _nonce(body: Mapping[str, Any]) -> Nonce:
         text=text(nonce["nonce"]),
         digits=(optional_text(details.get("bin")), optional_text(details.get("last_four"))),
         authentication=optional_text(info.get("status")),
+        is_used=nonce.get("consumed") is True,
     )
 
 

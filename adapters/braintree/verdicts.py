@@ -56,9 +56,9 @@ UNREADABLE = Verdict(
 )
 
 
-def failed(code: str, message: str) -> Verdict:
-    """Refused by us, before anything was sent."""
-    return Verdict(outcome=Outcome.FAILED, refusal=Refusal(message, provider_code=code))
+def failed(code: str, message: str, *, is_key_spent: bool = False) -> Verdict:
+    """Refused by us, before anything was sent. `is_key_spent` where that says nothing of an earlier sending."""
+    return Verdict(outcome=Outcome.FAILED, refusal=Refusal(message, provider_code=code, is_key_spent=is_key_spent))
 
 
 def as_not_acted(told: Verdict) -> Verdict:

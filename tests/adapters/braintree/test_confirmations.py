@@ -153,6 +153,22 @@ async def test_a_lost_answer_to_the_sale_that_charges_is_found_by_its_own_operat
     assert len(await desk.sales()) == 1
 
 
+async def test_what_was_charged_is_told_though_the_card_was_removed_meanwhile(desk: Desk) -> None:
+    """As when the search has not got the sale yet, and the request is sent again under its key."""
+    request, action = await asked_for(desk)
+    upgraded = await desk.nonce(action.token or "", three_d_secure=CONFIRMED, amount="10.00")
+    await desk.misbehave({"on": SALE, "fault": "lose_answer", "last": 1})
+    lost = await desk.proceed(request, upgraded, operation_id="op_continue")
+    await desk.provider.detach_payment_method(payment_method_ref=request.payment_method_ref or "")
+
+    again = await desk.proceed(request, upgraded, operation_id="op_continue")
+    another = await desk.proceed(request, upgraded, operation_id="op_another")
+
+    assert (lost.outcome, again.outcome, again.captured) == (Outcome.UNKNOWN, Outcome.SUCCEEDED, TEN)
+    assert another.outcome is Outcome.FAILED
+    assert len(await desk.sales()) == 1
+
+
 async def test_a_lost_answer_that_asked_for_the_customer_is_found_as_that(desk: Desk) -> None:
     card = await desk.card()
     await desk.asks(card)

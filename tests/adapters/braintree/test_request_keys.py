@@ -54,6 +54,17 @@ async def test_an_account_without_keys_is_sent_none_from_the_first_refusal_on(de
         assert {each.outcome for each in later.values()} == {Outcome.SUCCEEDED, Outcome.VOIDED}
 
 
+async def test_what_the_settings_refuse_by_now_may_have_been_sent_before(desk: Desk) -> None:
+    """The request is not sent again, and what became of it is still to be looked for."""
+    request = desk.charge_request(card=await desk.card())
+    await desk.misbehave({"on": SALE, "fault": "lose_answer", "last": 1})
+    assert (await desk.provider.charge(request)).outcome is Outcome.UNKNOWN
+    async with provider_at(desk.address, merchant_accounts={"EUR": "eur_account"}) as other:
+        again = await other.charge(request)
+    assert again.refusal is not None
+    assert (again.outcome, again.refusal.is_key_spent) == (Outcome.FAILED, True)
+
+
 async def test_a_replay_tells_how_things_are_by_now(desk: Desk) -> None:
     request = desk.charge_request()
     first = await desk.provider.charge(request)
