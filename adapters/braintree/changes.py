@@ -25,6 +25,7 @@ from braintree import DisputeSearch, Transaction, TransactionSearch
 
 from adapters.braintree import disputes
 from adapters.braintree.errands import Errand, read_answer
+from adapters.braintree.order_ids import named_in
 from adapters.braintree.payments import CREDIT, Sale, sale_of
 from adapters.braintree.reading import listed, moment, ref, text, tree, whole
 from adapters.braintree.refunds import Credit, credit_of, void_of
@@ -195,8 +196,7 @@ class Changes:
         return _Entry(self._charge(found, sale, now=now), voids)
 
     def _charge(self, found: Mapping[str, Any], sale: Sale | Verdict, *, now: datetime) -> ListedCharge:
-        """Without ids of ours: Braintree keeps no metadata. The operation that made it is its `order_id`."""
-        charge_ref = text(found["id"])
+        charge_ref, named = text(found["id"]), named_in(found)
         if isinstance(sale, Verdict):
             picture = ChargeResult(outcome=sale.outcome, charge_ref=charge_ref, refusal=sale.refusal)
         else:
@@ -205,22 +205,23 @@ class Changes:
             charge_ref=charge_ref,
             made_at=_made_at(found, now),
             livemode=self._livemode,
-            order_id=None,
-            charge_id=None,
+            order_id=named.order_id,
+            charge_id=named.charge_id,
             picture=picture,
         )
 
     def _refund(self, found: Mapping[str, Any], *, now: datetime) -> ListedRefund:
-        refund_ref, credit = text(found["id"]), read_answer(credit_of, dict(found))
+        refund_ref, named, credit = text(found["id"]), named_in(found), read_answer(credit_of, dict(found))
         if isinstance(credit, Credit):
-            picture = credit.result
+            # That of its sale where somebody else made it, or `reverse` did: no operation of ours made this one.
+            picture = replace(credit.result, operation_id=None) if named.is_of_a_sale else credit.result
         else:
             picture = RefundResult(outcome=credit.outcome, refund_ref=refund_ref, refusal=credit.refusal)
         return ListedRefund(
             refund_ref=refund_ref,
             made_at=_made_at(found, now),
             livemode=self._livemode,
-            refund_id=None,
+            refund_id=named.refund_id,
             charge_ref=ref(found.get("refunded_transaction_id")),
             picture=picture,
         )

@@ -1,9 +1,9 @@
 """Charges, captures and voids: https://developer.paypal.com/braintree/docs/reference/request/transaction/sale.
 
-The operation's id is the `order_id` of the sale that it makes, by which that is found, and its `api_request_key` where
-the operation is solved by its key. The parameters of an operation must not change from one version of Paydesk to the
-next without need: Braintree refuses a key whose second request differs from its first, and a request may be repeated
-weeks later, by a process that was upgraded in between.
+The operation's id begins the `order_id` of the sale that it makes, by which that is found (order_ids.py), and is its
+`api_request_key` where the operation is solved by its key. The parameters of an operation must not change from one
+version of Paydesk to the next without need: Braintree refuses a key whose second request differs from its first, and a
+request may be repeated weeks later, by a process that was upgraded in between.
 
 Without a key the gateway's own check for duplicates stays on (with one, Braintree leaves it out): what it rejects is
 taken for ours only where the search shows a sale with our `order_id`.
@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from adapters.braintree import order_ids
 from adapters.braintree.amounts import written
 from adapters.braintree.confirmations import action_for, wrong_with
 from adapters.braintree.errands import Errand
@@ -237,7 +238,7 @@ def _parameters(
     params: dict[str, Any] = {
         "amount": amount,
         "merchant_account_id": merchant_account_id,
-        "order_id": request.operation_id,
+        "order_id": order_ids.of_charge(request),
         "customer_id": request.customer_ref,
         "options": options,
         **key_of(request.operation_id, is_keyed=request.is_keyed),

@@ -15,6 +15,7 @@ from typing import Any
 from adapters.braintree.amounts import money_of
 from adapters.braintree.cards import KINDS_OF_TRANSACTION, card_in, card_of, fingerprint_of
 from adapters.braintree.declines import AUTHENTICATION, DUPLICATE, THREE_D_SECURE, decline_of, settlement_decline_of
+from adapters.braintree.order_ids import named_in
 from adapters.braintree.reading import Unreadable, listed, moment, number, optional_moment, ref, text, tree
 from domain.money import Money
 from domain.provider import ChargeResult, Outcome, PaymentMethodResult, Refusal
@@ -121,7 +122,7 @@ def _picture(found: Mapping[str, Any]) -> ChargeResult:
     return ChargeResult(
         outcome=outcome,
         charge_ref=text(found["id"]),
-        operation_id=ref(found.get("order_id")),
+        operation_id=named_in(found).operation_id,
         authorized=_authorized(found, nothing),
         captured=amount if is_taken else nothing,
         # How much, only the refunds tell.

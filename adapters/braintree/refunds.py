@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from adapters.braintree import order_ids
 from adapters.braintree.amounts import money_of
 from adapters.braintree.charges import amount_or_refusal
 from adapters.braintree.declines import decline_of, settlement_decline_of
@@ -100,7 +101,7 @@ class Refunds:
                 request.charge_ref,
                 {
                     "amount": amount,
-                    "order_id": request.operation_id,
+                    "order_id": order_ids.of_refund(request),
                     **key_of(request.operation_id, is_keyed=request.is_keyed),
                 },
             ),
@@ -204,7 +205,7 @@ def credit_of(found: Mapping[str, Any]) -> Credit:
     result = RefundResult(
         outcome=outcome,
         refund_ref=text(found["id"]),
-        operation_id=ref(found.get("order_id")),
+        operation_id=order_ids.named_in(found).operation_id,
         amount=money_of(found["amount"], found["currency_iso_code"]),
         refusal=_refusal(found, status) if outcome is Outcome.FAILED else None,
         raw=raw_of(found),

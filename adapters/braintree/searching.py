@@ -11,6 +11,7 @@ import braintree
 from braintree import TransactionSearch
 
 from adapters.braintree.errands import Errand
+from adapters.braintree.order_ids import named_in
 from adapters.braintree.reading import listed, text, tree
 from adapters.braintree.tokens import is_name
 from adapters.braintree.verdicts import UNREADABLE, Verdict
@@ -46,13 +47,15 @@ async def made_by(
         # What is none of ours was given to no sale; and a search for nothing finds everything.
         return []
     what = f"{kind}s of {operation_id}"
-    ids = await ids_of(errand, what, TransactionSearch.order_id == operation_id, TransactionSearch.type == kind)
+    ids = await ids_of(
+        errand, what, TransactionSearch.order_id.starts_with(operation_id), TransactionSearch.type == kind
+    )
     if isinstance(ids, Verdict) or not ids:
         return ids if isinstance(ids, Verdict) else []
-    page = await page_of(errand, what, ids[:PAGE], lambda found: (found.get("order_id"), read(found)))
+    page = await page_of(errand, what, ids[:PAGE], lambda found: (named_in(found).operation_id, read(found)))
     if isinstance(page, Verdict):
         return page
-    if len(page) != len(ids) or any(order_id != operation_id for order_id, _ in page):
+    if len(page) != len(ids) or any(whose != operation_id for whose, _ in page):
         # One that the search has named and does not show is none that is not there; nor is one of another operation.
         return UNREADABLE
     return [told for _, told in page]

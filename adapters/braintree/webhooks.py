@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 from braintree.util.crypto import Crypto
 
 from adapters.braintree import xmltext
+from adapters.braintree.order_ids import named_in
 from adapters.braintree.reading import UNREADABLE, moment, optional_text, ref, text, tree
 from domain.provider import WebhookEvent, WebhookRejected, WebhookSubject
 
@@ -135,7 +136,7 @@ def _transaction(kind: str, transaction: Mapping[str, Any]) -> _About:
         or bool(transaction.get("refunded_transaction_id"))
     )
     subject = WebhookSubject.REFUND if is_refund else WebhookSubject.CHARGE
-    return subject, text(ref(transaction["id"])), ref(transaction.get("order_id"))
+    return subject, text(ref(transaction["id"])), named_in(transaction).operation_id
 
 
 # --- what is kept of it, for staff ------------------------------------------------------------------------------------

@@ -6,10 +6,9 @@ import pytest
 
 from domain.money import Money
 from domain.provider import Outcome, ProviderAction
-from tests.contracts.houses.house import CardKind, Fault, Power, Trait
+from tests.contracts.houses.house import CardKind, Fault, Power
 from tests.contracts.shop import LONG, OVER, TWENTY, Shop, refund_ref_of
 
-KEEPS_METADATA = pytest.mark.where(Trait.KEEPS_METADATA)
 LISTS = pytest.mark.capability(ProviderAction.LIST_CHANGES)
 A_DAY = timedelta(days=1)
 A_MOMENT = timedelta(seconds=2)
@@ -37,7 +36,6 @@ async def test_a_charge_is_listed(shop: Shop) -> None:
 
 
 @LISTS
-@KEEPS_METADATA
 async def test_what_we_wrote_to_a_charge_is_listed_with_it(shop: Shop) -> None:
     request = await shop.charge_request()
     await shop.provider.charge(request)
@@ -64,9 +62,8 @@ async def test_a_refund_is_listed(shop: Shop) -> None:
 
 
 @LISTS
-@KEEPS_METADATA
 async def test_what_we_wrote_to_a_refund_is_listed_with_it(shop: Shop) -> None:
-    request = shop.refund_request(await shop.paid(), Money(7_00, "USD"))
+    request = shop.refund_request(await shop.settled(), Money(7_00, "USD"))
     await shop.provider.refund(request)
 
     (listed, *_) = (await shop.listed()).refunds

@@ -44,7 +44,7 @@ async def test_a_sale_is_listed_with_the_operation_that_made_it(books: Books) ->
     sold = books.shop.sold(order_id="op_1")
     (listed,) = {each.charge_ref: each for each in (await books.listed(since)).charges}.values()
     assert (listed.charge_ref, listed.picture.operation_id, listed.livemode) == (sold.id, "op_1", False)
-    assert (listed.order_id, listed.charge_id) == (None, None), "Braintree keeps no metadata"
+    assert (listed.order_id, listed.charge_id) == (None, None), "nobody has written them"
     assert since <= listed.made_at <= books.now
     assert (listed.picture.outcome, listed.picture.captured) == (Outcome.SUCCEEDED, TEN)
 
@@ -63,6 +63,32 @@ async def test_a_refund_is_listed_with_its_sale(books: Books) -> None:
     assert (listed.refund_ref, listed.charge_ref, listed.livemode) == (refund.id, settled.id, False)
     assert (listed.picture.outcome, listed.picture.amount) == (Outcome.SUCCEEDED, Money(4_00, "USD"))
     assert (listed.picture.operation_id, listed.picture.executed_as) == ("op_2", ExecutedAs.REFUND)
+
+
+async def test_what_it_is_for_is_listed_with_it_for_whoever_has_lost_its_rows(books: Books) -> None:
+    sold = books.shop.settled(order_id="op_1.ord_1.chg_1")
+    books.shop.sdk.transaction.refund(sold.id, {"amount": "4.00", "order_id": "op_2.ref_1"})
+    page = await books.listed()
+    (charge,) = {each.charge_ref: each for each in page.charges}.values()
+    (refund,) = page.refunds
+    assert (charge.picture.operation_id, charge.order_id, charge.charge_id) == ("op_1", "ord_1", "chg_1")
+    assert (refund.picture.operation_id, refund.refund_id) == ("op_2", "ref_1")
+
+
+async def test_a_refund_of_the_control_panel_is_no_operation_of_ours(books: Books) -> None:
+    """It has the order id of its sale."""
+    sold = books.shop.settled(order_id="op_1.ord_1.chg_1")
+    refunded = books.shop.sdk.transaction.refund(sold.id, "4.00").transaction
+    (refund,) = (await books.listed()).refunds
+    assert refunded.order_id == "op_1.ord_1.chg_1"
+    assert (refund.charge_ref, refund.refund_id, refund.picture.operation_id) == (sold.id, None, None)
+
+
+@pytest.mark.parametrize("order_id", ["4711", "a.b.c.d", "..", ".", "op_1.", "x" * 255])
+async def test_an_order_id_of_somebody_else_names_nothing_of_ours(books: Books, order_id: str) -> None:
+    books.shop.sold(order_id=order_id)
+    (listed, *_) = (await books.listed()).charges
+    assert (listed.picture.operation_id, listed.order_id, listed.charge_id) == (order_id, None, None)
 
 
 async def test_what_a_void_gave_back_is_listed_as_a_refund(books: Books) -> None:

@@ -166,7 +166,7 @@ async def test_a_part_of_a_hold_may_be_captured_and_the_rest_is_released(desk: D
     assert (captured.outcome, captured.authorized, captured.captured) == (Outcome.SUCCEEDED, TEN, SIX)
     assert captured.capture_before is None
     (sale,) = await desk.sales()
-    assert (sale["captured"], sale["order_id"]) == ("6.00", captured.operation_id)
+    assert (sale["captured"], sale["order_id"]) == ("6.00", f"{captured.operation_id}.ord_1.ch_1")
 
 
 async def test_more_than_is_held_is_refused_and_the_hold_stays(desk: Desk) -> None:
@@ -273,4 +273,4 @@ async def test_two_customers_at_once_are_never_mixed(desk: Desk) -> None:
         assert charge.captured == request.amount
     assert found == charges
     whose = {each["order_id"]: each["customer_id"] for each in await desk.sales()}
-    assert whose == {each.operation_id: each.customer_ref for each in requests}
+    assert whose == {f"{each.operation_id}.ord_1.{each.charge_id}": each.customer_ref for each in requests}

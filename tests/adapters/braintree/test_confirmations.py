@@ -48,8 +48,7 @@ async def test_a_customer_is_asked_for_what_the_issuer_wants_and_then_charged_on
     (sale,) = await desk.sales()
     assert (sale["three_d_secure"], sale["captured"]) == (CONFIRMED, "10.00")
     assert [each["body"]["transaction"]["order_id"] for each in await desk.requests(SALE)] == [
-        request.operation_id,
-        "op_continue",
+        f"{operation_id}.ord_1.{request.charge_id}" for operation_id in (request.operation_id, "op_continue")
     ]
 
 

@@ -51,7 +51,10 @@ async def test_what_has_settled_goes_back_in_parts_under_names_of_their_own(desk
     assert first.refund_ref is not None
     assert await desk.provider.fetch_refund(refund_ref=first.refund_ref) == first
     assert [each["amount"] for each in await desk.refunds()] == ["6.00", "4.00"]
-    assert [each["order_id"] for each in await desk.refunds()] == [first.operation_id, second.operation_id]
+    assert [each["order_id"] for each in await desk.refunds()] == [
+        f"{first.operation_id}.rf_2",
+        f"{second.operation_id}.rf_3",
+    ]
 
 
 async def test_a_captured_part_is_the_whole_of_what_can_go_back(desk: Desk) -> None:

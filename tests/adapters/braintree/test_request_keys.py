@@ -187,10 +187,12 @@ async def test_the_check_for_duplicates_knows_one_operation_from_another(desk: D
 async def test_a_rejection_that_is_all_there_is_counts_once_the_search_has_caught_up(desk: Desk) -> None:
     """Somebody has sold the same with an order id that is ours, and gives it another one afterwards."""
     card = await desk.card()
-    asked = {"amount": "10.00", "payment_method_token": card, "order_id": "op_1", "merchant_account_id": "usd_account"}
+    request = desk.charge_request(card=card, operation_id="op_1", is_keyed=False)
+    ours = {"order_id": f"op_1.ord_1.{request.charge_id}", "merchant_account_id": "usd_account"}
+    asked = {"amount": "10.00", "payment_method_token": card, **ours}
     theirs = await desk.sdk(lambda gateway: gateway.transaction.sale(asked))
     await desk.misbehave({"on": "transactions.search_ids", "fault": "unavailable", "last": 1})
-    rejected = await desk.charge(card=card, operation_id="op_1", is_keyed=False)
+    rejected = await desk.provider.charge(request)
     await desk.sdk(
         lambda gateway: gateway.transaction.submit_for_settlement(theirs.transaction.id, None, {"order_id": "theirs"})
     )

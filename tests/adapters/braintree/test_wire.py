@@ -60,29 +60,29 @@ async def test_what_an_operation_sends_stays_the_same_from_one_version_to_the_ne
     await desk.proceed(desk.charge_request(), upgraded, operation_id="op_continue")
 
     asked = [each["body"]["transaction"] for each in await desk.requests() if "transaction" in each["body"]]
-    sent = {each.get("api_request_key", each.get("order_id")): each for each in asked}
+    sent = {each.get("api_request_key") or each["order_id"].partition(".")[0]: each for each in asked}
 
     sale = {"type": "sale", "amount": "10.00", "merchant_account_id": "usd_account", "customer_id": "cus_1"}
     assert sent["op_held"] == sale | {
-        "order_id": "op_held",
+        "order_id": "op_held.ord_1.ch_2",
         "api_request_key": "op_held",
         "payment_method_token": card,
         "options": {"submit_for_settlement": False},
     }
     assert sent["op_recurring"] == sale | {
-        "order_id": "op_recurring",
+        "order_id": "op_recurring.ord_1.ch_8",
         "payment_method_token": card,
         "transaction_source": "recurring",
         "options": {"submit_for_settlement": True},
     }
     assert sent["op_storing"] == sale | {
-        "order_id": "op_storing",
+        "order_id": "op_storing.ord_1.ch_9",
         "api_request_key": "op_storing",
         "payment_method_nonce": nonce,
         "options": {"submit_for_settlement": True, "store_in_vault_on_success": True},
     }
     assert sent["op_continue"] == sale | {
-        "order_id": "op_continue",
+        "order_id": "op_continue.ord_1.ch_10",
         "api_request_key": "op_continue",
         "payment_method_nonce": upgraded,
         "options": {
@@ -94,7 +94,7 @@ async def test_what_an_operation_sends_stays_the_same_from_one_version_to_the_ne
     assert sent["op_capture"] == {"amount": "6.00", "api_request_key": "op_capture"}
     assert sent["op_void"] == {"api_request_key": "op_void"}
     assert sent["op_reverse"] == {"api_request_key": "op_reverse"}
-    assert sent["op_refund"] == {"amount": "6.00", "order_id": "op_refund", "api_request_key": "op_refund"}
+    assert sent["op_refund"] == {"amount": "6.00", "order_id": "op_refund.rf_7", "api_request_key": "op_refund"}
 
 
 @pytest.mark.parametrize("fault", ["in_flight", "lose_answer", "lose_request", "error_after"])
@@ -135,7 +135,7 @@ async def test_the_key_and_the_content_are_the_same_across_repetitions_and_resta
         assert mine, call
         assert len({orjson.dumps(each, option=orjson.OPT_SORT_KEYS) for each in mine}) == 1, call
     assert [each["captured"] for each in await desk.sales()] == ["10.00", "6.00", "0.00", "0.00", "10.00", "10.00"]
-    assert [(each["order_id"], each["amount"]) for each in await desk.refunds()] == [("op_refund", "6.00")]
+    assert [(each["order_id"], each["amount"]) for each in await desk.refunds()] == [("op_refund.rf", "6.00")]
 
 
 async def test_the_callers_requests_are_left_alone(desk: Desk) -> None:

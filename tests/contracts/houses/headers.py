@@ -18,7 +18,6 @@ TRAITS = frozenset(
         Trait.WAITS_FOR_THE_CUSTOMER,
         Trait.ASKS_WHEN_STORING,
         Trait.OPENS_FORMS_WITH_MORE,
-        Trait.KEEPS_METADATA,
         Trait.PAYS_REFUNDS_AT_ONCE,
         Trait.PONDERS_REFUNDS,
         Trait.TELLS_OF_MONEY,

@@ -50,8 +50,6 @@ class Trait(StrEnum):
     """A bank may want the customer's confirmation that a card is stored."""
     OPENS_FORMS_WITH_MORE = "OPENS_FORMS_WITH_MORE"
     """A card form needs more than the secret of its session."""
-    KEEPS_METADATA = "KEEPS_METADATA"
-    """What we write to a charge or a refund, beside its operation."""
     PAYS_REFUNDS_AT_ONCE = "PAYS_REFUNDS_AT_ONCE"
     """A part of a charge can be given back as soon as it is taken."""
     HOLDS_PARTS_BACK = "HOLDS_PARTS_BACK"

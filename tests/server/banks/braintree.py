@@ -199,7 +199,7 @@ _NOT_MEANT = ("2099", "three_d_secure", "duplicate")
 def braintree_truth(told: Json) -> Truth:
     """A sale that was voided after it had been submitted was taken, and given back."""
     sales = [sale for sale in told["sales"] if sale["refused_for"] not in _NOT_MEANT]
-    operations = {sale["id"]: sale["order_id"] or "" for sale in told["sales"]}
+    operations = {sale["id"]: _operation_of(sale) for sale in told["sales"]}
     voided = [sale for sale in sales if _is_voided(sale)]
     return Truth(
         customers=tuple(
@@ -216,7 +216,7 @@ def braintree_truth(told: Json) -> Truth:
             *(
                 RefundTruth(
                     refund_id="",
-                    operation_id=refund["api_request_key"] or refund["order_id"] or "",
+                    operation_id=refund["api_request_key"] or _operation_of(refund),
                     refund_ref=refund["id"],
                     charge_id="",
                     state="failed" if refund["status"] in _FAILED else "succeeded",
@@ -253,11 +253,16 @@ def braintree_truth(told: Json) -> Truth:
     )
 
 
+def _operation_of(transaction: Json) -> str:
+    """Its order id begins with it."""
+    return str(transaction["order_id"] or "").partition(".")[0]
+
+
 def _charge(sale: Json) -> ChargeTruth:
     taken = sale["submitted"] if _is_voided(sale) else sale["captured"]
     return ChargeTruth(
         charge_id="",
-        operation_id=sale["order_id"] or "",
+        operation_id=_operation_of(sale),
         charge_ref=sale["id"],
         customer_id=sale["customer_id"] or "",
         state=sale["status"],
