@@ -107,13 +107,13 @@ async def test_a_nonce_that_confirms_nobody_is_refused_and_the_customer_may_try_
     bad = await desk.nonce(action.token or "", **given)
 
     refused = await desk.proceed(request, bad)
-    missing = await desk.proceed(request, None)
+    missing, empty = [await desk.proceed(request, nothing) for nothing in (None, "")]
     none = await desk.proceed(request, "tokencc_nobodys")
     good = await desk.nonce(action.token or "", three_d_secure=CONFIRMED, amount="10.00")
 
     assert refused.refusal is not None
     assert (refused.outcome, refused.refusal.provider_code) == (Outcome.FAILED, code)
-    assert (missing.outcome, none.outcome) == (Outcome.FAILED, Outcome.FAILED)
+    assert [each.outcome for each in (missing, empty, none)] == [Outcome.FAILED] * 3
     assert (await desk.proceed(request, good)).outcome is Outcome.SUCCEEDED
 
 

@@ -1,5 +1,6 @@
 """Answers that are none: whatever comes back, it is an outcome, and never one that it does not show."""
 
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -304,6 +305,23 @@ async def test_what_a_search_names_and_does_not_show_is_not_taken_for_missing(
     made.body = b'<credit-card-transactions type="collection">' + shown + b"</credit-card-transactions>"
     found = await provider.find_charge(_look(None))
     assert (found and found.outcome) == outcome
+
+
+@pytest.mark.parametrize("cut", [0, 20])
+async def test_an_answer_may_be_compressed_and_half_of_one_is_none(
+    somebody: tuple[Impostor, BraintreeProvider], cut: int
+) -> None:
+    made, provider = somebody
+    zipped = gzip.compress(sale())
+    made.body, made.headers = zipped[: len(zipped) - cut], "Content-Encoding: gzip\r\n"
+    charge = await provider.fetch_charge(charge_ref="sale1")
+    assert charge.outcome is (Outcome.UNKNOWN if cut else Outcome.SUCCEEDED)
+
+
+async def test_what_is_compressed_has_no_end_either(somebody: tuple[Impostor, BraintreeProvider]) -> None:
+    made, provider = somebody
+    made.body, made.headers = gzip.compress(sale(more=" " * (64 << 20))), "Content-Encoding: gzip\r\n"
+    assert (await provider.fetch_charge(charge_ref="sale1")).outcome is Outcome.UNKNOWN
 
 
 async def test_an_answer_without_an_end_is_cut_off(somebody: tuple[Impostor, BraintreeProvider]) -> None:
