@@ -110,3 +110,36 @@ def test_so_has_what_a_sale_tells_of_its_goods_and_its_past(bt: Shop, told: dict
 
     assert code in refused
     assert len(refused) == 1 or "line_items" in told
+
+
+def test_a_submission_tells_all_of_it_and_takes_nothing(bt: Shop) -> None:
+    held = bt.sold(submit=False)
+    more = {"order_id": "o" * 256, "descriptor": {"url": "u" * 20}, "tax_amount": "some"}
+
+    refused = [
+        bt.sdk.transaction.submit_for_settlement(held.id, "11.00", more),
+        bt.sdk.transaction.submit_for_partial_settlement(held.id, "11.00", more),
+    ]
+
+    assert [_where(each) for each in refused] == [
+        {("amount", "91522"), ("order_id", "91501"), ("url", "92206"), ("tax_amount", "81535")}
+    ] * 2
+    assert bt.sdk.transaction.find(held.id).status == "authorized"
+
+
+def test_a_client_token_tells_all_of_it(bt: Shop) -> None:
+    xml = "<client_token><version>4</version><customer_id>no</customer_id><merchant_account_id>no</merchant_account_id>"
+
+    refused = bt.post("client_token", f"{xml}</client_token>")
+
+    assert refused.status_code == 422
+    assert [code for code in ("92806", "92804", "92807") if code not in refused.text] == []
+
+
+def test_a_part_of_a_hold_is_told_its_own_goods(bt: Shop) -> None:
+    held = bt.sold(submit=False, purchase_order_number="PO-1")
+
+    part = bt.sdk.transaction.submit_for_partial_settlement(held.id, "4.00", {"tax_amount": "0.50"}).transaction
+
+    assert (part.purchase_order_number, str(part.tax_amount)) == ("PO-1", "0.50")
+    assert bt.sdk.transaction.find(held.id).tax_amount is None

@@ -12,6 +12,7 @@ from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.parameters import check_names, flag, flattened
 from tests.emulators.braintree.refusals import invalid
 from tests.emulators.braintree.things import ClientToken
+from tests.emulators.braintree.troubles import Troubles
 
 _KNOWN = (flattened(SdkClientToken.generate_signature()) - {"preferred_payment_method_token"}) | {"payment_method_id"}
 """The SDK sends `preferred_payment_method_token` by another name."""
@@ -38,17 +39,19 @@ def generate(call: Call) -> Answer:
     account, asked = call.account, call.asked("client_token")
     check_names("client_token", asked, known=_KNOWN, supported=_SUPPORTED)
     version, customer_id = asked.get("version", 2), asked.get("customer_id")
+    merchant_account = asked.get("merchant_account_id") or account.options.default_merchant_account
+    troubles = Troubles("client_token")
     if version not in (1, 2, 3, "1", "2", "3"):
-        raise invalid("client_token", "version", code="92806", message="There is no such version.")
+        troubles.add("version", "92806", "There is no such version.")
     if customer_id is not None and customer_id not in account.customers:
-        raise invalid("client_token", "customer_id", code="92804", message="There is no such customer.")
+        troubles.add("customer_id", "92804", "There is no such customer.")
     for name, code in _OF_CUSTOMERS.items():
         if customer_id is None and flag(asked.get("options") or {}, name):
-            raise invalid("client_token", "options", name, code=code, message=f"{name} needs a customer.")
-    _check_domains(asked.get("domains") or [])
-    merchant_account = asked.get("merchant_account_id") or account.options.default_merchant_account
+            troubles.inside("options").add(name, code, f"{name} needs a customer.")
+    troubles.of(lambda: _check_domains(asked.get("domains") or []))
     if merchant_account not in account.options.merchant_accounts:
-        raise invalid("client_token", "merchant_account_id", code="92807", message="There is no such merchant account.")
+        troubles.add("merchant_account_id", "92807", "There is no such merchant account.")
+    troubles.check()
     base = f"{call.address}/merchants/{call.keys.merchant_id}/client_api"
     fingerprint = f"{account.new_id(64)}|created_at={account.now.isoformat()}&customer_id={customer_id or ''}"
     account.client_tokens[fingerprint] = ClientToken(

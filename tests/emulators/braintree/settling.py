@@ -17,7 +17,6 @@ from tests.emulators.braintree.calls import Answer, Call
 from tests.emulators.braintree.issuers import issuer_of
 from tests.emulators.braintree.parameters import amount as read_amount
 from tests.emulators.braintree.parameters import check_names, flag, flattened
-from tests.emulators.braintree.refusals import invalid
 from tests.emulators.braintree.things import Transaction
 from tests.emulators.braintree.transactions import answer, impossible
 from tests.emulators.braintree.troubles import Troubles
@@ -52,13 +51,8 @@ def submit_for_settlement(call: Call) -> Answer:
     check_names("transaction", asked, known=_SUBMIT, supported=_SUPPORTED)
     if transaction.status != "authorized" or transaction.type != "sale":
         raise impossible("91507", "Only an authorized sale can be submitted for settlement.")
-    amount = _amount(transaction, asked)
-    if amount > transaction.authorized:
-        raise invalid("transaction", "amount", code="91522", message="More than was authorized.")
-    goods = particulars.goods(asked)
+    transaction.amount = _checked_amount(transaction, asked, most=transaction.authorized)
     _describe(transaction, asked)
-    transaction.goods |= goods
-    transaction.amount = amount
     submit(account, transaction)
     return answer(account, transaction, status=200)
 
@@ -70,9 +64,7 @@ def submit_for_partial_settlement(call: Call) -> Answer:
     may = held.status == "authorized" or (held.status == "settlement_pending" and held.partial_ids)
     if not may or held.authorized_id is not None or held.type != "sale":
         raise impossible("915103", "There is no hold that a part could be taken of.")
-    amount = _amount(held, asked)
-    if amount > left_of(account, held):
-        raise invalid("transaction", "amount", code="91522", message="More than is left of the hold.")
+    amount = _checked_amount(held, asked, most=left_of(account, held))
     part = replace(
         held,
         id=account.new_id(),
@@ -105,18 +97,10 @@ def update_details(call: Call) -> Answer:
     check_names("transaction", asked, known=_UPDATE, supported=_UPDATE)
     if transaction.status != "submitted_for_settlement":
         raise impossible("915129", "Only what is submitted for settlement can be changed.")
-    troubles = Troubles("transaction")
-    amount = transaction.amount
-    if asked.get("amount") is not None:
-        amount = troubles.of(lambda: _amount(transaction, asked)) or amount
-    if amount > transaction.authorized:
-        troubles.add("amount", "91522", "More than was authorized.")
-    if len(asked.get("order_id") or "") > LONGEST_ORDER_ID:
-        troubles.add("order_id", "91501", "The order id is too long.")
-    descriptors.check(asked, troubles)
-    troubles.check()
+    whole = asked if asked.get("amount") is not None else asked | {"amount": str(transaction.amount)}
+    transaction.amount = _checked_amount(transaction, whole, most=transaction.authorized)
     _describe(transaction, asked)
-    transaction.amount, transaction.updated_at = amount, account.now
+    transaction.updated_at = account.now
     return answer(account, transaction, status=200)
 
 
@@ -210,6 +194,24 @@ def _amount(transaction: Transaction, asked: Tree) -> Decimal:
     return read_amount(asked, transaction.currency, "transaction")
 
 
+def _checked_amount(transaction: Transaction, asked: Tree, *, most: Decimal) -> Decimal:
+    """Refused with everything that is wrong with the request: the amount, and what it says besides."""
+    troubles = Troubles("transaction")
+    amount = troubles.of(lambda: _amount(transaction, asked))
+    if amount is not None and amount > most:
+        troubles.add("amount", "91522", "More than is left of what was authorized.")
+    if len(asked.get("order_id") or "") > LONGEST_ORDER_ID:
+        troubles.add("order_id", "91501", "The order id is too long.")
+    descriptors.check(asked, troubles)
+    troubles.of(lambda: particulars.goods(asked))
+    troubles.check()
+    if amount is None:
+        raise LookupError("It is there when nothing is wrong.")
+    return amount
+
+
 def _describe(transaction: Transaction, asked: Tree) -> None:
+    """With what a checked request says of it."""
+    transaction.goods = transaction.goods | particulars.goods(asked)
     transaction.order_id = asked.get("order_id") or transaction.order_id
     transaction.descriptor = transaction.descriptor | (asked.get("descriptor") or {})
