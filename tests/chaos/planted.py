@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 import server
-from adapters.braintree import BraintreeProvider, charges, refunds
+from adapters.braintree import charges, refunds
 from adapters.stripe.errands import Errand
 from domain.events import Event
 from domain.ids import IdPrefix, new_id
@@ -42,8 +42,8 @@ class Mistake(StrEnum):
     """The adapter gives each sending to Stripe a key of its own, as its SDK does when it is told none."""
     NEW_KEY_FOR_BRAINTREE = "new_key_for_braintree"
     """The adapter gives each sending to Braintree a key of its own."""
-    NO_LAG_WITHOUT_KEYS = "no_lag_without_keys"
-    """What Braintree's search does not have at once is taken for not done, and sent again without a key."""
+    FAILED_WITHOUT_KEYS = "failed_without_keys"
+    """As FAILED_ON_TIMEOUT, where the bank keeps no keys."""
 
     @property
     def bank(self) -> str:
@@ -54,7 +54,7 @@ class Mistake(StrEnum):
 _BANKS = {
     Mistake.NEW_KEY_FOR_STRIPE: StripeBank.account,
     Mistake.NEW_KEY_FOR_BRAINTREE: BraintreeBank.name,
-    Mistake.NO_LAG_WITHOUT_KEYS: KeylessBank.name,
+    Mistake.FAILED_WITHOUT_KEYS: KeylessBank.name,
 }
 
 
@@ -170,16 +170,6 @@ def _new_key_for_braintree(change: Change) -> None:
         change(module, "key_of", made)
 
 
-def _no_lag_without_keys(change: Change) -> None:
-    def made(begin: Any) -> Any:
-        def begin_hastily(self: BraintreeProvider, **told: Any) -> None:
-            begin(self, **told | {"look_up_lag_seconds": 0.0})
-
-        return begin_hastily
-
-    change(BraintreeProvider, "__init__", made)
-
-
 class _Later:
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -195,7 +185,7 @@ _PLANTS: dict[Mistake, Callable[[Change], None]] = {
     Mistake.EVENT_AFTER_COMMIT: _event_after_commit,
     Mistake.NEW_KEY_FOR_STRIPE: _new_key_for_stripe,
     Mistake.NEW_KEY_FOR_BRAINTREE: _new_key_for_braintree,
-    Mistake.NO_LAG_WITHOUT_KEYS: _no_lag_without_keys,
+    Mistake.FAILED_WITHOUT_KEYS: _failed_on_timeout,
 }
 
 

@@ -45,11 +45,7 @@ def plan_of(mistake: Mistake, seed: int) -> Plan:
         case Mistake.NEW_KEY_FOR_STRIPE | Mistake.NEW_KEY_FOR_BRAINTREE:
             # Late even where the machine is so busy that a gateway looks late itself.
             return replace(plan, money_faults=0.4, lateness=12.0, late_seconds=(8.0, 30.0), weather=_STILL)
-        case Mistake.NO_LAG_WITHOUT_KEYS:
-            eager = Habits(two_tabs=0.0, double_click=0.0, hold=0.0, try_again=1.0)
-            plan = replace(plan, money_faults=0.4, lateness=12.0, late_seconds=(15.0, 40.0), doubled=0.0)
-            return replace(plan, weather=_STILL, habits=eager)
-        case Mistake.FAILED_ON_TIMEOUT:
+        case Mistake.FAILED_ON_TIMEOUT | Mistake.FAILED_WITHOUT_KEYS:
             eager = Habits(two_tabs=0.0, double_click=0.0, hold=0.0, try_again=1.0)
             return replace(plan, money_faults=0.4, habits=eager)
         case Mistake.CHECK_THEN_ACT:

@@ -168,7 +168,9 @@ async def test_it_is_too_late_to_void_what_was_taken(shop: Shop) -> None:
 
     assert too_late.outcome is Outcome.SUCCEEDED
     assert too_late.captured == TWENTY
-    assert (await shop.truth(charged)).captured == 20
+    truth = await shop.truth(charged)
+    assert truth.captured == 20
+    assert truth.refunded == 0, "nobody has asked for that"
 
 
 @pytest.mark.capability(ProviderAction.AUTHORIZE, ProviderAction.CAPTURE, ProviderAction.VOID)

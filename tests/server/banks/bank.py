@@ -28,6 +28,8 @@ class Bank(ABC):
     """Test cards that only this one has, and how often a town's people have them (tests/chaos/shop.py)."""
     lag_seconds: ClassVar[float] = 0.0
     """How far its lists may lag behind, where something is found by them alone: at Stripe, once a key is spent."""
+    takes_keys: ClassVar[bool] = True
+    """Whether a request may be sent again under its key."""
     settles_within_seconds: ClassVar[float] = 0.0
     """How long a refund may be held back until what was paid has settled."""
     steps: ClassVar[Mapping[str, int]] = {}

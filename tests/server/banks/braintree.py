@@ -70,7 +70,6 @@ class BraintreeBank(Bank):
     lag_seconds = _LAG_SECONDS
     settles_within_seconds = _SETTLED_SECONDS
     own_faults: ClassVar[tuple[str, ...]] = tuple(FAULTS)
-    takes_keys: ClassVar[bool] = True
 
     def settings(self, address: str) -> dict[str, str]:
         return {
