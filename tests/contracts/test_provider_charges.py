@@ -19,11 +19,10 @@ from domain.provider import (
 from tests.contracts.houses.house import CardKind, Power, Trait
 from tests.contracts.shop import LONG, TWENTY, Shop, action_of, charge_ref_of
 
-pytestmark = pytest.mark.variants
-
 CHARGES = pytest.mark.capability(ProviderAction.CHARGE)
 CONFIRMS = pytest.mark.capability(ProviderAction.CHARGE, ProviderAction.CUSTOMER_ACTION)
 PLAYS_CUSTOMER = pytest.mark.needs(Power.CUSTOMER)
+VARIANTS = pytest.mark.variants
 WAITS = pytest.mark.where(Trait.WAITS_FOR_THE_CUSTOMER)
 ANEW = pytest.mark.where(Trait.CHARGES_THE_CONFIRMED)
 
@@ -49,6 +48,7 @@ ADVICE = {
 # --- taken ----------------------------------------------------------------------------------------------------------
 
 
+@VARIANTS
 @CHARGES
 async def test_a_charge_takes_what_was_asked(shop: Shop) -> None:
     request = await shop.charge_request(amount=Money(12_34, "USD"))
@@ -77,6 +77,7 @@ async def test_a_charge_is_shown_again_as_it_was(shop: Shop) -> None:
     assert (fetched.authorized, fetched.captured) == (TWENTY, TWENTY)
 
 
+@VARIANTS
 @CHARGES
 @pytest.mark.parametrize("initiator", Initiator)
 async def test_a_stored_card_is_charged_with_and_without_the_customer(shop: Shop, initiator: Initiator) -> None:
@@ -159,6 +160,7 @@ async def test_a_decline_says_why_and_what_to_do(shop: Shop, decline: DeclineCod
     assert (await shop.house.truth()).taken == ()
 
 
+@VARIANTS
 @CHARGES
 async def test_a_card_that_was_good_once_can_be_declined_later(shop: Shop) -> None:
     declined = await shop.charge(CardKind.DECLINED_LATER)
@@ -304,6 +306,7 @@ async def test_a_charge_goes_on_only_when_the_customer_has_acted(shop: Shop) -> 
     assert (await shop.house.truth()).taken == ()
 
 
+@VARIANTS
 @CONFIRMS
 @PLAYS_CUSTOMER
 async def test_going_on_twice_pays_once(shop: Shop) -> None:
@@ -380,6 +383,7 @@ async def test_a_customer_who_was_not_confirmed_may_try_again(shop: Shop) -> Non
     assert await taken(shop) == ["20.00"]
 
 
+@VARIANTS
 @CONFIRMS
 @ANEW
 @PLAYS_CUSTOMER
@@ -430,6 +434,7 @@ async def test_what_confirms_nobody_pays_nothing(shop: Shop) -> None:
     assert (await shop.house.truth()).taken == ()
 
 
+@VARIANTS
 @CONFIRMS
 @PLAYS_CUSTOMER
 async def test_a_bank_may_decline_what_the_customer_confirmed(shop: Shop) -> None:
