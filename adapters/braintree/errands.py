@@ -16,7 +16,7 @@ import braintree
 
 from adapters.braintree.reading import UNREADABLE as READING_FAILS
 from adapters.braintree.reading import tree
-from adapters.braintree.verdicts import KEY_IN_USE, UNREADABLE, Verdict, of_errors, verdict_of
+from adapters.braintree.verdicts import KEY_IN_USE, NO_ANSWER, UNREADABLE, Verdict, of_errors, verdict_of
 from adapters.braintree.wire import Call, Heard, NotBegun, Wire
 from adapters.braintree.workers import Workers
 from adapters.braintree.xmltext import Tree
@@ -130,4 +130,4 @@ def read_answer(read: Read[_Result], body: Tree) -> _Result | Verdict:
         about = {name: envelope[name] for name in _OBJECTS if isinstance(envelope.get(name), dict)}
         return read(about) if about else of_errors(envelope)
     except READING_FAILS:
-        return UNREADABLE
+        return UNREADABLE if body and "html" not in body else NO_ANSWER

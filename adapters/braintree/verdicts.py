@@ -54,6 +54,11 @@ UNREADABLE = Verdict(
     outcome=Outcome.UNKNOWN,
     refusal=Refusal("Braintree's answer cannot be read.", provider_code="answer_unreadable", is_outage=True),
 )
+"""Braintree has answered, and what it says lacks something or does not fit."""
+ODD = replace(UNREADABLE, refusal=replace(UNREADABLE.refusal, is_outage=False))
+"""The same of a look at a single object: Braintree works, and that one is like no other."""
+NO_ANSWER = replace(UNREADABLE, refusal=replace(UNREADABLE.refusal, message="That is no answer of Braintree's."))
+"""Somebody's page, half an answer, or nothing at all."""
 
 
 def failed(code: str, message: str, *, is_key_spent: bool = False) -> Verdict:
@@ -87,7 +92,7 @@ def verdict_of(error: Exception, *, has_left: bool, now: datetime) -> Verdict:
         # The SDK's own: what is asked for has no name that Braintree gives.
         return failed(MISSING, _SENTENCES[404])
     if isinstance(error, Unreadable):
-        return UNREADABLE
+        return NO_ANSWER
     if isinstance(error, NEVER_LEFT):
         refusal = Refusal("Braintree cannot be reached.", provider_code="unreachable", is_outage=True)
         return Verdict(outcome=Outcome.NOT_SENT, refusal=refusal)

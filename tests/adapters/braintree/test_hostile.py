@@ -350,3 +350,25 @@ async def test_whatever_stands_in_a_sale_is_an_outcome(
         assert isinstance(told, ChargeResult)
         if told.outcome is Outcome.SUCCEEDED:
             assert told.captured == TEN or any(name in ("amount", "currency-iso-code") for name, *_ in changes)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_outage"), [(sale(status="levitating"), False), (b"<html>Log in</html>", True), (b"", True)]
+)
+async def test_one_object_that_makes_no_sense_is_no_outage(
+    somebody: tuple[Impostor, BraintreeProvider], body: bytes, is_outage: bool
+) -> None:
+    """Reconciliation and webhooks ask for it again and again, and an outage keeps everybody from paying."""
+    made, provider = somebody
+    made.body = body
+    told: list[Any] = [
+        await provider.fetch_charge(charge_ref="sale1"),
+        await provider.fetch_refund(refund_ref="sale1:void"),
+        await provider.fetch_dispute(dispute_ref="sale1"),
+        await provider.fetch_payment_method(payment_method_ref="pm_1"),
+    ]
+    assert [each.outcome for each in told] == [Outcome.UNKNOWN] * 4
+    assert [each.refusal.is_outage for each in told if each.refusal] == [is_outage] * 4
+    charged = await provider.charge(_CHARGE)
+    assert charged.refusal is not None
+    assert charged.refusal.is_outage, "if every charge makes no sense, nobody should be charged"
