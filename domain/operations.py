@@ -153,6 +153,11 @@ class Operation:
         return self.is_finished and self.outcome is Outcome.REQUIRES_ACTION
 
     @property
+    def waits_to_be_sent(self) -> bool:
+        """Held back, and in no life that was lost has it been sent since."""
+        return self.is_held_back and self.recovered_at is None and not self.is_finished
+
+    @property
     def may_be_repeated(self) -> bool:
         return (self.solved_by is SolvedBy.KEY or self.is_held_back) and self.recovered_at is None
 

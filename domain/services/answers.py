@@ -30,7 +30,15 @@ def weighed(operation: Operation, result: Answer) -> Answer:
     if is_held_back(result) and operation.sends > 1 and result.refusal is not None and result.refusal.is_key_spent:
         # This sending was refused for its key; one before, under the same key, may have acted.
         return replace(result, outcome=Outcome.UNKNOWN)
+    if operation.waits_to_be_sent and _is_silence(result) and not isinstance(result, DisputeResult):
+        # A look that failed: nothing of the request has left, whatever can be seen.
+        return replace(result, outcome=Outcome.PENDING, is_held_back=True)
     return result
+
+
+def _is_silence(result: ChargeResult | RefundResult | DisputeResult) -> bool:
+    ref = result.refund_ref if isinstance(result, RefundResult) else result.charge_ref
+    return result.outcome is Outcome.UNKNOWN and ref is None
 
 
 def is_held_back(result: ChargeResult | RefundResult | DisputeResult) -> bool:

@@ -11,6 +11,7 @@ from domain.charges import ChargeState, FailureCode
 from domain.operations import SolvedBy
 from domain.provider import ChargeResult, Initiator, Outcome, RefundResult, Refusal
 from domain.refunds import RefundState
+from domain.services.answers import REVIEW_AFTER_TRIES
 from domain.services.resolver import SEND_AGAIN_WITHIN
 from tests.services.dying import die_after
 from tests.services.shop import PROVIDER_SECONDS, MovableClock, Shop, usd
@@ -31,6 +32,10 @@ class Unsettled:
 
 async def unreachable(_asked: Any, _ask: Ask) -> RefundResult:
     return RefundResult(outcome=Outcome.NOT_SENT, refusal=Refusal(message="refused", is_outage=True))
+
+
+async def silent(_asked: Any, _ask: Ask) -> RefundResult:
+    return RefundResult(outcome=Outcome.UNKNOWN)
 
 
 async def lost(_asked: Any, ask: Ask) -> RefundResult:
@@ -77,6 +82,27 @@ class TestRefunds:
         assert (await shop.refund_row(refund.id)).state is RefundState.SUCCEEDED
         assert len({request.operation_id for request in shop.provider.asked("refund")}) == 1
         assert not (await shop.charge(paid.id)).reviews
+        await shop.check(settled=True)
+
+    async def test_who_cannot_look_knows_all_the_same_that_nothing_was_sent(
+        self, shop: Shop, clock: MovableClock
+    ) -> None:
+        """A sale may take some days to settle. Nobody has to be asked about a refund that only waits for that."""
+        paid = await shop.paid(await shop.order())
+        shop.provider.between["refund"] = Unsettled()
+        refund = await shop.refunded(paid.id, 5_00)
+        for _ in range(REVIEW_AFTER_TRIES):
+            clock.advance(hours=1)
+            await shop.run_jobs()
+
+        shop.provider.between["find_refund"] = silent
+        await shop.run_jobs()
+
+        assert (await shop.refund_row(refund.id)).state is RefundState.PENDING
+        assert not (await shop.charge(paid.id)).reviews
+        shop.provider.between.clear()
+        await shop.run_jobs()
+        assert (await shop.refund_row(refund.id)).state is RefundState.SUCCEEDED
         await shop.check(settled=True)
 
     async def test_an_outage_meanwhile_ends_no_refund(self, shop: Shop, clock: MovableClock) -> None:
