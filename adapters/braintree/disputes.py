@@ -16,6 +16,7 @@ from adapters.braintree.payments import RETRIEVAL
 from adapters.braintree.reading import listed, optional_moment, optional_text, ref, text, tree
 from adapters.braintree.verdicts import UNREADABLE, Verdict, failed, has_code
 from adapters.verdicts import as_looked
+from domain.money import Money
 from domain.provider import (
     AcceptRequest,
     DisputeReason,
@@ -225,13 +226,16 @@ _REASONS: dict[str, DisputeReason] = {
 def picture(dispute: Mapping[str, Any], *, livemode: bool) -> DisputeResult:
     """Which mode it is of is the environment's to say."""
     status, is_inquiry = text(dispute["status"]), dispute["kind"] == RETRIEVAL
-    amount = dispute.get("amount_disputed") or dispute["amount"]
+    amount = money_of(dispute.get("amount_disputed") or dispute["amount"], dispute["currency_iso_code"])
+    lost = amount - _won_of(dispute, amount)
+    is_won_in_part = status == "won" and not is_inquiry and lost != amount and lost.is_positive
     return DisputeResult(
         outcome=Outcome.SUCCEEDED,
         dispute_ref=text(dispute["id"]),
         charge_ref=ref(tree(dispute["transaction"]).get("id")),
-        state=_state(status, is_inquiry=is_inquiry),
-        amount=money_of(amount, dispute["currency_iso_code"]),
+        # What the bank has awarded is ours again; of the rest the dispute is lost.
+        state=DisputeState.LOST if is_won_in_part else _state(status, is_inquiry=is_inquiry),
+        amount=lost if is_won_in_part else amount,
         is_inquiry=is_inquiry,
         reason=_REASONS.get(text(dispute["reason"]), DisputeReason.GENERAL),
         scheme_code=optional_text(dispute.get("reason_code")),
@@ -240,6 +244,12 @@ def picture(dispute: Mapping[str, Any], *, livemode: bool) -> DisputeResult:
         livemode=livemode,
         raw={name: told if (told := dispute.get(name)) is None else str(told) for name in _TOLD},
     )
+
+
+def _won_of(dispute: Mapping[str, Any], amount: Money) -> Money:
+    """`amount_won`: https://developer.paypal.com/braintree/graphql/reference/types/dispute."""
+    told = dispute.get("amount_won")
+    return money_of(told, amount.currency) if told else Money.zero(amount.currency)
 
 
 def _state(status: str, *, is_inquiry: bool) -> DisputeState:

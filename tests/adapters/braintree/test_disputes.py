@@ -247,6 +247,24 @@ async def test_a_dispute_with_the_least_that_one_has_is_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("won", "state", "amount"),
+    [
+        ("<amount-won>5.00</amount-won>", DisputeState.WON, 5_00),
+        ("<amount-won>2.00</amount-won>", DisputeState.LOST, 3_00),
+        ("<amount-won>0.00</amount-won>", DisputeState.WON, 5_00),
+        ('<amount-won nil="true"/>', DisputeState.WON, 5_00),
+        ("", DisputeState.WON, 5_00),
+    ],
+)
+async def test_what_was_won_in_part_is_lost_for_the_rest(won: str, state: DisputeState, amount: int) -> None:
+    """Braintree tells how much came back; until it does, a dispute that is won is won."""
+    async with impostor() as made, provider_at(made.address) as provider:
+        made.body = _OPEN.replace("open", "won").replace("</dispute>", f"{won}</dispute>").encode()
+        dispute = await provider.fetch_dispute(dispute_ref="dp_1")
+    assert (dispute.state, dispute.amount) == (state, Money(amount, "USD"))
+
+
+@pytest.mark.parametrize(
     ("part", "other"),
     [
         ("<status>open</status>", ""),
