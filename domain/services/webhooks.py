@@ -207,7 +207,11 @@ class WebhookService:
             raise NothingHeard(ref)
         operation_id = result.operation_id or delivery.operation_id
         async with self._store.transaction() as tx:
-            operation = await tx.operations.get(operation_id) if operation_id else None
+            known = await tx.refunds.find_by_ref(delivery.account, ref)
+            # Not every refund that we know shows an operation of ours.
+            operation = await tx.operations.maker_of_refund(known.id) if known else None
+            if operation is None and operation_id:
+                operation = await tx.operations.get(operation_id)
             if operation is None or operation.refund_id is None or operation.account != delivery.account:
                 return False
             await self._settlement.settle_refund(

@@ -14,7 +14,7 @@ from domain.ids import IdPrefix, new_id
 from domain.jobs import MOST_TRIES, JobKind
 from domain.operations import restored
 from domain.orders import OrderState
-from domain.provider import ChargeRequest, WebhookRejected
+from domain.provider import ChargeRequest, Outcome, WebhookRejected
 from domain.refunds import RefundState
 from domain.services.webhooks import UnknownAccount
 from domain.webhooks import DeliveryState
@@ -125,6 +125,23 @@ async def test_a_webhook_settles_a_refund_that_nobody_answered(shop: Shop) -> No
 
     assert (await shop.refund_row(refund.id)).state is RefundState.SUCCEEDED
     await shop.check(settled=True)
+
+
+async def test_a_refund_is_known_by_its_own_name_where_it_bears_no_operation(shop: Shop) -> None:
+    """What Braintree's `reverse` gives back has the order id of its sale."""
+    charge = await shop.paid(await shop.order())
+    refund = await shop.refunded(charge.id, 5_00)
+    assert refund.refund_ref is not None
+
+    async def fail_without_a_name(_: Any, ask: Ask) -> Any:
+        return replace(await ask(), operation_id=None, outcome=Outcome.FAILED)
+
+    shop.provider.between["fetch_refund"] = fail_without_a_name
+    assert await receive(shop, event("refund.failed", refund.refund_ref, key="fev_1", operation_id=None))
+    await shop.worker.run_due()
+
+    assert (await shop.refund_row(refund.id)).state is RefundState.FAILED
+    assert await states(shop) == [DeliveryState.APPLIED]
 
 
 async def test_what_a_webhook_says_is_not_believed(shop: Shop) -> None:
