@@ -137,6 +137,18 @@ async def test_what_is_held_back_is_not_found(shop: Shop) -> None:
     assert await shop.provider.find_refund(shop.look_up(request.operation_id, charge=charged, amount=SEVEN)) is None
 
 
+@REFUNDS_PARTS
+@pytest.mark.where(Trait.HOLDS_PARTS_BACK)
+async def test_what_was_called_off_is_no_refund_of_a_part(shop: Shop) -> None:
+    charged = await shop.paid()
+    part = shop.refund_request(charged, SEVEN)
+    await shop.provider.refund(part)
+    await shop.refund(charged)
+    await shop.until_found()
+
+    assert await shop.provider.find_refund(shop.look_up(part.operation_id, charge=charged, amount=SEVEN)) is None
+
+
 @REFUNDS
 @pytest.mark.where(Trait.HOLDS_PARTS_BACK)
 async def test_the_whole_is_called_off_before_it_settles(shop: Shop) -> None:
