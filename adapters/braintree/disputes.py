@@ -15,6 +15,7 @@ from adapters.braintree.errands import Errand
 from adapters.braintree.payments import RETRIEVAL
 from adapters.braintree.reading import listed, optional_moment, optional_text, ref, text, tree
 from adapters.braintree.verdicts import UNREADABLE, Verdict, failed, has_code
+from adapters.braintree.xmltext import without_noise
 from adapters.verdicts import as_looked
 from domain.money import Money
 from domain.provider import (
@@ -125,7 +126,7 @@ categories, of others it refuses some, or twice the same, or what is none of its
 
 
 def _pieces(request: EvidenceRequest) -> list[_Piece]:
-    said = [_piece(kind, words) for kind, words in request.evidence.items()]
+    said = [_piece(kind, without_noise(words)) for kind, words in request.evidence.items()]
     return [*said, _mark(request.operation_id)]
 
 

@@ -125,6 +125,13 @@ async def test_every_kind_of_evidence_is_told(books: Books) -> None:
     assert not [words for words in evidence.values() if not any(words in each for each in told)]
 
 
+async def test_what_xml_cannot_say_is_left_out_of_evidence(books: Books) -> None:
+    """Braintree would refuse the request for it, each time that it is sent, until the time to answer is over."""
+    _, ref = books.disputed()
+    assert (await submit(books, ref, said="It was\ufffe sent\uffff.")).outcome is Outcome.SUCCEEDED
+    assert ("GENERAL", "It was sent.") in books.texts(ref)
+
+
 async def test_what_braintree_refuses_in_a_category_is_told_without_it(books: Books) -> None:
     _, ref = books.disputed()
     evidence = {EvidenceKind.CUSTOMER_EMAIL: "she has none"}
