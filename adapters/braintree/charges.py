@@ -25,7 +25,7 @@ from adapters.braintree.payments import SALE, Sale, charge_in, sale_in, sale_of
 from adapters.braintree.request_keys import RequestKeys, key_of
 from adapters.braintree.searching import made_by
 from adapters.braintree.tokens import is_name
-from adapters.braintree.verdicts import UNREADABLE, Verdict, as_not_acted, failed
+from adapters.braintree.verdicts import UNREADABLE, Verdict, as_not_acted, failed, has_code
 from adapters.verdicts import as_looked
 from domain.errors import AmountNotRepresentable
 from domain.money import Money
@@ -42,6 +42,8 @@ from domain.provider import (
     VoidRequest,
 )
 
+_NONCE_USED = "91564"
+"""A nonce is good for one request: https://developer.paypal.com/braintree/docs/reference/general/validation-errors/all."""
 _ENDED = frozenset({Outcome.SUCCEEDED, Outcome.VOIDED, Outcome.EXPIRED})
 _MADE = frozenset({Outcome.SUCCEEDED, Outcome.AUTHORIZED, Outcome.PENDING, Outcome.VOIDED, Outcome.EXPIRED})
 
@@ -118,6 +120,8 @@ class Charges:
         )
         if self._keys.are_refused_by(told):
             return held_back(told)
+        if has_code(told, _NONCE_USED) and not request.is_keyed:
+            told = await self._used_by_ourselves(errand, request.operation_id, told)
         if isinstance(told, Verdict):
             return told
         if told.result.operation_id != request.operation_id:
@@ -125,6 +129,11 @@ class Charges:
         if told.is_duplicate:
             return await self._of_the_same(errand, request.operation_id)
         return await self._answer(errand, told, request.initiator, now=now)
+
+    async def _used_by_ourselves(self, errand: Errand, operation_id: str, told: Verdict) -> Sale | Verdict:
+        """Without a key a request that was doubled on its way is worked on twice: the first has used the nonce."""
+        sales = await made_by(errand, operation_id, SALE, sale_of)
+        return told if isinstance(sales, Verdict) or not sales else _best_of(sales)
 
     async def capture(self, errand: Errand, request: CaptureRequest) -> ChargeResult | Verdict:
         """Less than what is held releases the rest. The sale keeps its own `order_id`."""

@@ -110,6 +110,20 @@ async def test_what_stays_in_flight_is_unknown_and_its_key_is_good(desk: Desk) -
     assert (charge.refusal.provider_code, charge.refusal.is_key_spent) == ("915233", False)
 
 
+async def test_without_a_key_a_nonce_that_the_same_request_has_used_is_no_refusal(desk: Desk) -> None:
+    """It was doubled on its way: the first has charged, and only the second is heard."""
+    request = desk.charge_request(token="fake-valid-nonce", is_keyed=False)
+    nonce = (await desk.control("nonces", {"source": "fake-valid-nonce"}))["nonce"]
+    request = replace(request, token=nonce)
+    first = await desk.provider.charge(request)
+
+    assert await desk.provider.charge(request) == first
+    other = await desk.provider.charge(replace(request, operation_id="op_another"))
+    assert other.refusal is not None
+    assert (other.outcome, other.refusal.provider_code) == (Outcome.FAILED, "91564")
+    assert len(await desk.sales()) == 1
+
+
 async def test_two_processes_that_send_the_same_at_once_charge_once(desk: Desk) -> None:
     await desk.misbehave({"on": SALE, "fault": "slow", "seconds": 0.3, "last": 1})
     request = desk.charge_request()
