@@ -255,6 +255,9 @@ class ReconciliationService:
         async with self._store.reading() as tx:
             charge, is_the_one = await _our_charge(tx, account, listed)
             operation = await tx.operations.unfinished_of_charge(charge.id) if charge else None
+            is_of_another = charge is None and await _is_of_another_account(tx, account, listed)
+        if is_of_another:
+            return None
         if charge is None:
             await self._found(unknown_charge(account, listed))
             return None
@@ -590,6 +593,15 @@ async def _our_charge(tx: Transaction, account: str, listed: ListedCharge) -> tu
     if named is not None and named.account == account and named.charge_ref is not None:
         return named, False
     return None, False
+
+
+async def _is_of_another_account(tx: Transaction, account: str, listed: ListedCharge) -> bool:
+    """Whether this very charge was made by another account of ours at the same place, which compares it."""
+    made_by = listed.picture.operation_id
+    operation = await tx.operations.get(made_by) if made_by else None
+    if operation is None or operation.account == account:
+        return False
+    return await tx.charges.find_by_ref(operation.account, listed.charge_ref) is not None
 
 
 async def _our_refund(tx: Transaction, account: str, listed: ListedRefund) -> tuple[Refund | None, bool]:

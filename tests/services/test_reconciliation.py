@@ -779,3 +779,23 @@ async def test_a_provider_that_hangs_or_raises_gives_no_list(shop: Shop) -> None
     with pytest.raises(Exception, match="changes at fake"):
         await shop.reconciliation.run(ACCOUNT)
     assert (await run_row(shop)).phase is Phase.LISTING
+
+
+async def test_what_another_account_of_ours_made_at_the_same_place_is_not_lost(
+    new_shop: OpenShop, clock: MovableClock
+) -> None:
+    """At Braintree two merchant accounts in one currency are two accounts here, and have one list there."""
+    shop = new_shop(other_accounts=["other"])
+    paid = await shop.paid(await shop.order())
+    dropped, there = await dropped_charge(shop, await shop.order())
+
+    assert await shop.reconciliation.run("other") == INTERVAL_SECONDS
+    (lost,) = await found(shop)
+    await shop.run_jobs()
+    clock.advance(hours=1)
+    assert await shop.reconciliation.run("other") == INTERVAL_SECONDS
+
+    assert paid.charge_ref is not None
+    assert (lost.kind, lost.provider_ref) == (DiscrepancyKind.LOST_CHARGE, there.charge_ref)
+    assert (await shop.charge(dropped.id)).state is ChargeState.SUCCEEDED
+    assert await found(shop) == [], "once it is known whose it is"
