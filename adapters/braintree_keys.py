@@ -89,7 +89,11 @@ def _is_one_word(key: str) -> bool:
 
 
 def _is_safe(api_base: str) -> bool:
-    parts = urlsplit(api_base)
+    try:
+        parts = urlsplit(api_base)
+        _ = parts.port
+    except ValueError:
+        return False
     is_plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username or parts.password)
     return bool(parts.hostname) and is_plain and (parts.scheme == "https" or _is_here(parts.scheme, parts.hostname))
 

@@ -143,6 +143,7 @@ def test_an_emulator_is_on_this_machine_or_encrypted(given: Given, address: str)
     [
         *("http://braintree.example", "127.0.0.1:12112", "braintree.example", "ftp://127.0.0.1"),
         *("https://braintree.example/v1", "https://a:b@braintree.example", "https://braintree.example?x=1"),
+        *("https://braintree.example:99999", "https://[::1"),
     ],
 )
 def test_the_keys_go_nowhere_where_they_can_be_read(given: Given, address: str) -> None:
