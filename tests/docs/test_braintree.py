@@ -23,7 +23,7 @@ from domain.deployment import Providers
 from persistence.sql import Dialect
 from tests.databases import NewDatabaseUrl
 from tests.docs.answers import fits, is_as_shown
-from tests.docs.apps import App, Json
+from tests.docs.apps import OPERATIONS, App, Json
 from tests.docs.pages import DOCS, blocks
 from tests.emulators.braintree.credentials import Keys
 from tests.emulators.braintree.serving import serving_aside
@@ -137,7 +137,7 @@ async def test_a_customer_who_was_not_confirmed_may_try_again(app: BraintreeApp,
     waiting = await app.waiting()
 
     refused = await app.asked_by_the_bank(waiting["nextAction"]["token"], came_to=came_to)
-    still = (await app.do("GoOn", chargeId=waiting["id"], token=refused, key="first"))["charge"]
+    still = await _still(app, waiting["id"], token=refused, key="first")
     nonce = await app.asked_by_the_bank(still["nextAction"]["token"])
     settled = (await app.do("GoOn", chargeId=waiting["id"], token=nonce, key="second"))["charge"]
 
@@ -159,9 +159,19 @@ async def test_the_nonce_of_another_card_confirms_nothing(app: BraintreeApp) -> 
     waiting = await app.waiting()
 
     other = await app.asked_by_the_bank("fake-valid-mastercard-nonce")
-    still = (await app.do("GoOn", chargeId=waiting["id"], token=other, key="back"))["charge"]
+    still = await _still(app, waiting["id"], token=other, key="back")
 
     assert still["state"] == "REQUIRES_ACTION"
+
+
+async def _still(app: BraintreeApp, charge_id: str, **continuation: str) -> Json:
+    """The charge after a continuation that is refused for its token."""
+    answer = await app.ask(OPERATIONS, "GoOn", chargeId=charge_id, **continuation)
+    ((_, payload),) = answer["data"].items()
+    assert payload["userErrors"], payload
+    question = "query($id: ID!) { charge(id: $id) { state nextAction { ... on SdkAction { token } } } }"
+    charge: Json = (await app.shop.execute(question, {"id": charge_id}))["charge"]
+    return charge
 
 
 # --- a card that is not stored first ----------------------------------------------------------------------------------
