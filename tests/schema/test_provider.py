@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from adapters.settings import PLAIN, Account, StripeSettings
+from adapters.settings import PLAIN, Account, BraintreeSettings, StripeSettings
 from domain.provider import ProviderAction
 from persistence.sql import Dialect
 from tests.contracts.results import PAGE, told_by_the_page
@@ -34,13 +34,23 @@ async def test_an_app_may_pick_its_card_form_for_any_customer(shop: Shop) -> Non
 async def test_every_provider_says_of_itself_what_the_page_says_of_it(
     name: str, tmp_path: Path, new_database_url: NewDatabaseUrl
 ) -> None:
-    own = StripeSettings(
-        secret_key=SecretStr("sk_test_nobodys"),
-        publishable_key="pk_test_nobodys",
-        webhook_secret=(SecretStr("whsec_nobodys"),),
-    )
+    own = {
+        "stripe": StripeSettings(
+            secret_key=SecretStr("sk_test_nobodys"),
+            publishable_key="pk_test_nobodys",
+            webhook_secret=(SecretStr("whsec_nobodys"),),
+        ),
+        "braintree": BraintreeSettings(
+            merchant_id="nobody",
+            public_key="nobodys",
+            private_key=SecretStr("nobodys"),
+            environment="sandbox",
+            merchant_accounts={"USD": "nobodys_usd"},
+        ),
+    }
     settings = settings_for(tmp_path, new_database_url(Dialect.SQLITE))
-    settings = settings.model_copy(update={"provider": Account(name, name), "stripe": {PLAIN: own}})
+    of_providers = {provider: {PLAIN: settings_of} for provider, settings_of in own.items()}
+    settings = settings.model_copy(update={"provider": Account(name, name), **of_providers})
 
     async with open_shop(settings) as shop:
         provider = (await shop.execute(QUERY))["paymentProvider"]

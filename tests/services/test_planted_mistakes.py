@@ -2,6 +2,7 @@
 
 import pytest
 
+from adapters.braintree import charges, refunds
 from adapters.stripe.errands import Errand
 from domain.charges import ChargeState
 from domain.services.resolver import Resolver
@@ -36,11 +37,12 @@ async def test_an_order_can_be_paid_whatever_mistake_is_planted(shop: Shop, mist
 @pytest.mark.parametrize("mistake", Mistake)
 def test_nothing_of_a_mistake_is_left_behind(mistake: Mistake) -> None:
     def methods() -> list[object]:
-        return [TortoiseStore.run, TortoiseStore.transaction, Orders.get_for_update, Resolver._take_over, Errand.do]
+        ours = [TortoiseStore.run, TortoiseStore.transaction, Orders.get_for_update, Resolver._take_over]
+        return [*ours, Errand.do, vars(charges)["key_of"], vars(refunds)["key_of"]]
 
     before = methods()
     with planted(mistake):
         during = methods()
 
     assert methods() == before
-    assert (during == before) == (mistake is Mistake.FAILED_ON_TIMEOUT)
+    assert (during == before) == (mistake in (Mistake.FAILED_ON_TIMEOUT, Mistake.FAILED_WITHOUT_KEYS))
