@@ -58,6 +58,12 @@ class Disputes:
             return seen
         if not seen.is_open:
             return seen.result if seen.has_had(request) else failed("dispute_not_open", "The dispute waits no longer.")
+        told = await self._respond(errand, request, seen)
+        if isinstance(told, Verdict) and told.outcome is Outcome.FAILED:
+            await self._take_back(errand, request, seen)
+        return told
+
+    async def _respond(self, errand: Errand, request: EvidenceRequest, seen: "_Seen") -> DisputeResult | Verdict:
         for piece in _pieces(request):
             if not seen.has(piece):
                 refused = await _add(errand, request.dispute_ref, piece)
@@ -70,10 +76,26 @@ class Disputes:
         )
         if isinstance(told, Verdict) and told.outcome is not Outcome.FAILED:
             return told
+        after = await self._see(errand, request.dispute_ref)
+        if not isinstance(after, Verdict) and not after.is_open and after.has_had(request):
+            return after.result
+        return told or _not_seen(after)
+
+    async def _take_back(self, errand: Errand, request: EvidenceRequest, before: "_Seen") -> None:
+        """What was added of a response that is refused: the bank would read it beside the next one."""
         seen = await self._see(errand, request.dispute_ref)
-        if not isinstance(seen, Verdict) and not seen.is_open and seen.has_had(request):
-            return seen.result
-        return told or _not_seen(seen)
+        if isinstance(seen, Verdict) or not seen.is_open:
+            return
+        ways = {way.as_compared for piece in _pieces(request) for way in piece}
+        for said in ways & (seen.said.keys() - before.said.keys()):
+            await self._remove(errand, request.dispute_ref, seen.said[said])
+
+    async def _remove(self, errand: Errand, dispute_ref: str, evidence_ref: str) -> None:
+        await errand.do(
+            f"a text of {dispute_ref}",
+            lambda gateway: gateway.dispute.remove_evidence(dispute_ref, evidence_ref),
+            _nothing,
+        )
 
     async def accept(self, errand: Errand, request: AcceptRequest) -> DisputeResult | Verdict:
         told = await errand.do(
@@ -181,7 +203,8 @@ def _check(evidence: Mapping[str, Any]) -> None:
 class _Seen:
     result: DisputeResult
     is_open: bool
-    said: frozenset[tuple[str | None, str]]
+    said: Mapping[tuple[str | None, str], str]
+    """The texts, and how each is called."""
 
     @classmethod
     def read(cls, dispute: Mapping[str, Any], *, livemode: bool) -> "_Seen":
@@ -189,9 +212,10 @@ class _Seen:
         return cls(
             result=picture(dispute, livemode=livemode),
             is_open=dispute["status"] == "open",
-            said=frozenset(
-                _Text(optional_text(each.get("category")), str(each.get("comment") or "")).as_compared for each in texts
-            ),
+            said={
+                _Text(optional_text(each.get("category")), str(each.get("comment") or "")).as_compared: text(each["id"])
+                for each in texts
+            },
         )
 
     def has(self, piece: _Piece) -> bool:

@@ -184,6 +184,23 @@ async def test_half_a_response_is_completed_and_nothing_is_said_twice(books: Boo
     assert len(books.texts(ref)) == len(_EVIDENCE) + 1
 
 
+async def test_nothing_stays_of_a_response_that_is_refused(books: Books) -> None:
+    """The bank would read it beside the next one. Here for what people began, and did not complete."""
+    _, ref = books.disputed()
+    books.shop.sdk.dispute.add_text_evidence(ref, {"content": "device 1", "category": "DEVICE_ID"})
+
+    refused = await submit(books, ref)
+
+    assert refused.refusal is not None
+    assert (refused.outcome, refused.refusal.provider_code) == (Outcome.FAILED, "95720")
+    assert books.texts(ref) == [("DEVICE_ID", "device 1")]
+    date = {"content": "2026-11-20T10:00:00Z", "category": "DOWNLOAD_DATE_TIME"}
+    books.shop.sdk.dispute.add_text_evidence(ref, date)
+    books.shop.sdk.dispute.add_text_evidence(ref, {"content": "phone", "category": "DEVICE_NAME"})
+    assert (await submit(books, ref, operation_id="op_other")).state is DisputeState.UNDER_REVIEW
+    assert len(books.texts(ref)) == 3 + len(_EVIDENCE) + 1
+
+
 async def test_what_people_have_added_stays(books: Books) -> None:
     _, ref = books.disputed()
     books.shop.sdk.dispute.add_text_evidence(ref, {"content": "Ann Lee", "category": "PURCHASER_NAME"})
