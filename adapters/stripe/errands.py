@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import stripe
 
 from adapters.stripe.reading import UNREADABLE as READING_FAILS
-from adapters.stripe.verdicts import KEY_IN_USE, LOCKED, UNREADABLE, Verdict, is_replay, verdict_of
+from adapters.stripe.verdicts import KEY_IN_USE, LOCKED, NO_ANSWER, UNREADABLE, Verdict, is_replay, verdict_of
 from domain.clock import Clock
 from domain.provider import Outcome
 
@@ -85,8 +85,8 @@ class Errand:
             return verdict
         response = getattr(told, "last_response", None)
         body = getattr(response, "data", None)
-        if response is None or not isinstance(body, dict):
-            return UNREADABLE
+        if response is None or not isinstance(body, dict) or not body:
+            return NO_ANSWER
         return Answer(body, is_replay(response.headers))
 
     def _tell(self, what: str, verdict: Verdict) -> None:

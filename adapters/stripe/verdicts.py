@@ -7,7 +7,7 @@ looked at and is final, a 429 was not worked on, a 5xx leaves open what happened
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeGuard
 
@@ -48,6 +48,12 @@ UNREADABLE = Verdict(
     outcome=Outcome.UNKNOWN,
     refusal=Refusal("Stripe's answer cannot be read.", provider_code="answer_unreadable", is_outage=True),
 )
+
+
+ODD = replace(UNREADABLE, refusal=replace(UNREADABLE.refusal, is_outage=False))
+"""The same of a look at a single object: Stripe works, and that one is like no other."""
+NO_ANSWER = replace(UNREADABLE, refusal=replace(UNREADABLE.refusal, message="That is no answer of Stripe's."))
+"""Nothing, or no object."""
 
 
 def failed(code: str, message: str) -> Verdict:

@@ -221,6 +221,29 @@ async def test_an_answer_about_another_object_proves_nothing(somebody: tuple[Imp
         assert (told.outcome, told.charge_ref) == (Outcome.UNKNOWN, None), call
 
 
+@pytest.mark.parametrize(
+    ("body", "is_outage"),
+    [(orjson.dumps({"id": "pi_1", "status": "levitating"}), False), (b"{}", True), (b"[]", True), (b"<html>", True)],
+)
+async def test_one_object_that_makes_no_sense_is_no_outage(
+    somebody: tuple[Impostor, StripeProvider], body: bytes, is_outage: bool
+) -> None:
+    """Reconciliation and webhooks ask for it again and again, and an outage keeps everybody from paying."""
+    made, provider = somebody
+    made.body = body
+    told: list[Any] = [
+        await provider.fetch_charge(charge_ref="pi_1"),
+        await provider.fetch_refund(refund_ref="re_1"),
+        await provider.fetch_dispute(dispute_ref="dp_1"),
+        await provider.fetch_payment_method(payment_method_ref="pm_1"),
+    ]
+    assert [each.outcome for each in told] == [Outcome.UNKNOWN] * 4
+    assert [each.refusal.is_outage for each in told if each.refusal] == [is_outage] * 4
+    charged = await provider.charge(_CHARGE)
+    assert charged.refusal is not None
+    assert charged.refusal.is_outage, "if every charge makes no sense, nobody should be charged"
+
+
 async def test_fields_of_tomorrow_disturb_nobody(somebody: tuple[Impostor, StripeProvider]) -> None:
     made, provider = somebody
     made.body = orjson.dumps({**_INTENT, "aura": {"colour": ["octarine"]}, "next_action": None})
