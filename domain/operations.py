@@ -191,8 +191,8 @@ class Operation:
         return replace(self, outcome=outcome, raw=raw or self.raw)
 
     def without_key(self) -> "Operation":
-        """Its key is spent: from now on it is only looked for."""
-        return replace(self, solved_by=SolvedBy.SEARCH)
+        """Its key is spent: from now on it is only looked for, and that begins anew, soon: it has not been done yet."""
+        return self if self.solved_by is SolvedBy.SEARCH else replace(self, solved_by=SolvedBy.SEARCH, tries=0)
 
     def finished(self, *, now: datetime) -> "Operation":
         """Over; what the client's card form gave for this one request is of no more use, nor is evidence, and goes."""

@@ -6,6 +6,7 @@ from domain.charges import ChargeState, FailureCode
 from domain.operations import SolvedBy
 from domain.provider import ChargeResult, Initiator, Outcome, RefundResult, Refusal
 from domain.refunds import RefundState
+from domain.services.answers import LOOK_AFTER_SECONDS
 from tests.services.shop import PROVIDER_SECONDS, MovableClock, Shop, usd
 from tests.services.watching import Ask
 
@@ -46,6 +47,26 @@ async def test_a_charge_whose_key_is_spent_is_looked_for_and_not_sent_for_ever(s
     assert len(shop.provider.asked("charge")) == 2
     assert (await shop.paid(order_id)).state is ChargeState.SUCCEEDED
     await shop.check(settled=True)
+
+
+async def test_what_is_only_looked_for_from_now_on_is_looked_for_soon(shop: Shop, clock: MovableClock) -> None:
+    """By the time that its key was found to be spent, looks may have been far between."""
+
+    async def unheard(_asked: Any, _ask: Ask) -> ChargeResult:
+        return ChargeResult(outcome=Outcome.UNKNOWN)
+
+    shop.provider.between |= {"charge": Spoiled(), "find_charge": unheard}
+    charge = await shop.paid(await shop.order(), initiator=Initiator.RECURRING)
+    await shop.run_jobs(rounds=4)
+    assert (await shop.operation(charge.id)).tries == 4
+    del shop.provider.between["find_charge"]
+
+    await shop.run_jobs()
+
+    assert (await shop.operation(charge.id)).solved_by is SolvedBy.SEARCH
+    looked_at = (await shop.charge(charge.id)).next_check_at
+    assert looked_at is not None
+    assert (looked_at - clock.now()).total_seconds() == LOOK_AFTER_SECONDS[0]
 
 
 async def test_a_charge_that_was_made_all_the_same_is_found(shop: Shop) -> None:
