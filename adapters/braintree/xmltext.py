@@ -41,7 +41,7 @@ def read(body: bytes) -> Tree:
     try:
         for start in range(0, len(body), _PORTION):
             parser.Parse(body[start : start + _PORTION], False)
-            time.sleep(0)
+            time.sleep(0)  # lets the event loop's thread have the interpreter
         parser.Parse(b"", True)
     except (expat.ExpatError, ValueError, OverflowError) as error:
         raise Unreadable("xml") from error
