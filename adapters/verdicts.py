@@ -35,12 +35,19 @@ class AnyVerdict:
         raise NotImplementedError
 
 
+_Told = TypeVar("_Told")
 _Verdict = TypeVar("_Verdict", bound=AnyVerdict)
 
 
 def as_looked(told: _Verdict) -> _Verdict:
     """A question only: that it was not sent, or was refused, says nothing of what it is about."""
     return replace(told, outcome=Outcome.UNKNOWN)
+
+
+def as_of_one(told: _Told, unreadable: _Verdict) -> _Told | _Verdict:
+    """That one object makes no sense is no reason to ask for no others: five such would keep everybody from paying."""
+    is_odd = told == unreadable
+    return replace(unreadable, refusal=replace(unreadable.refusal, is_outage=False)) if is_odd else told
 
 
 def as_customer(told: CustomerResult | AnyVerdict) -> CustomerResult:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from adapters.braintree import webhooks
 from adapters.braintree.capabilities import CAPABILITIES, LOOK_UP_LAG_SECONDS
@@ -16,11 +15,11 @@ from adapters.braintree.methods import Methods
 from adapters.braintree.nonces import client_token
 from adapters.braintree.refunds import Refunds
 from adapters.braintree.request_keys import RequestKeys
-from adapters.braintree.verdicts import ODD, UNREADABLE, Verdict
+from adapters.braintree.verdicts import UNREADABLE, Verdict
 from adapters.braintree.wire import Merchant, gateway_of
 from adapters.braintree.workers import THREADS, Workers
 from adapters.braintree_keys import is_production
-from adapters.verdicts import as_charge, as_customer, as_dispute, as_method, as_refund
+from adapters.verdicts import as_charge, as_customer, as_dispute, as_method, as_of_one, as_refund
 from domain.clock import Clock
 from domain.provider import (
     AcceptRequest,
@@ -44,8 +43,6 @@ from domain.provider import (
     VoidRequest,
     WebhookEvent,
 )
-
-_Told = TypeVar("_Told")
 
 DEFAULT_TIMEOUT_SECONDS = 25.0
 _CLIENT_TOKEN_LASTS = timedelta(hours=24)
@@ -136,7 +133,7 @@ class BraintreeProvider:
         return as_method(await self._methods.detach(self._errand(), payment_method_ref))
 
     async def fetch_payment_method(self, *, payment_method_ref: str) -> PaymentMethodResult:
-        return as_method(_of_one(await self._methods.fetch(self._errand(), payment_method_ref)))
+        return as_method(as_of_one(await self._methods.fetch(self._errand(), payment_method_ref), UNREADABLE))
 
     # --- money ------------------------------------------------------------------------------------------------------
 
@@ -158,7 +155,7 @@ class BraintreeProvider:
     # --- disputes ---------------------------------------------------------------------------------------------------
 
     async def fetch_dispute(self, *, dispute_ref: str) -> DisputeResult:
-        return as_dispute(_of_one(await self._disputes.fetch(self._errand(), dispute_ref)))
+        return as_dispute(as_of_one(await self._disputes.fetch(self._errand(), dispute_ref), UNREADABLE))
 
     async def submit_evidence(self, request: EvidenceRequest) -> DisputeResult:
         return as_dispute(await self._disputes.submit(self._errand(), request))
@@ -169,18 +166,18 @@ class BraintreeProvider:
     # --- looking ----------------------------------------------------------------------------------------------------
 
     async def fetch_charge(self, *, charge_ref: str) -> ChargeResult:
-        return as_charge(_of_one(await self._charges.fetch(self._errand(), charge_ref)))
+        return as_charge(as_of_one(await self._charges.fetch(self._errand(), charge_ref), UNREADABLE))
 
     async def fetch_refund(self, *, refund_ref: str) -> RefundResult:
-        return as_refund(_of_one(await self._refunds.fetch(self._errand(), refund_ref)))
+        return as_refund(as_of_one(await self._refunds.fetch(self._errand(), refund_ref), UNREADABLE))
 
     async def find_charge(self, look_up: LookUp) -> ChargeResult | None:
         found = await self._charges.find(self._errand(), look_up, now=self._now)
-        return None if found is None else as_charge(_of_one(found))
+        return None if found is None else as_charge(as_of_one(found, UNREADABLE))
 
     async def find_refund(self, look_up: LookUp) -> RefundResult | None:
         found = await self._refunds.find(self._errand(), look_up)
-        return None if found is None else as_refund(_of_one(found))
+        return None if found is None else as_refund(as_of_one(found, UNREADABLE))
 
     async def changes(self, *, since: datetime | None, cursor: str | None) -> ChangesPage:
         told = await self._changes.since(self._errand(), since, cursor, now=self._now)
@@ -208,8 +205,3 @@ class BraintreeProvider:
 
     def _errand(self) -> Errand:
         return Errand(self._line, timeout_seconds=self._timeout_seconds)
-
-
-def _of_one(told: _Told) -> _Told | Verdict:
-    """That one object makes no sense is no reason to ask for no others: five such would keep everybody from paying."""
-    return ODD if told == UNREADABLE else told

@@ -55,8 +55,6 @@ UNREADABLE = Verdict(
     refusal=Refusal("Braintree's answer cannot be read.", provider_code="answer_unreadable", is_outage=True),
 )
 """Braintree has answered, and what it says lacks something or does not fit."""
-ODD = replace(UNREADABLE, refusal=replace(UNREADABLE.refusal, is_outage=False))
-"""The same of a look at a single object: Braintree works, and that one is like no other."""
 NO_ANSWER = replace(UNREADABLE, refusal=replace(UNREADABLE.refusal, message="That is no answer of Braintree's."))
 """Somebody's page, half an answer, or nothing at all."""
 

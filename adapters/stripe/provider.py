@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from adapters.stripe import webhooks
 from adapters.stripe.capabilities import CAPABILITIES, KEY_LIFETIME, LOOK_UP_LAG_SECONDS
@@ -14,10 +13,10 @@ from adapters.stripe.disputes import Disputes
 from adapters.stripe.errands import Errand
 from adapters.stripe.methods import Methods
 from adapters.stripe.refunds import Refunds
-from adapters.stripe.verdicts import ODD, UNREADABLE, Verdict
+from adapters.stripe.verdicts import UNREADABLE, Verdict
 from adapters.stripe.wire import stripe_client
 from adapters.stripe_keys import API_BASE, LIVE_KEYS
-from adapters.verdicts import as_charge, as_customer, as_dispute, as_method, as_refund
+from adapters.verdicts import as_charge, as_customer, as_dispute, as_method, as_of_one, as_refund
 from domain.clock import Clock
 from domain.provider import (
     AcceptRequest,
@@ -41,8 +40,6 @@ from domain.provider import (
     VoidRequest,
     WebhookEvent,
 )
-
-_Told = TypeVar("_Told")
 
 DEFAULT_TIMEOUT_SECONDS = 25.0
 
@@ -107,7 +104,9 @@ class StripeProvider:
         return as_method(await self._methods.detach(self._errand(), payment_method_ref))
 
     async def fetch_payment_method(self, *, payment_method_ref: str) -> PaymentMethodResult:
-        return as_method(_of_one(await self._methods.fetch(self._errand(), payment_method_ref, now=self._now)))
+        return as_method(
+            as_of_one(await self._methods.fetch(self._errand(), payment_method_ref, now=self._now), UNREADABLE)
+        )
 
     # --- money ------------------------------------------------------------------------------------------------------
 
@@ -129,7 +128,7 @@ class StripeProvider:
     # --- disputes ---------------------------------------------------------------------------------------------------
 
     async def fetch_dispute(self, *, dispute_ref: str) -> DisputeResult:
-        return as_dispute(_of_one(await self._disputes.fetch(self._errand(), dispute_ref)))
+        return as_dispute(as_of_one(await self._disputes.fetch(self._errand(), dispute_ref), UNREADABLE))
 
     async def submit_evidence(self, request: EvidenceRequest) -> DisputeResult:
         return as_dispute(await self._disputes.submit(self._errand(), request))
@@ -140,10 +139,10 @@ class StripeProvider:
     # --- looking ----------------------------------------------------------------------------------------------------
 
     async def fetch_charge(self, *, charge_ref: str) -> ChargeResult:
-        return as_charge(_of_one(await self._charges.fetch(self._errand(), charge_ref, now=self._now)))
+        return as_charge(as_of_one(await self._charges.fetch(self._errand(), charge_ref, now=self._now), UNREADABLE))
 
     async def fetch_refund(self, *, refund_ref: str) -> RefundResult:
-        return as_refund(_of_one(await self._refunds.fetch(self._errand(), refund_ref)))
+        return as_refund(as_of_one(await self._refunds.fetch(self._errand(), refund_ref), UNREADABLE))
 
     async def find_charge(self, look_up: LookUp) -> ChargeResult | None:
         found = await self._charges.find(self._errand(), look_up, now=self._now)
@@ -178,8 +177,3 @@ class StripeProvider:
 
     def _errand(self) -> Errand:
         return Errand(timeout_seconds=self._timeout_seconds, clock=self._clock)
-
-
-def _of_one(told: _Told) -> _Told | Verdict:
-    """That one object makes no sense is no reason to ask for no others: five such would keep everybody from paying."""
-    return ODD if told == UNREADABLE else told

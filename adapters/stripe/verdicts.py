@@ -50,8 +50,6 @@ UNREADABLE = Verdict(
 )
 
 
-ODD = replace(UNREADABLE, refusal=replace(UNREADABLE.refusal, is_outage=False))
-"""The same of a look at a single object: Stripe works, and that one is like no other."""
 NO_ANSWER = replace(UNREADABLE, refusal=replace(UNREADABLE.refusal, message="That is no answer of Stripe's."))
 """Nothing, or no object."""
 
