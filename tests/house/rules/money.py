@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tests.house.rules.source import Finding, Source, last_name
 
-ALL_ABOUT_MONEY = frozenset({"domain/money.py", "domain/ledger.py", "schema/money.py"})
+ALL_ABOUT_MONEY = frozenset(
+    {"domain/money.py", "domain/ledger.py", "domain/pricing.py", "domain/proration.py", "schema/money.py"}
+)
 
 _MONEY = frozenset(
     {
