@@ -57,6 +57,8 @@ class Customer:
     shipping_address: Address | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     default_payment_method_id: str | None = None
+    test_clock_id: str | None = None
+    """The clock that they live by, from their first day on; None: real time."""
     redacted_at: datetime | None = None
     """Since when nothing is known of the person. Their orders and payments stay."""
     livemode: bool
@@ -73,6 +75,7 @@ class Customer:
             external_id=None,
             email=None,
             name=None,
+            test_clock_id=self.test_clock_id,
             redacted_at=now,
             livemode=self.livemode,
             created_at=self.created_at,

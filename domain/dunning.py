@@ -102,8 +102,8 @@ class Dunning:
     """As it was when this began: a change of the policy is for those who come after."""
     since: datetime
     """When the first try was declined."""
-    code: DeclineCode
-    """What the bank said last."""
+    code: DeclineCode | None
+    """What the bank said last; None where there was no card to ask a bank about."""
 
     @property
     def ends_at(self) -> datetime:
@@ -116,7 +116,7 @@ class Dunning:
         What no bank has declined was no try: an outage of the provider takes none of them away. And of retries that
         were due while nothing ran, one is made, not all at once: the others lie before the try that it was.
         """
-        if retrying_after(self.code) is not Retrying.SCHEDULED:
+        if self.code is None or retrying_after(self.code) is not Retrying.SCHEDULED:
             return None
         times = (self.since + after for after in self.policy.retries_after)
         return next((time for time in times if time > last_tried_at), None)

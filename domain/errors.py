@@ -41,6 +41,11 @@ class ErrorCode(StrEnum):
     ORDER_NOT_PAYABLE = "ORDER_NOT_PAYABLE"
     ORDER_ALREADY_PAID = "ORDER_ALREADY_PAID"
     ORDER_NOT_CANCELABLE = "ORDER_NOT_CANCELABLE"
+    INVOICE_NOT_DRAFT = "INVOICE_NOT_DRAFT"
+    INVOICE_NOT_OPEN = "INVOICE_NOT_OPEN"
+    INVOICE_NOT_PAYABLE = "INVOICE_NOT_PAYABLE"
+    INVOICE_ALREADY_PAID = "INVOICE_ALREADY_PAID"
+    CLOCK_ADVANCING = "CLOCK_ADVANCING"
     CHARGE_IN_PROGRESS = "CHARGE_IN_PROGRESS"
     CHARGE_NOT_CAPTURABLE = "CHARGE_NOT_CAPTURABLE"
     CHARGE_NOT_VOIDABLE = "CHARGE_NOT_VOIDABLE"
@@ -275,11 +280,49 @@ class OrderHeld(OrderNotCancelable):
         Conflict.__init__(self, "An amount is held for this order, which only the shop can release.", path=("orderId",))
 
 
+class InvoiceNotDraft(Conflict):
+    code = ErrorCode.INVOICE_NOT_DRAFT
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"The invoice is {state.lower()}: since it was issued it never changes. Credit it instead.",
+            path=("invoiceId",),
+        )
+
+
+class InvoiceNotOpen(Conflict):
+    code = ErrorCode.INVOICE_NOT_OPEN
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The invoice is {state.lower()}, and waits for no payment.", path=("invoiceId",))
+
+
+class InvoiceNotPayable(Conflict):
+    code = ErrorCode.INVOICE_NOT_PAYABLE
+
+    def __init__(self, state: str, *, path: tuple[str, ...] = ("invoiceId",)) -> None:
+        super().__init__(f"The invoice is {state.lower()} and cannot be paid.", path=path)
+
+
+class InvoiceAlreadyPaid(Conflict):
+    code = ErrorCode.INVOICE_ALREADY_PAID
+
+    def __init__(self, *, path: tuple[str, ...] = ("invoiceId",)) -> None:
+        super().__init__("The invoice is paid already.", path=path)
+
+
+class ClockAdvancing(Conflict):
+    code = ErrorCode.CLOCK_ADVANCING
+
+    def __init__(self) -> None:
+        super().__init__("The test clock is being advanced. Ask again when it has arrived.")
+
+
 class ChargeInProgress(Conflict):
     code = ErrorCode.CHARGE_IN_PROGRESS
 
     def __init__(self, *, path: tuple[str, ...] = ()) -> None:
-        super().__init__("A payment of this order is still under way.", path=path)
+        super().__init__("A payment of this order or invoice is still under way.", path=path)
 
 
 class ChargeNotCapturable(Conflict):
@@ -457,7 +500,10 @@ class CustomerHasOpenOrders(Conflict):
     code = ErrorCode.CUSTOMER_HAS_OPEN_ORDERS
 
     def __init__(self) -> None:
-        super().__init__("The customer has an open or unpaid order; cancel it first.", path=("customerId",))
+        super().__init__(
+            "The customer has an open or unpaid order or invoice, or a subscription; end that first.",
+            path=("customerId",),
+        )
 
 
 class ApiKeyNotActive(Conflict):

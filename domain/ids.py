@@ -34,6 +34,14 @@ class IdPrefix(StrEnum):
     DECISION = "dec"
     DISCREPANCY = "dsc"
     DISPUTE = "dsp"
+    SUBSCRIPTION = "sub"
+    SUBSCRIPTION_ITEM = "item"
+    INVOICE = "inv"
+    INVOICE_LINE = "inl"
+    CREDIT_NOTE = "crn"
+    BALANCE_ENTRY = "bal"
+    ISSUER = "iss"
+    TEST_CLOCK = "clk"
 
 
 class RisingClock:

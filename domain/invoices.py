@@ -1,15 +1,31 @@
-"""What an invoice asks for when it is opened.
+"""Invoices, and what one asks for when it is opened.
+
+A draft changes as one likes. When it is opened it gets its number, and from then on nothing that is printed on it ever
+changes: a mistake is credited, and not mended.
 
 Its total is not always what the customer has to pay: there may be a balance, credits may come to more than charges, and
 no provider takes a few cents. None of that is lost or rounded away. What is not asked for now stands in the balance of
 the customer, and the next invoice begins with it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
-from domain.errors import InvalidInput
+from domain.errors import (
+    CurrencyMismatch,
+    InvalidInput,
+    InvoiceAlreadyPaid,
+    InvoiceNotDraft,
+    InvoiceNotOpen,
+    InvoiceNotPayable,
+)
+from domain.issuers import Number, Party
 from domain.money import Money
+
+MOST_LINES = 500
+"""A hundred and twenty periods of a subscription that began earlier, with a few items each."""
 
 
 class InvoiceState(StrEnum):
@@ -21,6 +37,217 @@ class InvoiceState(StrEnum):
     PAID = "PAID"
     VOID = "VOID"
     UNCOLLECTIBLE = "UNCOLLECTIBLE"
+
+
+class InvoiceReason(StrEnum):
+    """What it was made for."""
+
+    CREATE = "CREATE"
+    """The first of a subscription."""
+    PERIOD = "PERIOD"
+    """A renewal; there is one at most for each period."""
+    CHANGE = "CHANGE"
+    CATCH_UP = "CATCH_UP"
+    """All periods of a subscription that had begun before it was made."""
+    CANCEL = "CANCEL"
+    ONE_OFF = "ONE_OFF"
+    ORDER = "ORDER"
+
+
+class LineKind(StrEnum):
+    PERIOD = "PERIOD"
+    CREDIT = "CREDIT"
+    """For time that was paid and is not used."""
+    CHARGE = "CHARGE"
+    """For the rest of a period, since a change in its midst."""
+    ONE_OFF = "ONE_OFF"
+    CARRIED_OVER = "CARRIED_OVER"
+    """What an earlier invoice did not ask for, because it was too little."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLine:
+    id: str
+    kind: LineKind
+    item_id: str | None = None
+    """Of a subscription: which of its items it is for."""
+    price_id: str | None = None
+    name: str
+    """As it was called when the line was made."""
+    quantity: int = 1
+    unit_amount: Money | None = None
+    flat_amount: Money | None = None
+    """None, as `unit_amount`, where the line is part of a period, which no price of one unit explains."""
+    amount: Money
+    """Below zero when it gives something back."""
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingLine:
+    """A line that waits for the next invoice: of its subscription, where it has one, else of its customer."""
+
+    line: InvoiceLine
+    customer_id: str
+    subscription_id: str | None = None
+    cause: str
+    """What made it: unique, so that what is done twice is asked for once."""
+    invoice_id: str | None = None
+    """The one that has taken it."""
+    created_at: datetime
+
+    @property
+    def id(self) -> str:
+        return self.line.id
+
+
+class CreditReduces(StrEnum):
+    DUE = "DUE"
+    """What was still to be paid of the invoice."""
+    BALANCE = "BALANCE"
+    """Nothing of it: the customer's balance grows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditNote:
+    """Takes back a part of an invoice that was issued, which itself never changes. It never changes either."""
+
+    id: str
+    invoice_id: str
+    issuer_id: str
+    customer_id: str
+    number: Number
+    """Of a series of its own."""
+    cause: str
+    lines: tuple[InvoiceLine, ...]
+    """What is credited, above zero."""
+    amount: Money
+    reduces: CreditReduces
+    livemode: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    id: str
+    issuer_id: str
+    customer_id: str
+    subscription_id: str | None = None
+    period_start: datetime | None = None
+    """Of a subscription's: the period that it is for; of several, the first."""
+    order_id: str | None = None
+    """The order whose payment it confirms."""
+    reason: InvoiceReason
+    state: InvoiceState = InvoiceState.DRAFT
+    currency: str
+    lines: tuple[InvoiceLine, ...] = ()
+    number: Number | None = None
+    """None of a draft. One that is called off keeps it."""
+    due: Money
+    """What its charges are to take, less what was credited of it since it was opened; zero of a draft."""
+    balance_applied: Money
+    """As `Opening.balance_applied`; zero of a draft."""
+    issued_by: Party | None = None
+    issued_to: Party | None = None
+    """As they are printed; None of a draft, which shows them as they are now."""
+    due_at: datetime | None = None
+    next_try_at: datetime | None = None
+    """When a payment method is charged for it by itself."""
+    opened_at: datetime | None = None
+    paid_at: datetime | None = None
+    voided_at: datetime | None = None
+    uncollectible_at: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    version: int = 1
+    """Goes up by one with every save; two writers cannot both win."""
+    livemode: bool
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def total(self) -> Money:
+        return Money.total((line.amount for line in self.lines), currency=self.currency)
+
+    @property
+    def to_pay(self) -> Money:
+        return self.due
+
+    @property
+    def takes_money(self) -> bool:
+        """Whether money that arrives is for it; else somebody has to look at it."""
+        return self.state in (InvoiceState.OPEN, InvoiceState.UNCOLLECTIBLE)
+
+    # --- what may happen --------------------------------------------------------------------------------------------
+
+    def check_draft(self) -> None:
+        if self.state is not InvoiceState.DRAFT:
+            raise InvoiceNotDraft(self.state)
+
+    def check_payable(self, *, captured: Money) -> None:
+        """`captured` is what its charges have taken."""
+        if self.state is InvoiceState.PAID or (self.takes_money and captured >= self.due):
+            raise InvoiceAlreadyPaid
+        if not self.takes_money:
+            raise InvoiceNotPayable(self.state)
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    def with_lines(self, lines: tuple[InvoiceLine, ...], *, now: datetime) -> "Invoice":
+        self.check_draft()
+        if len(lines) > MOST_LINES:
+            raise InvalidInput(f"An invoice has {MOST_LINES} lines at most.", path=("lines",))
+        for line in lines:
+            if line.amount.currency != self.currency:
+                raise CurrencyMismatch(expected=self.currency, actual=line.amount.currency)
+        # A total past 2^53 - 1 is refused here, and not when somebody reads the invoice.
+        Money.total((line.amount for line in lines), currency=self.currency)
+        return replace(self, lines=lines, updated_at=now)
+
+    def opened(
+        self, opening: "Opening", number: Number, *, issued_by: Party, issued_to: Party, now: datetime
+    ) -> "Invoice":
+        """With its number, and paid at once where nothing is to be charged."""
+        self.check_draft()
+        if opening.total != self.total:
+            raise ValueError(f"{self.id} is opened for {opening.total}, and its lines say {self.total}")
+        opened = replace(
+            self,
+            state=InvoiceState.OPEN,
+            number=number,
+            due=opening.due,
+            balance_applied=opening.balance_applied,
+            issued_by=issued_by,
+            issued_to=issued_to,
+            due_at=self.due_at or now,
+            opened_at=now,
+            updated_at=now,
+        )
+        return opened.paid(now=now) if opening.state is InvoiceState.PAID else opened
+
+    def paid(self, *, now: datetime) -> "Invoice":
+        self._check_open()
+        return replace(self, state=InvoiceState.PAID, paid_at=now, next_try_at=None, updated_at=now)
+
+    def voided(self, *, now: datetime) -> "Invoice":
+        """Called off; the caller has seen to it that nothing of it was taken, nor is being."""
+        self._check_open()
+        return replace(self, state=InvoiceState.VOID, voided_at=now, next_try_at=None, updated_at=now)
+
+    def uncollectible(self, *, now: datetime) -> "Invoice":
+        """Nobody expects it to be paid; money that arrives after all is taken all the same."""
+        if self.state is not InvoiceState.OPEN:
+            raise InvoiceNotOpen(self.state)
+        return replace(self, state=InvoiceState.UNCOLLECTIBLE, uncollectible_at=now, next_try_at=None, updated_at=now)
+
+    def tried_at(self, next_try_at: datetime | None, *, now: datetime) -> "Invoice":
+        """Charged by itself at this moment; None when it is not."""
+        self._check_open()
+        return replace(self, next_try_at=next_try_at, updated_at=now)
+
+    def _check_open(self) -> None:
+        if not self.takes_money:
+            raise InvoiceNotOpen(self.state)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

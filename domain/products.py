@@ -12,6 +12,7 @@ from typing import TypedDict
 
 from domain.errors import PriceArchived, PriceNotOneTime
 from domain.money import Money
+from domain.pricing import Pricing, PricingModel, Tier
 
 
 class PriceType(StrEnum):
@@ -87,14 +88,30 @@ class Price:
     product_id: str
     nickname: str | None
     unit_amount: Money
+    """What one unit costs; of a FLAT price, what it costs altogether, and of one with tiers, what one unit would."""
     interval: Interval | None
     """None for a one-time price."""
+    pricing_model: PricingModel = PricingModel.PER_UNIT
+    tiers: tuple[Tier, ...] = ()
+    """Of VOLUME and GRADUATED prices."""
+    trial_days: int | None = None
+    """How long a subscription to it is free at first, unless it says otherwise."""
     archived_at: datetime | None = None
     created_at: datetime
 
     @property
     def type(self) -> PriceType:
         return PriceType.RECURRING if self.interval else PriceType.ONE_TIME
+
+    @property
+    def pricing(self) -> Pricing:
+        match self.pricing_model:
+            case PricingModel.PER_UNIT:
+                return Pricing.per_unit(self.unit_amount)
+            case PricingModel.FLAT:
+                return Pricing.flat(self.unit_amount)
+            case PricingModel.VOLUME | PricingModel.GRADUATED:
+                return Pricing.tiered(self.pricing_model, self.tiers)
 
     def archived(self, *, now: datetime) -> "Price":
         return self if self.archived_at else replace(self, archived_at=now)

@@ -2,10 +2,11 @@
 
 Rules that every store keeps (`tests/contracts/test_store.py` holds both databases to them):
 
-- `get_for_update` locks the row until the transaction ends. Lock order, always: customer → order → payment method →
-  charge → operation → refund or dispute → ledger. It returns None when there is no such row.
+- `get_for_update` locks the row until the transaction ends. Lock order, always: customer → subscription → order or
+  invoice → payment method → charge → operation → refund or dispute → ledger → balance → issuer, whose row gives the
+  numbers and is the last one that a transaction locks. It returns None when there is no such row.
 - `insert` writes a new row; `save` writes all of an entity back and raises `LostUpdate` when the row is gone or, for
-  orders, when its version moved on.
+  orders, subscriptions and invoices, when its version moved on.
 - A transaction commits when its block ends well, and rolls back on any exception, cancellation included.
 - Nothing that waits for the world may be awaited inside a transaction.
 """
@@ -17,6 +18,7 @@ from typing import Protocol, TypeVar
 
 from domain.api_keys import ApiKey
 from domain.audit import AuditEntry
+from domain.balances import BalanceEntry
 from domain.charges import Charge
 from domain.customers import Customer, ProviderAccount
 from domain.decisions import Decision
@@ -25,14 +27,19 @@ from domain.discrepancies import Discrepancy, DiscrepancyKind
 from domain.disputes import Dispute
 from domain.events import Event
 from domain.idempotency import IdempotencyKey, KeyedRequest
+from domain.invoices import CreditNote, Invoice, PendingLine
+from domain.issuers import Issuer
 from domain.jobs import Job, JobKind, JobRecord
 from domain.ledger import LedgerEntry
+from domain.money import Money
 from domain.operations import Operation
 from domain.orders import Order
 from domain.payment_methods import PaymentMethod
 from domain.products import Price, Product
 from domain.reconciliation import Reconciliation
 from domain.refunds import Refund
+from domain.subscriptions import BilledPeriod, Subscription
+from domain.test_clocks import TestClock
 from domain.webhooks import WebhookDelivery
 
 T = TypeVar("T")
@@ -113,6 +120,107 @@ class Orders(Protocol):
     async def save(self, order: Order) -> Order:
         """Write the order and its lines, and return it under its next version."""
         ...
+
+
+class Subscriptions(Protocol):
+    async def get(self, subscription_id: str) -> Subscription | None:
+        """With its items, in the order in which they were added."""
+        ...
+
+    async def get_for_update(self, subscription_id: str) -> Subscription | None: ...
+    async def of_customer(self, customer_id: str) -> Sequence[Subscription]:
+        """All of them, oldest first."""
+        ...
+
+    async def insert(self, subscription: Subscription) -> None: ...
+    async def save(self, subscription: Subscription) -> Subscription:
+        """Write the subscription and its items, and return it under its next version."""
+        ...
+
+    async def periods(self, subscription_id: str) -> Sequence[BilledPeriod]:
+        """All that were made, oldest first."""
+        ...
+
+    async def period(self, subscription_id: str, start: datetime) -> BilledPeriod | None: ...
+    async def insert_period(self, billed: BilledPeriod) -> None:
+        """UniqueTaken, `subscription_periods_start`, where one that begins then was made before."""
+        ...
+
+    async def save_period(self, billed: BilledPeriod) -> None:
+        """Its rates and its invoice; when it begins and ends never changes."""
+        ...
+
+
+class Invoices(Protocol):
+    """All but the draft's own fields stay as they are once an invoice is open: the database holds it."""
+
+    async def get(self, invoice_id: str) -> Invoice | None:
+        """With its lines, in their order."""
+        ...
+
+    async def get_for_update(self, invoice_id: str) -> Invoice | None: ...
+    async def of_order(self, order_id: str) -> Invoice | None: ...
+    async def open_of_subscription(self, subscription_id: str) -> Sequence[Invoice]:
+        """Those that wait for their payment, the one that was opened first before the others."""
+        ...
+
+    async def insert(self, invoice: Invoice) -> None: ...
+    async def save(self, invoice: Invoice) -> Invoice:
+        """Write the invoice and its lines, and return it under its next version."""
+        ...
+
+    async def waiting_lines(
+        self, customer_id: str, currency: str, *, subscription_id: str | None
+    ) -> Sequence[PendingLine]:
+        """Those that no invoice has taken; without a subscription, those that are of none."""
+        ...
+
+    async def add_waiting_lines(self, lines: Sequence[PendingLine]) -> None:
+        """UniqueTaken, `invoice_items_cause`, where one of them was added before."""
+        ...
+
+    async def take_waiting_line(self, line: PendingLine, *, invoice_id: str) -> None: ...
+    async def credit_notes(self, invoice_id: str) -> Sequence[CreditNote]:
+        """All of them, oldest first."""
+        ...
+
+    async def insert_credit_note(self, note: CreditNote) -> None: ...
+
+
+class Balances(Protocol):
+    async def get(self, customer_id: str, currency: str) -> Money:
+        """What we owe the customer; zero where nothing was ever put there."""
+        ...
+
+    async def get_for_update(self, customer_id: str, currency: str) -> Money: ...
+    async def add(self, entry: BalanceEntry) -> None:
+        """Move the balance, which is locked. UniqueTaken, `customer_balance_entries_cause`, where it was so moved."""
+        ...
+
+    async def entries(self, customer_id: str) -> Sequence[BalanceEntry]:
+        """Of all currencies, oldest first."""
+        ...
+
+
+class Issuers(Protocol):
+    async def get(self, issuer_id: str) -> Issuer | None: ...
+    async def get_for_update(self, issuer_id: str) -> Issuer | None:
+        """Last of all locks: whoever holds it writes and commits."""
+        ...
+
+    async def insert(self, issuer: Issuer) -> None: ...
+    async def save(self, issuer: Issuer) -> None: ...
+
+
+class TestClocks(Protocol):
+    async def get(self, clock_id: str) -> TestClock | None: ...
+    async def get_for_update(self, clock_id: str) -> TestClock | None: ...
+    async def of_customer(self, customer_id: str) -> TestClock | None:
+        """The one that they live by; None where that is real time."""
+        ...
+
+    async def insert(self, clock: TestClock) -> None: ...
+    async def save(self, clock: TestClock) -> None: ...
 
 
 class Charges(Protocol):
@@ -359,6 +467,10 @@ class Transaction(Protocol):
     @property
     def orders(self) -> Orders: ...
     @property
+    def subscriptions(self) -> Subscriptions: ...
+    @property
+    def invoices(self) -> Invoices: ...
+    @property
     def charges(self) -> Charges: ...
     @property
     def operations(self) -> Operations: ...
@@ -370,6 +482,12 @@ class Transaction(Protocol):
     def decisions(self) -> Decisions: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def balances(self) -> Balances: ...
+    @property
+    def issuers(self) -> Issuers: ...
+    @property
+    def test_clocks(self) -> TestClocks: ...
     @property
     def events(self) -> Events: ...
     @property

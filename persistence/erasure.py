@@ -13,6 +13,7 @@ from typing import Final
 from domain.charges import LIVE_STATES
 from domain.idempotency import ERASED_FINGERPRINT
 from domain.refunds import WAITING_STATES
+from domain.subscriptions import ENDED_STATES
 from persistence.fields import one_of
 
 
@@ -43,6 +44,22 @@ _REF: Final = Kept("the provider's id: a refund needs it, and the provider forge
 _NUMBER: Final = Kept("a number of the table's own")
 _CODE: Final = Kept("why a payment failed, in codes")
 _NOT_OF_A_PERSON: Final = Kept("the deployment's own, of no customer")
+_SOLD: Final = Kept("what was sold: books have to say it, so it must not name a person")
+_TERMS: Final = Kept("what was agreed on, without which no price of the past is explained")
+
+_LINE: Final[Mapping[str, Decision]] = {
+    "kind": _WORD,
+    "item_id": _ID,
+    "price_id": _ID,
+    "name": _SOLD,
+    "quantity": _MONEY,
+    "unit_amount": _MONEY,
+    "flat_amount": _MONEY,
+    "amount": _MONEY,
+    "currency": _MONEY,
+    "period_start": _TIME,
+    "period_end": _TIME,
+}
 
 DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
     "customers": {
@@ -54,6 +71,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "shipping_address": Erased(),
         "metadata": EMPTY_DOCUMENT,
         "default_payment_method_id": Erased(),
+        "test_clock_id": _ID,
         "livemode": _WORD,
         "redacted_at": _TIME,
         "created_at": _TIME,
@@ -112,10 +130,132 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "position": _NUMBER,
         "product_id": _ID,
         "price_id": _ID,
-        "name": Kept("what was sold: books have to say it, so it must not name a person"),
+        "name": _SOLD,
         "unit_amount": _MONEY,
         "currency": _MONEY,
         "quantity": _MONEY,
+    },
+    "subscriptions": {
+        "id": _ID,
+        "customer_id": _ID,
+        "issuer_id": _ID,
+        "state": _STATE,
+        "currency": _MONEY,
+        "interval_unit": _MONEY,
+        "interval_count": _MONEY,
+        "time_zone": _TERMS,
+        "anchor_day": _TERMS,
+        "anchor_month": _TERMS,
+        "starts_at": _TIME,
+        "trial_ends_at": _TIME,
+        "periods_from": _TIME,
+        "period_number": _NUMBER,
+        "period_starts_at": _TIME,
+        "period_ends_at": _TIME,
+        "period_whole_starts_at": _TIME,
+        "payment_method_id": _ID,
+        "cancel_at": _TIME,
+        "cancel_reason": _WORD,
+        "pause_behavior": _WORD,
+        "paused_from": _TIME,
+        "paused_until": _TIME,
+        "pending_change": _TERMS,
+        "pending_update": _TERMS,
+        "dunning": _CODE,
+        "last_tried_at": _TIME,
+        "incomplete_expires_at": _TIME,
+        "due_at": _TIME,
+        "ended_at": _TIME,
+        "metadata": EMPTY_DOCUMENT,
+        "version": _NUMBER,
+        "livemode": _WORD,
+        "created_at": _TIME,
+        "updated_at": _TIME,
+    },
+    "subscription_items": {
+        "id": _ID,
+        "subscription_id": _ID,
+        "position": _NUMBER,
+        "price_id": _ID,
+        "quantity": _MONEY,
+        "removed_at": _TIME,
+    },
+    "subscription_periods": {
+        "id": _NUMBER,
+        "subscription_id": _ID,
+        "number": _NUMBER,
+        "starts_at": _TIME,
+        "ends_at": _TIME,
+        "whole_starts_at": _TIME,
+        "currency": _MONEY,
+        "rates": _MONEY,
+        "invoice_id": _ID,
+    },
+    "invoices": {
+        "id": _ID,
+        "issuer_id": _ID,
+        "customer_id": _ID,
+        "subscription_id": _ID,
+        "period_start": _TIME,
+        "order_id": _ID,
+        "reason": _WORD,
+        "state": _STATE,
+        "currency": _MONEY,
+        "sequence": _NUMBER,
+        "number": Kept("the number of the invoice in your books"),
+        "total": _MONEY,
+        "due": _MONEY,
+        "balance_applied": _MONEY,
+        "issued_by": _NOT_OF_A_PERSON,
+        # Council Directive 2006/112/EC, art. 226 (5) and 244, as the laws of other places.
+        "issued_to": Kept("an invoice that was issued names its recipient for as long as books are kept"),
+        "due_at": _TIME,
+        "next_try_at": _TIME,
+        "opened_at": _TIME,
+        "paid_at": _TIME,
+        "voided_at": _TIME,
+        "uncollectible_at": _TIME,
+        "metadata": EMPTY_DOCUMENT,
+        "version": _NUMBER,
+        "livemode": _WORD,
+        "created_at": _TIME,
+        "updated_at": _TIME,
+    },
+    "invoice_lines": {"id": _ID, "invoice_id": _ID, "position": _NUMBER, **_LINE},
+    "invoice_items": {
+        "id": _ID,
+        "customer_id": _ID,
+        "subscription_id": _ID,
+        "invoice_id": _ID,
+        "cause": _ID,
+        **_LINE,
+        "created_at": _TIME,
+    },
+    "credit_notes": {
+        "id": _ID,
+        "invoice_id": _ID,
+        "issuer_id": _ID,
+        "customer_id": _ID,
+        "sequence": _NUMBER,
+        "number": Kept("the number of the credit note in your books"),
+        "cause": _ID,
+        "lines": Kept("what was credited: books have to say it, so it must not name a person"),
+        "amount": _MONEY,
+        "currency": _MONEY,
+        "reduces": _WORD,
+        "livemode": _WORD,
+        "created_at": _TIME,
+    },
+    "customer_balances": {"id": _NUMBER, "customer_id": _ID, "currency": _MONEY, "amount": _MONEY},
+    "customer_balance_entries": {
+        "id": _ID,
+        "customer_id": _ID,
+        "cause": _ID,
+        "reason": _WORD,
+        "amount": _MONEY,
+        "currency": _MONEY,
+        "invoice_id": _ID,
+        "created_at": _TIME,
     },
     "charges": {
         "id": _ID,
@@ -356,6 +496,8 @@ OF_NO_CUSTOMER: Final[Mapping[str, str]] = {
     "api_keys": "of programs",
     "facts": "of the deployment",
     "reconciliations": "of the accounts at providers",
+    "issuers": "of the deployment",
+    "test_clocks": "of tests",
     "tortoise_migrations": "of the database",
 }
 """Tables without anything of a customer."""
@@ -367,7 +509,9 @@ _FINISHED: Final = "finished_at IS NOT NULL"
 
 _ROWS: Final[Mapping[str, str]] = {
     "customers": "id = $1",
+    "subscriptions": _OF_THE_CUSTOMER,
     "orders": _OF_THE_CUSTOMER,
+    "invoices": _OF_THE_CUSTOMER,
     "payment_methods": _OF_THE_CUSTOMER,
     "charges": _OF_THE_CUSTOMER,
     "operations": f"{_FINISHED} AND charge_id IN ({_CHARGES})",
@@ -416,6 +560,8 @@ _OBJECTS: Final = " UNION ALL ".join(
     (
         "SELECT id FROM payment_methods WHERE customer_id = $1",
         "SELECT id FROM orders WHERE customer_id = $1",
+        "SELECT id FROM subscriptions WHERE customer_id = $1",
+        "SELECT id FROM invoices WHERE customer_id = $1",
         _CHARGES,
         "SELECT id FROM refunds WHERE customer_id = $1",
         f"SELECT id FROM operations WHERE charge_id IN ({_CHARGES})",
@@ -440,6 +586,8 @@ KEYS_EMPTIED: Final = (
     f"UPDATE idempotency_keys SET fingerprint = '{ERASED_FINGERPRINT}' WHERE object_id = $1"
     " OR object_id IN (SELECT id FROM payment_methods WHERE customer_id = $1)"
     " OR object_id IN (SELECT id FROM orders WHERE customer_id = $1)"
+    " OR object_id IN (SELECT id FROM subscriptions WHERE customer_id = $1)"
+    " OR object_id IN (SELECT id FROM invoices WHERE customer_id = $1)"
     " OR object_id IN (SELECT id FROM refunds WHERE customer_id = $1 AND note IS NOT NULL)"
     f" OR object_id IN (SELECT id FROM operations WHERE dispute_id IS NOT NULL AND charge_id IN ({_CHARGES}))"
     f" OR object_id IN (SELECT id FROM decisions WHERE charge_id IN ({_CHARGES}))"
@@ -458,7 +606,13 @@ OPEN_PAYMENTS: Final = " UNION ALL ".join(
     )
 )
 
-OPEN_ORDERS: Final = "SELECT 1 AS found FROM orders WHERE customer_id = $1 AND state IN ('OPEN', 'PLACED')"
+OPEN_ORDERS: Final = " UNION ALL ".join(
+    (
+        "SELECT 1 AS found FROM orders WHERE customer_id = $1 AND state IN ('OPEN', 'PLACED')",
+        "SELECT 1 FROM invoices WHERE customer_id = $1 AND state IN ('DRAFT', 'OPEN')",
+        f"SELECT 1 FROM subscriptions WHERE customer_id = $1 AND NOT ({one_of('state', sorted(ENDED_STATES))})",
+    )
+)
 
 CONCERNS_REDACTED: Final = (
     "SELECT 1 AS found FROM customers WHERE customers.redacted_at IS NOT NULL AND customers.id IN ("

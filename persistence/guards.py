@@ -204,3 +204,52 @@ CREATE TRIGGER orders_total_frozen BEFORE UPDATE ON orders
     FOR EACH ROW WHEN (OLD.state <> 'OPEN' AND (NEW.total <> OLD.total OR NEW.currency <> OLD.currency))
     EXECUTE FUNCTION orders_total_frozen();
 """
+
+
+class FrozenWhenIssued(PerDialect):
+    """What is printed on an invoice that has left DRAFT stays as it is. What is still to be paid of it only gets less,
+    by what is credited."""
+
+    def __init__(self) -> None:
+        super().__init__(sqlite=_issued_on_sqlite(), postgres=_ISSUED_ON_POSTGRES)
+
+
+_PRINTED: Final = ("issuer_id", "sequence", "number", "total", "balance_applied", "opened_at")
+
+
+def _issued_on_sqlite() -> str:
+    lines = "".join(
+        f"CREATE TRIGGER invoice_lines_frozen_{write.lower()} BEFORE {write} ON invoice_lines "  # noqa: S608 - as above
+        f"WHEN (SELECT state FROM invoices WHERE id = {row}.invoice_id) <> 'DRAFT' "
+        f"BEGIN SELECT RAISE(ABORT, 'the lines of an invoice that was issued stay as they are'); END;\n"
+        for write, row in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD"))
+    )
+    changed = " OR ".join(f"NEW.{column} IS NOT OLD.{column}" for column in _PRINTED)
+    issued = (
+        "CREATE TRIGGER invoices_frozen BEFORE UPDATE ON invoices "
+        f"WHEN OLD.state <> 'DRAFT' AND (NEW.state = 'DRAFT' OR NEW.due > OLD.due OR {changed}) "
+        "BEGIN SELECT RAISE(ABORT, 'an invoice that was issued stays as it is'); END;\n"
+    )
+    return lines + issued
+
+
+_CHANGED_ON_POSTGRES: Final = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in _PRINTED)
+_ISSUED_LINES_ON_POSTGRES: Final = """
+CREATE FUNCTION invoice_lines_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    parent text := CASE TG_OP WHEN 'INSERT' THEN NEW.invoice_id ELSE OLD.invoice_id END;
+BEGIN
+    IF (SELECT state FROM invoices WHERE id = parent) <> 'DRAFT' THEN
+        RAISE EXCEPTION 'the lines of an invoice that was issued stay as they are'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+CREATE TRIGGER invoice_lines_frozen BEFORE INSERT OR UPDATE OR DELETE ON invoice_lines
+    FOR EACH ROW EXECUTE FUNCTION invoice_lines_frozen();
+"""
+_ISSUED_ON_POSTGRES: Final = (
+    f"{_ISSUED_LINES_ON_POSTGRES}CREATE TRIGGER invoices_frozen BEFORE UPDATE ON invoices FOR EACH ROW"
+    f" WHEN (OLD.state <> 'DRAFT' AND (NEW.state = 'DRAFT' OR NEW.due > OLD.due OR {_CHANGED_ON_POSTGRES}))"
+    " EXECUTE FUNCTION refuse_update('an invoice that was issued stays as it is');\n"
+)

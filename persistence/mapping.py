@@ -14,8 +14,10 @@ from domain.decisions import Decision, DecisionKind, MoneyFound
 from domain.declines import DeclineCode
 from domain.disputes import Dispute
 from domain.events import Event, EventKind
+from domain.money import Money
 from domain.orders import Order, OrderLine, OrderState
 from domain.payment_methods import PaymentMethod, PaymentMethodState, Storing
+from domain.pricing import PricingModel, Tier
 from domain.products import Interval, IntervalUnit, Price, Product, ProductImage
 from domain.provider import (
     CaptureMode,
@@ -56,6 +58,7 @@ def customer_from_row(row: Row) -> Customer:
         shipping_address=optional(address_from, row["shipping_address"]),
         metadata=document(row["metadata"]),
         default_payment_method_id=row["default_payment_method_id"],
+        test_clock_id=row["test_clock_id"],
         redacted_at=optional_instant(row["redacted_at"]),
         livemode=boolean(row["livemode"]),
         created_at=instant(row["created_at"]),
@@ -73,6 +76,7 @@ def customer_to_row(customer: Customer) -> Columns:
         "shipping_address": optional(asdict, customer.shipping_address),
         "metadata": dict(customer.metadata),
         "default_payment_method_id": customer.default_payment_method_id,
+        "test_clock_id": customer.test_clock_id,
         "redacted_at": customer.redacted_at,
         "livemode": customer.livemode,
         "created_at": customer.created_at,
@@ -134,6 +138,9 @@ def price_from_row(row: Row) -> Price:
         nickname=row["nickname"],
         unit_amount=money(row, "unit_amount"),
         interval=Interval(IntervalUnit(row["interval_unit"]), row["interval_count"]) if row["interval_unit"] else None,
+        pricing_model=PricingModel(row["pricing_model"]),
+        tiers=_tiers_from(row),
+        trial_days=row["trial_days"],
         archived_at=optional_instant(row["archived_at"]),
         created_at=instant(row["created_at"]),
     )
@@ -148,8 +155,31 @@ def price_to_row(price: Price) -> Columns:
         "currency": price.unit_amount.currency,
         "interval_unit": price.interval and price.interval.unit,
         "interval_count": price.interval and price.interval.count,
+        "pricing_model": price.pricing_model,
+        "tiers": [_tier_document(tier, price.unit_amount.currency) for tier in price.tiers] or None,
+        "trial_days": price.trial_days,
         "archived_at": price.archived_at,
         "created_at": price.created_at,
+    }
+
+
+def _tiers_from(row: Row) -> tuple[Tier, ...]:
+    currency = row["currency"]
+    return tuple(
+        Tier(
+            up_to=tier["up_to"],
+            unit_amount=Money(tier["unit_amount"], currency),
+            flat_amount=Money(tier["flat_amount"], currency),
+        )
+        for tier in document(row["tiers"]) or ()
+    )
+
+
+def _tier_document(tier: Tier, currency: str) -> Columns:
+    return {
+        "up_to": tier.up_to,
+        "unit_amount": same_currency(tier.unit_amount, currency),
+        "flat_amount": same_currency(tier.flat_amount, currency),
     }
 
 

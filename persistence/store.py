@@ -14,6 +14,7 @@ from persistence.failures import is_transient
 from persistence.jobs import Jobs
 from persistence.nouns.api_keys import ApiKeys
 from persistence.nouns.audit import AuditEntries
+from persistence.nouns.balances import Balances
 from persistence.nouns.charges import Charges
 from persistence.nouns.customers import Customers, ProviderAccounts
 from persistence.nouns.decisions import Decisions
@@ -24,6 +25,8 @@ from persistence.nouns.erasure import Erasure
 from persistence.nouns.events import Events
 from persistence.nouns.facts import Facts
 from persistence.nouns.idempotency import Keys
+from persistence.nouns.invoices import Invoices
+from persistence.nouns.issuers import Issuers
 from persistence.nouns.ledger import Ledger
 from persistence.nouns.operations import Operations
 from persistence.nouns.orders import Orders
@@ -31,6 +34,8 @@ from persistence.nouns.payment_methods import PaymentMethods
 from persistence.nouns.products import Prices, Products
 from persistence.nouns.reconciliations import Reconciliations
 from persistence.nouns.refunds import Refunds
+from persistence.nouns.subscriptions import Subscriptions
+from persistence.nouns.test_clocks import TestClocks
 from persistence.nouns.webhooks import Webhooks
 from persistence.session import Session
 
@@ -55,12 +60,17 @@ class TortoiseTransaction:
         self.prices = Prices(session)
         self.payment_methods = PaymentMethods(session)
         self.orders = Orders(session)
+        self.subscriptions = Subscriptions(session)
+        self.invoices = Invoices(session)
         self.charges = Charges(session)
         self.operations = Operations(session)
         self.refunds = Refunds(session)
         self.disputes = Disputes(session)
         self.decisions = Decisions(session)
         self.ledger = Ledger(session)
+        self.balances = Balances(session)
+        self.issuers = Issuers(session)
+        self.test_clocks = TestClocks(session)
         self.events = Events(session)
         self.keys = Keys(session)
         self.declines = Declines(session)

@@ -17,11 +17,20 @@ from persistence.models.customers import Customer, PaymentMethod, ProviderAccoun
 from persistence.models.disputes import Dispute
 from persistence.models.events import Event, EventSubject, FeedEntry
 from persistence.models.facts import Fact
+from persistence.models.invoices import CreditNote, Invoice, InvoiceItem, InvoiceLine, Issuer
 from persistence.models.ledger import LedgerEntry
 from persistence.models.operations import IdempotencyKey, Job, Operation
 from persistence.models.orders import Order, OrderLine
 from persistence.models.reconciliation import Discrepancy, Reconciliation, ReconciliationSighting
 from persistence.models.refunds import Refund
+from persistence.models.subscriptions import (
+    CustomerBalance,
+    CustomerBalanceEntry,
+    Subscription,
+    SubscriptionItem,
+    SubscriptionPeriod,
+    TestClock,
+)
 from persistence.models.webhooks import WebhookDelivery
 
 __all__ = [
@@ -29,7 +38,10 @@ __all__ = [
     "AuditEntry",
     "AuditSubject",
     "Charge",
+    "CreditNote",
     "Customer",
+    "CustomerBalance",
+    "CustomerBalanceEntry",
     "Decision",
     "Decline",
     "Discrepancy",
@@ -39,6 +51,10 @@ __all__ = [
     "Fact",
     "FeedEntry",
     "IdempotencyKey",
+    "Invoice",
+    "InvoiceItem",
+    "InvoiceLine",
+    "Issuer",
     "Job",
     "LedgerEntry",
     "Operation",
@@ -52,5 +68,9 @@ __all__ = [
     "Reconciliation",
     "ReconciliationSighting",
     "Refund",
+    "Subscription",
+    "SubscriptionItem",
+    "SubscriptionPeriod",
+    "TestClock",
     "WebhookDelivery",
 ]

@@ -3,6 +3,7 @@
 from tortoise.fields import BigIntField, CharField, DatetimeField, IntField, TextField
 from tortoise.models import Model
 
+from domain.pricing import PricingModel
 from domain.products import IntervalUnit
 from domain.search import FINGERPRINT_LENGTH
 from domain.texts import NAME_LENGTH
@@ -57,6 +58,10 @@ class Price(Model):
     currency = currency()
     interval_unit = word(null=True)
     interval_count = IntField(null=True)
+    # Prices from before were all for each unit.
+    pricing_model = word(db_default=PricingModel.PER_UNIT.value)
+    tiers = json(null=True)
+    trial_days = IntField(null=True)
     archived_at = DatetimeField(null=True)
     created_at = DatetimeField()
 
@@ -69,4 +74,6 @@ class Price(Model):
             check("prices_interval_is_whole", "(interval_unit IS NULL) = (interval_count IS NULL)"),
             check("prices_interval_unit_known", one_of("interval_unit", IntervalUnit)),
             check("prices_interval_count_positive", "interval_count >= 1"),
+            check("prices_pricing_model_known", one_of("pricing_model", PricingModel)),
+            check("prices_trial_days_positive", "trial_days >= 1"),
         )

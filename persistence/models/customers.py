@@ -29,6 +29,7 @@ class Customer(Model):
     shipping_address = json(null=True)
     metadata = json()
     default_payment_method = belongs_to("PaymentMethod", null=True)
+    test_clock = belongs_to("TestClock", null=True)
     redacted_at = DatetimeField(null=True)
     livemode = BooleanField()
     created_at = DatetimeField()
@@ -36,7 +37,10 @@ class Customer(Model):
 
     class Meta:
         table = "customers"
-        indexes = (index("customers", "created_at", "id"),)
+        indexes = (
+            index("customers", "created_at", "id"),
+            index("customers", "test_clock_id", "id"),
+        )
         constraints = (unique("customers_external_id", "external_id"),)
 
 

@@ -22,8 +22,8 @@ CUSTOMERS: Final[Listing[Customer]] = Listing(
     table="customers",
     columns=columns_of(
         "customers",
-        "id external_id email name billing_address shipping_address metadata default_payment_method_id redacted_at"
-        " livemode created_at updated_at",
+        "id external_id email name billing_address shipping_address metadata default_payment_method_id test_clock_id"
+        " redacted_at livemode created_at updated_at",
     ),
     record=customer_from_row,
     sorts=BY_TIME,

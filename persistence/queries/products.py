@@ -32,7 +32,9 @@ def _is_of_type(wanted: PriceType, _parameters: Parameters) -> str:
 PRICES: Final[Listing[Price]] = Listing(
     table="prices",
     columns=columns_of(
-        "prices", "id product_id nickname unit_amount currency interval_unit interval_count archived_at created_at"
+        "prices",
+        "id product_id nickname unit_amount currency interval_unit interval_count pricing_model tiers trial_days"
+        " archived_at created_at",
     ),
     record=price_from_row,
     sorts=BY_TIME,

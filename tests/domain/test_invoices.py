@@ -1,11 +1,22 @@
 """An invoice asks for what is owed when it is opened, and keeps in the balance what it does not ask for."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import CurrencyMismatch, InvalidInput
-from domain.invoices import InvoiceState, opened
+from domain.errors import (
+    CurrencyMismatch,
+    InvalidInput,
+    InvoiceAlreadyPaid,
+    InvoiceNotDraft,
+    InvoiceNotOpen,
+    InvoiceNotPayable,
+)
+from domain.invoices import Invoice, InvoiceLine, InvoiceReason, InvoiceState, LineKind, opened
+from domain.issuers import Number, Party
 from domain.money import Money
 from tests.domain.examples import many, usd
 
@@ -83,3 +94,100 @@ def test_over_any_number_of_invoices_nothing_appears_and_nothing_is_lost(
         assert opening.balance_after > usd(-max(least, 1))
         charged, kept = charged + opening.due.minor_units, opening.balance_after
     assert charged - kept.minor_units == sum(totals) - balance
+
+
+# --- the life of an invoice -------------------------------------------------------------------------------------------
+
+NOW = datetime(2027, 1, 31, 10, tzinfo=UTC)
+BY, TO = Party(name="Tea & Sons"), Party(name="Ada")
+
+
+def a_draft(*amounts: int) -> Invoice:
+    lines = tuple(
+        InvoiceLine(id=f"inl_{number}", kind=LineKind.ONE_OFF, name="Tea", amount=Money(amount, "USD"))
+        for number, amount in enumerate(amounts)
+    )
+    nothing = Money.zero("USD")
+    return Invoice(
+        id="inv_1",
+        issuer_id="iss_1",
+        customer_id="cus_1",
+        reason=InvoiceReason.ONE_OFF,
+        currency="USD",
+        lines=lines,
+        due=nothing,
+        balance_applied=nothing,
+        livemode=False,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+def an_open_one(*amounts: int, balance: int = 0) -> Invoice:
+    draft = a_draft(*amounts)
+    opening = opened(draft.total, balance=Money(balance, "USD"), least=Money.zero("USD"))
+    return draft.opened(opening, Number(7, "INV-000007"), issued_by=BY, issued_to=TO, now=NOW)
+
+
+def test_an_invoice_asks_for_what_its_opening_says() -> None:
+    invoice = an_open_one(20_00, -3_00, balance=2_00)
+
+    assert (invoice.state, invoice.to_pay) == (InvoiceState.OPEN, Money(15_00, "USD"))
+    assert invoice.balance_applied == Money(2_00, "USD")
+    assert (invoice.number, invoice.issued_by, invoice.issued_to, invoice.opened_at) == (
+        Number(7, "INV-000007"),
+        BY,
+        TO,
+        NOW,
+    )
+
+
+def test_an_invoice_that_asks_for_nothing_is_paid_when_it_is_opened() -> None:
+    invoice = an_open_one(20_00, balance=20_00)
+    assert (invoice.state, invoice.paid_at, invoice.due.is_zero) == (InvoiceState.PAID, NOW, True)
+
+
+def test_an_invoice_is_opened_for_what_its_lines_say() -> None:
+    other = opened(Money(1, "USD"), balance=Money.zero("USD"), least=Money.zero("USD"))
+    with pytest.raises(ValueError, match="its lines say"):
+        a_draft(5).opened(other, Number(1, "1"), issued_by=BY, issued_to=TO, now=NOW)
+
+
+def test_only_a_draft_changes() -> None:
+    assert a_draft(1).with_lines(a_draft(2).lines, now=NOW).total == Money(2, "USD")
+    with pytest.raises(InvoiceNotDraft):
+        an_open_one(1).with_lines((), now=NOW)
+
+
+def test_lines_are_in_the_currency_of_their_invoice() -> None:
+    euros = replace(a_draft(1).lines[0], amount=Money(1, "EUR"))
+    with pytest.raises(CurrencyMismatch):
+        a_draft().with_lines((euros,), now=NOW)
+
+
+def test_an_uncollectible_invoice_may_be_paid_after_all_or_called_off() -> None:
+    given_up = an_open_one(5).uncollectible(now=NOW)
+
+    assert given_up.takes_money
+    assert given_up.paid(now=NOW).state is InvoiceState.PAID
+    assert given_up.voided(now=NOW).state is InvoiceState.VOID
+
+
+@pytest.mark.parametrize("ended", [an_open_one(5).paid(now=NOW), an_open_one(5).voided(now=NOW), a_draft(5)])
+def test_what_does_not_wait_for_money_is_neither_paid_nor_given_up(ended: Invoice) -> None:
+    for happening in (ended.paid, ended.voided, ended.uncollectible):
+        with pytest.raises(InvoiceNotOpen):
+            happening(now=NOW)
+
+
+def test_an_invoice_is_paid_once() -> None:
+    invoice, nothing = an_open_one(5), Money.zero("USD")
+    invoice.check_payable(captured=nothing)
+
+    with pytest.raises(InvoiceAlreadyPaid):
+        invoice.check_payable(captured=Money(5, "USD"))
+    with pytest.raises(InvoiceAlreadyPaid):
+        invoice.paid(now=NOW).check_payable(captured=nothing)
+    for unpayable in (a_draft(5), invoice.voided(now=NOW)):
+        with pytest.raises(InvoiceNotPayable):
+            unpayable.check_payable(captured=nothing)
