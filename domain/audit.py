@@ -25,14 +25,19 @@ from domain.decisions import Decision
 from domain.discrepancies import Discrepancy
 from domain.disputes import Dispute
 from domain.ids import IdPrefix, new_id
+from domain.invoices import Invoice
+from domain.issuers import Issuer
 from domain.jobs import JobRecord
 from domain.money import Money
 from domain.operations import Operation
 from domain.orders import Order, OrderLine
 from domain.payment_methods import PaymentMethod
+from domain.pricing import Tier
 from domain.principals import Principal, PrincipalKind, StaffRole
 from domain.products import Interval, Price, Product, ProductImage
 from domain.refunds import Refund
+from domain.subscriptions import Subscription
+from domain.test_clocks import TestClock
 from domain.webhooks import WebhookDelivery
 
 _AUDITED_OF_ALL: Final[Mapping[str, frozenset[str]]] = {
@@ -46,7 +51,7 @@ _NOT_TOLD: Final = frozenset({"id", "livemode", "version", "updated_at", "secret
 """They change with everything else, or never."""
 
 _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
-    Customer: frozenset({"default_payment_method_id", "redacted_at"}),
+    Customer: frozenset({"default_payment_method_id", "test_clock_id", "redacted_at"}),
     Product: None,
     Price: None,
     PaymentMethod: frozenset({"customer_id", "account", "state", "make_default", "storing", "decline_code"}),
@@ -63,9 +68,56 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
             "canceled_at",
         }
     ),
+    Subscription: frozenset(
+        {
+            "customer_id",
+            "issuer_id",
+            "state",
+            "currency",
+            "interval",
+            "time_zone",
+            "starts_at",
+            "trial_ends_at",
+            "payment_method_id",
+            "cancel_at",
+            "cancel_reason",
+            "ended_at",
+        }
+    ),
+    Invoice: frozenset(
+        {
+            "customer_id",
+            "issuer_id",
+            "subscription_id",
+            "order_id",
+            "reason",
+            "state",
+            "currency",
+            "due",
+            "balance_applied",
+            "due_at",
+            "opened_at",
+            "paid_at",
+            "voided_at",
+            "uncollectible_at",
+        }
+    ),
+    Issuer: frozenset(
+        {
+            "name",
+            "invoice_prefix",
+            "credit_note_prefix",
+            "next_invoice_number",
+            "next_credit_note_number",
+            "time_zone",
+            "on_trial_end_without_card",
+        }
+    ),
+    TestClock: frozenset({"now", "state", "target"}),
     Charge: frozenset(
         {
             "order_id",
+            "invoice_id",
             "customer_id",
             "payment_method_id",
             "account",
@@ -91,6 +143,7 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
         {
             "charge_id",
             "order_id",
+            "invoice_id",
             "customer_id",
             "account",
             "state",
@@ -104,6 +157,7 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
         {
             "charge_id",
             "order_id",
+            "invoice_id",
             "customer_id",
             "account",
             "state",
@@ -118,7 +172,9 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
     WebhookDelivery: frozenset({"state", "ended_at", "replayed_at"}),
     JobRecord: frozenset({"state", "tries", "dead_at", "retried_at"}),
     Decision: frozenset({"kind", "charge_id", "refund_id", "reason", "found"}),
-    Discrepancy: frozenset({"account", "kind", "order_id", "charge_id", "refund_id", "here", "there", "state"}),
+    Discrepancy: frozenset(
+        {"account", "kind", "order_id", "invoice_id", "charge_id", "refund_id", "here", "there", "state"}
+    ),
     ApiKey: frozenset({"name", "last4", "permissions", "expires_at", "previous_ends_at", "last_used_at", "revoked_at"}),
 }
 """The fields whose values are told; None for all, of what is no person's."""
@@ -281,6 +337,12 @@ def _plain(value: Any) -> Any:
             return {"reason": str(value.reason), "since": _plain(value.since)}
         case Interval():
             return f"{value.count} {value.unit}"
+        case Tier():
+            return {
+                "upTo": value.up_to,
+                "unitAmount": _plain(value.unit_amount),
+                "flatAmount": _plain(value.flat_amount),
+            }
         case ProductImage():
             return {"url": value.url, "alternativeText": value.alternative_text}
         case OrderLine():

@@ -1,4 +1,4 @@
-"""A charge: one wish to take the money of an order, and what became of it.
+"""A charge: one wish to take the money of an order or an invoice, and what became of it.
 
 States only move forward. Evidence of the provider is applied by `after`, which is the same rule for the direct answer,
 the webhook and the resolver, so these may come in any order, twice or never:
@@ -46,7 +46,8 @@ class ChargeState(StrEnum):
 
 
 LIVE_STATES = frozenset({ChargeState.PENDING, ChargeState.REQUIRES_ACTION, ChargeState.AUTHORIZED, ChargeState.UNKNOWN})
-"""A charge that may still take money: an order has one at most, which the database holds by a partial unique index."""
+"""A charge that may still take money: an order or an invoice has one at most, which the database holds by a partial
+unique index of each."""
 
 _RANK: dict[ChargeState, int] = {
     ChargeState.PENDING: 0,
@@ -95,7 +96,7 @@ class ReviewReason(StrEnum):
     UNREQUESTED_CAPTURE = "UNREQUESTED_CAPTURE"
     """The provider took held money that no capture under way had asked for; the amount taken is booked."""
     LATE_MONEY = "LATE_MONEY"
-    """Money arrived for an order that is cancelled, expired or paid by another charge."""
+    """Money arrived for an order or invoice that is called off, expired or paid by another charge."""
     UNRESOLVED = "UNRESOLVED"
     """The outcome is still unknown after the whole schedule of look-ups."""
     REFUND_RETURNED = "REFUND_RETURNED"
@@ -117,7 +118,9 @@ class Review:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
     id: str
-    order_id: str
+    order_id: str | None = None
+    invoice_id: str | None = None
+    """What it pays: an order or an invoice, never both, which the database holds."""
     customer_id: str
     payment_method_id: str
     account: str
@@ -158,6 +161,14 @@ class Charge:
     livemode: bool
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def payable_id(self) -> str:
+        """The order or the invoice that it pays."""
+        payable_id = self.order_id or self.invoice_id
+        if payable_id is None:
+            raise LookupError(f"{self.id} pays nothing")
+        return payable_id
 
     @property
     def review(self) -> Review | None:

@@ -104,6 +104,7 @@ class Finding:
     provider_ref: str | None = None
     operation_id: str | None = None
     order_id: str | None = None
+    invoice_id: str | None = None
     charge_id: str | None = None
     refund_id: str | None = None
     """Ours; of what was lost, as the provider's object names it. Then there may be no such row."""
@@ -146,10 +147,10 @@ class Discrepancy(Finding):
 
     @property
     def blocks(self) -> bool:
-        """Whether it keeps its order from being charged, or its charge from being refunded."""
+        """Whether it keeps its order or invoice from being charged, or its charge from being refunded."""
         if self.state is DiscrepancyState.GONE or self.lifted:
             return False
-        charging = self.order_id is not None and self.kind in BLOCKS_CHARGING
+        charging = (self.order_id or self.invoice_id) is not None and self.kind in BLOCKS_CHARGING
         refunding = self.kind in BLOCKS_REFUNDING or (self.kind is DiscrepancyKind.UNREADABLE and self.is_about_refund)
         return charging or (self.charge_id is not None and refunding)
 
@@ -242,16 +243,18 @@ def unknown_charge(account: str, listed: ListedCharge) -> Finding | None:
     picture = listed.picture
     if not _may_have_money(picture):
         return None
-    order_id, charge_id = _our_id(listed.order_id, IdPrefix.ORDER), _our_id(listed.charge_id, IdPrefix.CHARGE)
+    order_id, invoice_id = _our_id(listed.order_id, IdPrefix.ORDER), _our_id(listed.invoice_id, IdPrefix.INVOICE)
+    charge_id = _our_id(listed.charge_id, IdPrefix.CHARGE)
     operation_id = _our_id(picture.operation_id, IdPrefix.OPERATION)
     kind = DiscrepancyKind.UNREADABLE if picture.outcome is Outcome.UNKNOWN else DiscrepancyKind.FOREIGN_CHARGE
     return Finding(
         account=account,
-        kind=DiscrepancyKind.LOST_CHARGE if order_id or charge_id or operation_id else kind,
+        kind=DiscrepancyKind.LOST_CHARGE if order_id or invoice_id or charge_id or operation_id else kind,
         subject=listed.charge_ref,
         provider_ref=listed.charge_ref,
         operation_id=operation_id,
         order_id=order_id,
+        invoice_id=invoice_id,
         charge_id=charge_id,
         there=money_there(picture),
         there_outcome=picture.outcome,
@@ -283,6 +286,7 @@ def unknown_refund(account: str, listed: ListedRefund, charge: Charge | None) ->
         provider_ref=listed.refund_ref,
         operation_id=operation_id,
         order_id=charge.order_id if charge else None,
+        invoice_id=charge.invoice_id if charge else None,
         charge_id=charge.id if charge else None,
         refund_id=refund_id,
         there=listed.picture.amount,
@@ -300,6 +304,7 @@ def unreadable(account: str, listed: ListedCharge | ListedRefund) -> Finding:
             subject=listed.charge_ref,
             provider_ref=listed.charge_ref,
             order_id=_our_id(listed.order_id, IdPrefix.ORDER),
+            invoice_id=_our_id(listed.invoice_id, IdPrefix.INVOICE),
             charge_id=_our_id(listed.charge_id, IdPrefix.CHARGE),
             there_outcome=Outcome.UNKNOWN,
             livemode=listed.livemode,
@@ -338,6 +343,7 @@ def of_charge(charge: Charge, kind: DiscrepancyKind, *, ref: str | None, picture
         provider_ref=ref,
         operation_id=picture.operation_id if picture else None,
         order_id=charge.order_id,
+        invoice_id=charge.invoice_id,
         charge_id=charge.id,
         here=charge.authorized if charge.state is ChargeState.AUTHORIZED else charge.captured,
         there=_taken_or_held(picture) if picture else None,
@@ -355,6 +361,7 @@ def of_refund(refund: Refund, kind: DiscrepancyKind, *, ref: str | None, picture
         provider_ref=ref,
         operation_id=picture.operation_id if picture else None,
         order_id=refund.order_id,
+        invoice_id=refund.invoice_id,
         charge_id=refund.charge_id,
         refund_id=refund.id,
         here=refund.amount if refund.state is RefundState.SUCCEEDED else Money.zero(refund.amount.currency),
@@ -377,6 +384,7 @@ def of_dispute(
         subject=listed.dispute_ref,
         provider_ref=listed.dispute_ref,
         order_id=charge.order_id if charge else None,
+        invoice_id=charge.invoice_id if charge else None,
         charge_id=charge.id if charge else None,
         here=dispute.amount if dispute else None,
         there=listed.amount,

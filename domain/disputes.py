@@ -27,7 +27,9 @@ OPEN_STATES = frozenset({DisputeState.NEEDS_RESPONSE, DisputeState.UNDER_REVIEW}
 class Dispute:
     id: str
     charge_id: str
-    order_id: str
+    order_id: str | None = None
+    invoice_id: str | None = None
+    """Of its charge: one of the two."""
     customer_id: str
     account: str
     dispute_ref: str
@@ -56,6 +58,14 @@ class Dispute:
     livemode: bool
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def payable_id(self) -> str:
+        """The order or the invoice that its charge paid."""
+        payable_id = self.order_id or self.invoice_id
+        if payable_id is None:
+            raise LookupError(f"{self.id} is of nothing that was paid")
+        return payable_id
 
     @property
     def is_open(self) -> bool:
@@ -96,6 +106,7 @@ class Dispute:
             id=new_id(IdPrefix.DISPUTE),
             charge_id=charge.id,
             order_id=charge.order_id,
+            invoice_id=charge.invoice_id,
             customer_id=charge.customer_id,
             account=charge.account,
             dispute_ref=picture.dispute_ref,

@@ -171,6 +171,7 @@ class Invoice:
 
     @property
     def to_pay(self) -> Money:
+        """What its charges are to take altogether."""
         return self.due
 
     @property

@@ -122,6 +122,16 @@ class Order:
     def total(self) -> Money:
         return Money.total((line.amount for line in self.lines), currency=self.currency)
 
+    @property
+    def to_pay(self) -> Money:
+        """What its charges are to take altogether."""
+        return self.total
+
+    @property
+    def takes_money(self) -> bool:
+        """Whether money that arrives is for it; else somebody has to look at it."""
+        return self.state is OrderState.PLACED
+
     # --- what may happen --------------------------------------------------------------------------------------------
 
     def check_version(self, expected: int | None) -> None:

@@ -52,6 +52,7 @@ class Relation(StrEnum):
     CUSTOMER = "CUSTOMER"
     PRODUCT = "PRODUCT"
     ORDER = "ORDER"
+    INVOICE = "INVOICE"
     CHARGE = "CHARGE"
     SUBJECT = "SUBJECT"
     """Any object that events concern."""

@@ -64,7 +64,9 @@ _FAILURE_AFTER: dict[Outcome, FailureCode] = {
 class Refund:
     id: str
     charge_id: str
-    order_id: str
+    order_id: str | None = None
+    invoice_id: str | None = None
+    """Of its charge: one of the two."""
     customer_id: str
     account: str
     refund_ref: str | None = None

@@ -231,6 +231,7 @@ class Charges(Protocol):
         """All of them, oldest first."""
         ...
 
+    async def of_invoice(self, invoice_id: str) -> Sequence[Charge]: ...
     async def live_with_payment_method(self, payment_method_id: str) -> bool: ...
     async def insert(self, charge: Charge) -> None: ...
     async def save(self, charge: Charge) -> None: ...
@@ -363,26 +364,30 @@ class ApiKeys(Protocol):
 class Erasure(Protocol):
     """What is known of a customer as a person, in whichever table."""
 
-    async def lock_orders(self, customer_id: str) -> None:
-        """All of them, so that no payment or refund begins or ends meanwhile; the customer is locked before."""
+    async def lock_payables(self, customer_id: str) -> None:
+        """All subscriptions, orders and invoices of theirs, so that no payment or refund begins or ends meanwhile; the
+        customer is locked before."""
         ...
 
     async def erase(self, customer_id: str, *, principal: str | None) -> None:
         """Empty what tells who they are; `principal` is the name under which they asked, if they could.
 
-        Their orders are locked. What an unfinished request needs stays until it is over; see `erase_charge`.
+        Their orders and invoices are locked. What an unfinished request needs stays until it is over; see
+        `erase_charge`.
         """
         ...
 
     async def erase_charge(self, charge_id: str) -> None:
-        """As `erase`, of one charge, its refunds and disputes, under the lock of its order."""
+        """As `erase`, of one charge, its refunds and disputes, under the lock of what it pays."""
         ...
 
     async def open_payments(self, customer_id: str) -> bool:
         """Whether a charge, a refund or an attachment of theirs is still under way."""
         ...
 
-    async def open_orders(self, customer_id: str) -> bool: ...
+    async def open_orders(self, customer_id: str) -> bool:
+        """Or invoices that are not paid, or subscriptions that go on."""
+        ...
 
     async def concerns_redacted(self, account: str, ref: str) -> bool:
         """Whether the provider's object is of a customer who was redacted."""
@@ -404,8 +409,9 @@ class Discrepancies(Protocol):
         """By id, behind `after_id`."""
         ...
 
-    async def blocks_charging(self, order_id: str) -> bool:
-        """Whether one that stands, open or closed, says that money may be taken for this order unknown to us."""
+    async def blocks_charging(self, payable_id: str) -> bool:
+        """Whether one that stands, open or closed, says that money may be taken for it unknown to us; for an order or
+        an invoice."""
         ...
 
     async def blocks_refunding(self, charge_id: str) -> bool: ...

@@ -245,17 +245,17 @@ class Subscription:
     def _dues(self) -> Iterator[Due]:
         if self.is_ended:
             return
-        times = {
+        times: dict[DueKind, datetime | None] = {
             DueKind.CANCEL: self.cancel_at,
-            DueKind.CHANGE: self.pending_change and self.pending_change.at,
-            DueKind.DROP_UPDATE: self.pending_update and self.pending_update.expires_at,
+            DueKind.CHANGE: self.pending_change.at if self.pending_change else None,
+            DueKind.DROP_UPDATE: self.pending_update.expires_at if self.pending_update else None,
             **self._times_of_the_state(),
         }
         yield from (Due(kind, at) for kind, at in times.items() if at is not None)
 
     def _times_of_the_state(self) -> Mapping[DueKind, datetime | None]:
-        renewal = {DueKind.RENEW: self.period and self.period.end}
-        pause = {DueKind.PAUSE: self.pause and self.pause.since}
+        renewal = {DueKind.RENEW: self.period.end if self.period else None}
+        pause = {DueKind.PAUSE: self.pause.since if self.pause else None}
         match self.state:
             case SubscriptionState.SCHEDULED:
                 return {DueKind.START: self.starts_at}
@@ -265,7 +265,7 @@ class Subscription:
                 return {DueKind.EXPIRE: self.incomplete_expires_at}
             case SubscriptionState.PAUSED:
                 # Paused periods are made too, without an invoice: what follows them follows without a gap.
-                return {DueKind.RESUME: self.pause and self.pause.until, **renewal}
+                return {DueKind.RESUME: self.pause.until if self.pause else None, **renewal}
             case SubscriptionState.PAST_DUE:
                 return {**renewal, **pause, **self._times_of_dunning()}
             case _:

@@ -260,6 +260,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
     "charges": {
         "id": _ID,
         "order_id": _ID,
+        "invoice_id": _ID,
         "customer_id": _ID,
         "payment_method_id": _ID,
         "account": _WORD,
@@ -297,6 +298,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "id": _ID,
         "charge_id": _ID,
         "order_id": _ID,
+        "invoice_id": _ID,
         "customer_id": _ID,
         "account": _WORD,
         "refund_ref": _REF,
@@ -318,6 +320,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "id": _ID,
         "charge_id": _ID,
         "order_id": _ID,
+        "invoice_id": _ID,
         "customer_id": _ID,
         "account": _WORD,
         "dispute_ref": _REF,
@@ -398,6 +401,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "provider_ref": _REF,
         "operation_id": _ID,
         "order_id": _ID,
+        "invoice_id": _ID,
         "charge_id": _ID,
         "refund_id": _ID,
         "here_amount": _MONEY,
@@ -531,7 +535,10 @@ _ROWS: Final[Mapping[str, str]] = {
             ("provider_accounts", "customer_ref"),
         )
     ),
-    "discrepancies": f"order_id IN (SELECT id FROM orders WHERE customer_id = $1) OR charge_id IN ({_CHARGES})",
+    "discrepancies": (
+        "order_id IN (SELECT id FROM orders WHERE customer_id = $1)"
+        f" OR invoice_id IN (SELECT id FROM invoices WHERE customer_id = $1) OR charge_id IN ({_CHARGES})"
+    ),
 }
 """Which rows of a table are of customer $1; in the order in which rows are locked."""
 
@@ -542,7 +549,10 @@ _ROWS_OF_CHARGE: Final[Mapping[str, str]] = {
     "disputes": "charge_id = $1",
     "decisions": "charge_id = $1",
     "declines": "cause = $1",
-    "discrepancies": "charge_id = $1 OR order_id IN (SELECT order_id FROM charges WHERE id = $1)",
+    "discrepancies": (
+        "charge_id = $1 OR order_id IN (SELECT order_id FROM charges WHERE id = $1)"
+        " OR invoice_id IN (SELECT invoice_id FROM charges WHERE id = $1)"
+    ),
 }
 
 

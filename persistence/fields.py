@@ -10,6 +10,8 @@ from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 
 ID_LENGTH: Final = 40
+PAYS_ONE_THING: Final = "(order_id IS NULL) <> (invoice_id IS NULL)"
+"""SQL: a charge, and what follows from it, is of an order or of an invoice."""
 _WORD_LENGTH: Final = 40
 _ACCOUNT_LENGTH: Final = 100
 _REF_LENGTH: Final = 255

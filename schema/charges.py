@@ -204,7 +204,7 @@ class Charge(HasTimeline):
 
     @strawberry.field(description="The order that is paid; null if you may not see it.")
     async def order(root: strawberry.Parent[domain.Charge], info: Info) -> LazyOrder | None:
-        return cast("Order | None", await info.context.loaders.orders.load(root.order_id))
+        return cast("Order | None", await info.context.loaders.orders.load(root.order_id) if root.order_id else None)
 
     @strawberry.field(description="The customer who pays; null if you may not see them.")
     async def customer(root: strawberry.Parent[domain.Charge], info: Info) -> LazyCustomer | None:
@@ -443,5 +443,5 @@ async def _payload(info: Info, charged: Charged) -> ChargePayload:
     charge = await loaders.charges.load(charged.charge_id) if charged.charge_id else None
     return ChargePayload(
         charge=cast("Charge | None", charge),
-        order=cast("Order | None", await loaders.orders.load(charged.order_id)),
+        order=cast("Order | None", await loaders.orders.load(charged.order_id) if charged.order_id else None),
     )

@@ -294,5 +294,5 @@ async def _payload(info: Info, dispute_id: str) -> DisputePayload:
     return DisputePayload(
         dispute=cast("Dispute | None", dispute),
         charge=cast("Charge | None", charge),
-        order=cast("Order | None", await loaders.orders.load(charge.order_id) if charge else None),
+        order=cast("Order | None", await loaders.orders.load(charge.order_id) if charge and charge.order_id else None),
     )

@@ -206,5 +206,7 @@ class RefundMutation:
         return ChargeRefundPayload(
             refund=cast("Refund | None", await loaders.refunds.load(refunded.refund_id)),
             charge=cast("Charge | None", charge),
-            order=cast("Order | None", await loaders.orders.load(charge.order_id) if charge else None),
+            order=cast(
+                "Order | None", await loaders.orders.load(charge.order_id) if charge and charge.order_id else None
+            ),
         )

@@ -7,11 +7,13 @@ all jobs have run and no customer is still to act.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from adapters.fake.truth import Truth
 from domain.charges import LIVE_STATES, ChargeState
 from domain.events import EventKind
+from domain.invoices import CreditReduces, InvoiceReason, InvoiceState
 from domain.jobs import JobKind
 from domain.ledger import LedgerAccount
 from domain.orders import OrderState
@@ -36,6 +38,13 @@ _TABLES = (
     "jobs",
     "payment_methods",
     "webhook_deliveries",
+    "invoices",
+    "credit_notes",
+    "issuers",
+    "subscriptions",
+    "subscription_periods",
+    "customer_balances",
+    "customer_balance_entries",
 )
 _ONCE = {
     EventKind.ORDER_CREATED,
@@ -43,6 +52,10 @@ _ONCE = {
     EventKind.ORDER_COMPLETED,
     EventKind.ORDER_CANCELED,
     EventKind.ORDER_EXPIRED,
+    EventKind.INVOICE_CREATED,
+    EventKind.INVOICE_OPENED,
+    EventKind.INVOICE_PAID,
+    EventKind.INVOICE_VOIDED,
     EventKind.CHARGE_CREATED,
     EventKind.CHARGE_SUCCEEDED,
     EventKind.CHARGE_DECLINED,
@@ -60,6 +73,7 @@ async def check_invariants(database: Database, truth: Truth, *, settled: bool = 
     """Raises AssertionError with every promise that is broken."""
     books = await _read(database)
     problems = [*_money(books, truth), *_refunds(books, truth), *_ledger(books), *_orders(books), *_looked_after(books)]
+    problems += [*_invoices(books, truth), *_numbers(books), *_balances(books), *_periods(books)]
     problems += [*_disputes(books), *_told_once(books), *_told_of_returns(books), *_keys(books)]
     if settled:
         problems += [*_settled(books, truth)]
@@ -196,6 +210,74 @@ def _orders(books: _Books) -> Iterator[str]:
             yield f"{order['id']} is {state}, completed at {order['completed_at']}"
 
 
+def _invoices(books: _Books, truth: Truth) -> Iterator[str]:
+    """I1, I10: an invoice is paid when, and only when, all of it was taken, and nobody pays one of a period twice."""
+    paid: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for invoice in books["invoices"]:
+        charges = [charge for charge in books["charges"] if charge["invoice_id"] == invoice["id"]]
+        live = [charge["id"] for charge in charges if charge["state"] in LIVE_STATES]
+        if len(live) > 1:
+            yield f"I1: {invoice['id']} has the live charges {live}"
+        own = (note for note in books["credit_notes"] if note["invoice_id"] == invoice["id"])
+        asked = invoice["due"] + sum(note["amount"] for note in own if note["reduces"] == CreditReduces.DUE)
+        taken = sum(truth.captured(charge["id"]) for charge in charges)
+        if taken > asked and not any(charge["review_since"] for charge in charges):
+            yield f"I1: {taken} of {asked} was taken for {invoice['id']}, and nobody is told"
+        if (
+            len({(invoice["customer_id"], invoice["currency"])} | {(c["customer_id"], c["currency"]) for c in charges})
+            > 1
+        ):
+            yield f"{invoice['id']} has charges of another customer or currency"
+        captured = sum(charge["captured"] for charge in charges)
+        state = InvoiceState(invoice["state"])
+        if state is InvoiceState.PAID and captured < invoice["due"]:
+            yield f"{invoice['id']} is paid with {captured} of {invoice['due']}"
+        if state in (InvoiceState.OPEN, InvoiceState.UNCOLLECTIBLE) and captured >= invoice["due"]:
+            yield f"{invoice['id']} is {state}, and all of it was taken"
+        if invoice["reason"] == InvoiceReason.PERIOD:
+            period = (invoice["subscription_id"], str(invoice["period_start"]))
+            paid[period] += [charge["id"] for charge in charges if charge["captured"]]
+    for period, charges_of_it in paid.items():
+        if len(charges_of_it) > 1:
+            yield f"I10: {period} was paid by {charges_of_it}"
+
+
+def _numbers(books: _Books) -> Iterator[str]:
+    """I6: numbers of an issuer follow each other up to the last one that was given."""
+    for issuer in books["issuers"]:
+        for table, upcoming in (("invoices", "next_invoice_number"), ("credit_notes", "next_credit_note_number")):
+            own = (row["sequence"] for row in books[table] if row["issuer_id"] == issuer["id"])
+            given = sorted(sequence for sequence in own if sequence is not None)
+            if given != list(range(issuer[upcoming] - len(given), issuer[upcoming])):
+                yield f"I6: {issuer['id']} gave {given} to {table}, and comes to {issuer[upcoming]} next"
+
+
+def _balances(books: _Books) -> Iterator[str]:
+    """I8: a balance is what was put there."""
+    put: Counter[tuple[str, str]] = Counter()
+    for entry in books["customer_balance_entries"]:
+        put[entry["customer_id"], entry["currency"]] += entry["amount"]
+    stands = {(row["customer_id"], row["currency"]): row["amount"] for row in books["customer_balances"]}
+    for whose in put.keys() | stands.keys():
+        if put[whose] != stands.get(whose, 0):
+            yield f"I8: the balance of {whose} is {stands.get(whose, 0)}, and {put[whose]} was put there"
+
+
+def _periods(books: _Books) -> Iterator[str]:
+    """I10: periods follow each other without a gap, and the subscription stands in the last one."""
+    made: dict[str, list[Row]] = defaultdict(list)
+    for row in sorted(books["subscription_periods"], key=lambda row: row["starts_at"]):
+        made[row["subscription_id"]].append(row)
+    for subscription in books["subscriptions"]:
+        periods = made[subscription["id"]]
+        # A change of the interval ends a period before its time, and the next begins there.
+        for before, after in pairwise(periods):
+            if after["starts_at"] > before["ends_at"]:
+                yield f"I10: {subscription['id']} has a gap from {before['ends_at']} to {after['starts_at']}"
+        if periods and subscription["period_starts_at"] != periods[-1]["starts_at"]:
+            yield f"I10: {subscription['id']} does not stand in the period that was made last"
+
+
 def _looked_after(books: _Books) -> Iterator[str]:
     """I9: whatever is not at its end has somebody who goes on with it, even if this process dies now."""
     resolved = books.jobs(JobKind.RESOLVE_OPERATION)
@@ -252,7 +334,7 @@ def _told_once(books: _Books) -> Iterator[str]:
         subjects[subject["subject_id"]].add(subject["event_id"])
     kinds = {event["id"]: event["kind"] for event in books["events"]}
     told = {subject: Counter(kinds[event_id] for event_id in events) for subject, events in subjects.items()}
-    for table in ("orders", "charges", "refunds", "payment_methods"):
+    for table in ("orders", "invoices", "charges", "refunds", "payment_methods"):
         for row in books[table]:
             for kind, times in told.get(row["id"], Counter()).items():
                 if kind in _ONCE and times > 1 and _is_about(kind, table):
@@ -278,12 +360,19 @@ def _told_of_returns(books: _Books) -> Iterator[str]:
             yield f"I4: the money of {row['id']} came back, and nobody looks at {row['charge_id']}"
 
 
-_NOUNS = {"orders": "order", "charges": "charge", "refunds": "refund", "payment_methods": "payment_method"}
+_NOUNS = {
+    "orders": "order",
+    "invoices": "invoice",
+    "charges": "charge",
+    "refunds": "refund",
+    "payment_methods": "payment_method",
+}
 
 _ENDS: dict[tuple[str, str], EventKind] = {
     ("orders", OrderState.COMPLETED): EventKind.ORDER_COMPLETED,
     ("orders", OrderState.CANCELED): EventKind.ORDER_CANCELED,
     ("orders", OrderState.EXPIRED): EventKind.ORDER_EXPIRED,
+    ("invoices", InvoiceState.PAID): EventKind.INVOICE_PAID,
     ("charges", ChargeState.SUCCEEDED): EventKind.CHARGE_SUCCEEDED,
     ("charges", ChargeState.DECLINED): EventKind.CHARGE_DECLINED,
     ("charges", ChargeState.VOIDED): EventKind.CHARGE_VOIDED,
@@ -301,10 +390,12 @@ def _is_about(kind: str, table: str) -> bool:
 
 def _keys(books: _Books) -> Iterator[str]:
     """I5: a key points at what it made, and that is there."""
-    made = {row["id"] for table in ("orders", "charges", "refunds", "payment_methods") for row in books[table]}
+    made = {
+        row["id"] for table in ("orders", "invoices", "charges", "refunds", "payment_methods") for row in books[table]
+    }
     made |= {operation["id"] for operation in books["operations"]}
     for key in books["idempotency_keys"]:
-        if key["object_id"].split("_")[0] in ("ord", "chg", "ref", "pm", "op") and key["object_id"] not in made:
+        if key["object_id"].split("_")[0] in ("ord", "inv", "chg", "ref", "pm", "op") and key["object_id"] not in made:
             yield f"I5: the key {key['key']} points at {key['object_id']}, which is not there"
 
 

@@ -206,6 +206,7 @@ class Changes:
             made_at=_made_at(found, now),
             livemode=self._livemode,
             order_id=named.order_id,
+            invoice_id=named.invoice_id,
             charge_id=named.charge_id,
             picture=picture,
         )

@@ -1,8 +1,8 @@
 """What stands in a transaction's `order_id`: the operation that made it, and what of ours it is for.
 
 It is all of ours that Braintree keeps, and shows in its lists, without having been set up for it (`custom_fields` have
-to be); it takes 255 characters. A sale names its order and charge too, by which reconciliation tells whose it is when
-our own rows were lost. A refund that is given no `order_id` has its sale's
+to be); it takes 255 characters. A sale names its order or invoice, and its charge, too, by which reconciliation tells
+whose it is when our own rows were lost. A refund that is given no `order_id` has its sale's
 (https://developer.paypal.com/braintree/docs/reference/request/transaction/refund).
 """
 
@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.braintree.reading import ref
+from domain.ids import IdPrefix, prefix_of
 from domain.provider import ChargeRequest, RefundRequest
 
-_ORDER, _CHARGE = "paydesk_order", "paydesk_charge"
+_ORDER, _INVOICE, _CHARGE = "paydesk_order", "paydesk_invoice", "paydesk_charge"
 
 
 def of_charge(request: ChargeRequest) -> str:
-    return _joined(request.operation_id, request.metadata.get(_ORDER), request.metadata.get(_CHARGE))
+    paid = request.metadata.get(_ORDER) or request.metadata.get(_INVOICE)
+    return _joined(request.operation_id, paid, request.metadata.get(_CHARGE))
 
 
 def of_refund(request: RefundRequest) -> str:
@@ -30,6 +32,7 @@ class Named:
 
     operation_id: str | None = None
     order_id: str | None = None
+    invoice_id: str | None = None
     charge_id: str | None = None
     refund_id: str | None = None
 
@@ -41,8 +44,10 @@ class Named:
 def named_in(found: Mapping[str, Any]) -> Named:
     """Of a transaction; without more than an operation where it names none of ours."""
     match (ref(found.get("order_id")) or "").split("."):
-        case [operation_id, order_id, charge_id] if all((operation_id, order_id, charge_id)):
-            return Named(operation_id, order_id=order_id, charge_id=charge_id)
+        case [operation_id, paid, charge_id] if all((operation_id, paid, charge_id)):
+            if prefix_of(paid) is IdPrefix.INVOICE:
+                return Named(operation_id, invoice_id=paid, charge_id=charge_id)
+            return Named(operation_id, order_id=paid, charge_id=charge_id)
         case [operation_id, refund_id] if all((operation_id, refund_id)):
             return Named(operation_id, refund_id=refund_id)
         case _:

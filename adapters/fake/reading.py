@@ -283,6 +283,7 @@ def _listed_charge(found: dict[str, Any]) -> ListedCharge:
         made_at=_moment(found["created_at"]),
         livemode=False,
         order_id=metadata.get("paydesk_order"),
+        invoice_id=metadata.get("paydesk_invoice"),
         charge_id=metadata.get("paydesk_charge"),
         picture=picture,
     )

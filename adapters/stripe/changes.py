@@ -17,7 +17,7 @@ import stripe
 
 from adapters.stripe import disputes, payments, refunds
 from adapters.stripe.errands import Answer, Errand, read, read_object
-from adapters.stripe.payments import CHARGE, EXPAND, ORDER, made_at
+from adapters.stripe.payments import CHARGE, EXPAND, INVOICE, ORDER, made_at
 from adapters.stripe.reading import metadata_of, ref_of, text
 from adapters.stripe.refunds import REFUND, is_release
 from adapters.stripe.searching import PAGE, Page, entries, has_more
@@ -216,6 +216,7 @@ def _charge(intent: dict[str, Any], *, livemode: bool, now: datetime) -> ListedC
         made_at=_made_at(intent, now),
         livemode=told_mode if isinstance(told_mode, bool) else livemode,
         order_id=metadata_of(intent, ORDER),
+        invoice_id=metadata_of(intent, INVOICE),
         charge_id=metadata_of(intent, CHARGE),
         picture=picture,
     )

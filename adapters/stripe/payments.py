@@ -33,7 +33,7 @@ from domain.provider import (
     SdkAction,
 )
 
-ORDER, CHARGE = "paydesk_order", "paydesk_charge"
+ORDER, INVOICE, CHARGE = "paydesk_order", "paydesk_invoice", "paydesk_charge"
 """In the metadata of an intent: what of ours it is for."""
 
 EXPAND = ["latest_charge", "payment_method"]

@@ -16,6 +16,7 @@ class ListedCharge:
     made_at: datetime
     livemode: bool
     order_id: str | None
+    invoice_id: str | None = None
     charge_id: str | None
     """What we wrote to it in `ChargeRequest.metadata`, where it is kept. Untrusted: anybody with the account's keys may
     have written it."""

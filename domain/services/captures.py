@@ -10,20 +10,25 @@ from domain.errors import (
     ChargeInProgress,
     ChargeNotCapturable,
     CurrencyMismatch,
+    InvoiceAlreadyPaid,
+    InvoiceNotPayable,
     OrderAlreadyPaid,
     OrderNotPayable,
+    PaydeskError,
     ProviderRefused,
     ProviderUnavailable,
 )
 from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
+from domain.invoices import InvoiceState
 from domain.money import Money
 from domain.operations import Operation
 from domain.orders import Order, OrderState
+from domain.payables import Payable
 from domain.principals import Permission, Principal
 from domain.provider import CaptureRequest, Outcome, ProviderAction
-from domain.services.charges import Charged, ref_of
+from domain.services.charges import Charged, charged, ref_of
 from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, there
@@ -64,7 +69,7 @@ class CaptureService:
 
     async def _begin(self, tx: Transaction, principal: Principal, command: CaptureCharge) -> Operation | str:
         """Phase 1: the operation, or the id of the one that this very request has made before."""
-        order, charge = await lock_charge(tx, principal, command.charge_id)
+        payable, charge = await lock_charge(tx, principal, command.charge_id)
         if made := await made_before(tx, command.request):
             return made
         self._deployment.check_not_recovering()
@@ -77,7 +82,7 @@ class CaptureService:
         now = self._clock.now()
         amount = charge.capturable if command.amount is None else command.amount
         captured = charge.capture_started(amount, now=now)
-        await _check_due(tx, order, amount)
+        await _check_due(tx, payable, amount)
         whole = amount == charge.capturable
         self._teller.require_support(
             charge.account, ProviderAction.CAPTURE if whole else ProviderAction.PARTIAL_CAPTURE
@@ -98,7 +103,7 @@ class CaptureService:
             new_event(
                 EventKind.CHARGE_CAPTURE_REQUESTED,
                 charge.id,
-                charge.order_id,
+                charge.payable_id,
                 charge.customer_id,
                 actor=principal.actor,
                 livemode=charge.livemode,
@@ -114,17 +119,25 @@ class CaptureService:
             charge = there(await tx.charges.get(operation.charge_id), operation.charge_id)
         if operation.is_finished and operation.outcome is not Outcome.SUCCEEDED:
             _raise_refusal(operation, charge)
-        return Charged(order_id=charge.order_id, charge_id=charge.id)
+        return charged(charge)
 
 
-async def _check_due(tx: Transaction, order: Order, amount: Money) -> None:
-    """An order that meanwhile was paid by another charge, or has ended, takes nothing more."""
-    if order.state is not OrderState.PLACED:
-        completed = order.state is OrderState.COMPLETED
-        raise OrderAlreadyPaid(path=("chargeId",)) if completed else OrderNotPayable(order.state, path=("chargeId",))
-    due = order.total - await captured_of(tx, order)
+async def _check_due(tx: Transaction, payable: Payable, amount: Money) -> None:
+    """What meanwhile was paid by another charge, or has ended, takes nothing more."""
+    if not payable.takes_money:
+        raise _takes_nothing(payable)
+    due = payable.to_pay - await captured_of(tx, payable)
     if amount > due:
         raise CaptureAmountTooHigh(str(due))
+
+
+def _takes_nothing(payable: Payable) -> PaydeskError:
+    path = ("chargeId",)
+    if isinstance(payable, Order):
+        completed = payable.state is OrderState.COMPLETED
+        return OrderAlreadyPaid(path=path) if completed else OrderNotPayable(payable.state, path=path)
+    paid = payable.state is InvoiceState.PAID
+    return InvoiceAlreadyPaid(path=path) if paid else InvoiceNotPayable(payable.state, path=path)
 
 
 def _raise_refusal(operation: Operation, charge: Charge) -> None:

@@ -1,4 +1,4 @@
-"""Charging an order: what is written down before the provider hears of it, and the customer's part in it."""
+"""Charging an order or an invoice: what is written down before the provider hears of it, and the customer's part."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from datetime import datetime
 
 from domain.charges import Charge, ChargeState
 from domain.clock import Clock
+from domain.customers import ProviderAccount
 from domain.decline_limits import Against, of_charge, of_new_card
 from domain.deployment import Deployment
 from domain.errors import (
@@ -20,9 +21,11 @@ from domain.errors import (
 from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
+from domain.invoices import Invoice
 from domain.money import Money
 from domain.operations import Operation, restored
 from domain.orders import Order, OrderState
+from domain.payables import Payable
 from domain.payment_methods import PaymentMethod, Storing
 from domain.principals import Permission, Principal
 from domain.provider import (
@@ -39,11 +42,11 @@ from domain.services.accounts import ProviderAccountService
 from domain.services.discrepancies import check_may_charge
 from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
-from domain.services.locking import lock_charge, lock_order, there
+from domain.services.locking import lock_charge, lock_invoice, lock_order, there
 from domain.services.operations import is_written_down, write_down
 from domain.services.orders import place
 from domain.services.sending import Sending
-from domain.services.settlement import Settlement, captured_of
+from domain.services.settlement import Settlement, captured_of, charges_of
 from domain.services.teller import Teller
 from domain.store import Store, Transaction, UniqueTaken
 from domain.texts import LONGEST_TOKEN, clean_optional, clean_text
@@ -76,6 +79,29 @@ class ChargeOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeInvoice:
+    invoice_id: str
+    payment_method_id: str | None
+    """None: that of its subscription, else the customer's default."""
+    initiator: Initiator
+    return_url: str | None
+    network: str | None = None
+    """As in `ChargeOrder`."""
+    request: KeyedRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How something is charged, whatever it is."""
+
+    initiator: Initiator
+    capture: CaptureMode
+    new_card: NewCard | None = None
+    return_url: str | None = None
+    network: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContinueCharge:
     charge_id: str
     token: str | None
@@ -84,9 +110,14 @@ class ContinueCharge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charged:
-    order_id: str
+    order_id: str | None = None
+    invoice_id: str | None = None
     charge_id: str | None
     """None when there was nothing to pay."""
+
+
+def charged(charge: Charge) -> Charged:
+    return Charged(order_id=charge.order_id, invoice_id=charge.invoice_id, charge_id=charge.id)
 
 
 class ChargeService:
@@ -136,7 +167,7 @@ class ChargeService:
             return begun
         charge, operation = begun
         await self._sending.send(operation, actor=f"provider:{charge.account}")
-        return Charged(order_id=charge.order_id, charge_id=charge.id)
+        return charged(charge)
 
     async def _begin_charge(
         self, tx: Transaction, principal: Principal, command: ChargeOrder
@@ -149,7 +180,7 @@ class ChargeService:
         order.check_version(command.version)
         captured = await captured_of(tx, order)
         order.check_payable(captured=captured, now=self._clock.now())
-        await _check_nothing_under_way(tx, order)
+        await _check_nothing_under_way(tx, order, "orderId")
         await check_may_charge(tx, order.id)
         now = self._clock.now()
         if order.total.is_zero:
@@ -157,38 +188,139 @@ class ChargeService:
             await place(tx, order, actor=principal.actor, now=now)
             return Charged(order_id=order.id, charge_id=None)
         method = await self._method(tx, order, command, now=now)
-        mode = command.capture or self._deployment.capture
-        self._teller.require_support(method.account, _ACTIONS[mode])
-        self._teller.require_currency(method.account, order.currency)
-        self._teller.require_reachable(method.account, CallKind.MONEY)
-        account = await tx.accounts.find(order.customer_id, method.account)
-        if account is None or (method.payment_method_ref is None and command.new_card is None):
-            raise LookupError(f"{method.id} is active but has no reference at {method.account}")
+        terms = Terms(
+            initiator=command.initiator,
+            capture=command.capture or self._deployment.capture,
+            new_card=command.new_card,
+            return_url=command.return_url,
+            network=command.network,
+        )
+        account = await self._payer(tx, order, method, terms)
         if order.state is OrderState.OPEN:
             order = await place(tx, order, actor=principal.actor, now=now)
-        charge = _new_charge(order, method, command, mode, due=order.total - captured, now=now)
-        request = ChargeRequest(
+        due = order.total - captured
+        return await self._write_down(
+            tx, order, method, account, terms, due=due, request=command.request, actor=principal.actor, now=now
+        )
+
+    # --- invoices ---------------------------------------------------------------------------------------------------
+
+    async def charge_invoice(self, principal: Principal, command: ChargeInvoice) -> Charged:
+        """As `charge_order`, of an invoice, whose money is taken at once: there is nothing to be shipped first."""
+        principal.require(Permission.CHARGES_WRITE)
+        if not command.initiator.on_session:
+            principal.require(Permission.CHARGES_OFF_SESSION)
+        self._deployment.check_return_url(command.return_url, "returnUrl")
+        try:
+            begun = await self._store.run(
+                lambda tx: self._begin_invoice(tx, principal, command), landed=is_written_down
+            )
+        except UniqueTaken as taken:
+            raise ChargeInProgress(path=("invoiceId",)) from taken
+        if isinstance(begun, Charged):
+            return begun
+        charge, operation = begun
+        await self._sending.send(operation, actor=f"provider:{charge.account}")
+        return charged(charge)
+
+    async def _begin_invoice(
+        self, tx: Transaction, principal: Principal, command: ChargeInvoice
+    ) -> Charged | tuple[Charge, Operation]:
+        """Phase 1."""
+        known = await tx.invoices.get(command.invoice_id)
+        if known is None or not principal.sees(known.customer_id):
+            raise NotFound("invoice", path=("invoiceId",))
+        invoice = await lock_invoice(tx, known.id)
+        if made := await made_before(tx, command.request):
+            return Charged(invoice_id=invoice.id, charge_id=made)
+        self._deployment.check_not_recovering()
+        invoice.check_payable(captured=await captured_of(tx, invoice))
+        await _check_nothing_under_way(tx, invoice, "invoiceId")
+        await check_may_charge(tx, invoice.id, "invoiceId")
+        chosen = command.payment_method_id or await _method_of_subscription(tx, invoice)
+        method = await _usable_method(tx, invoice, chosen)
+        terms = Terms(
+            initiator=command.initiator,
+            capture=CaptureMode.AUTOMATIC,
+            return_url=command.return_url,
+            network=command.network,
+        )
+        return await self.begin_invoice(
+            tx, invoice, method, terms, request=command.request, actor=principal.actor, now=self._clock.now()
+        )
+
+    async def begin_invoice(
+        self,
+        tx: Transaction,
+        invoice: Invoice,
+        method: PaymentMethod,
+        terms: Terms,
+        *,
+        request: KeyedRequest | None = None,
+        actor: str,
+        now: datetime,
+    ) -> tuple[Charge, Operation]:
+        """Phase 1 for a locked invoice that waits for money and a locked card, in the transaction of whoever calls: the
+        operation is to be sent after its commit, and is looked after if it is not.
+
+        `now` is real time. Raises what keeps the account from being charged at all.
+        """
+        account = await self._payer(tx, invoice, method, terms)
+        due = invoice.to_pay - await captured_of(tx, invoice)
+        return await self._write_down(
+            tx, invoice, method, account, terms, due=due, request=request, actor=actor, now=now
+        )
+
+    # --- both -------------------------------------------------------------------------------------------------------
+
+    async def _payer(self, tx: Transaction, payable: Payable, method: PaymentMethod, terms: Terms) -> ProviderAccount:
+        """The customer at the account of the method, which has to be one that can be charged just now."""
+        self._teller.require_support(method.account, _ACTIONS[terms.capture])
+        self._teller.require_currency(method.account, payable.currency)
+        self._teller.require_reachable(method.account, CallKind.MONEY)
+        account = await tx.accounts.find(payable.customer_id, method.account)
+        if account is None or (method.payment_method_ref is None and terms.new_card is None):
+            raise LookupError(f"{method.id} is active but has no reference at {method.account}")
+        return account
+
+    async def _write_down(
+        self,
+        tx: Transaction,
+        payable: Payable,
+        method: PaymentMethod,
+        account: ProviderAccount,
+        terms: Terms,
+        *,
+        due: Money,
+        request: KeyedRequest | None,
+        actor: str,
+        now: datetime,
+    ) -> tuple[Charge, Operation]:
+        charge = _new_charge(payable, method, terms, due=due, now=now)
+        card = terms.new_card
+        asked = ChargeRequest(
             operation_id=new_id(IdPrefix.OPERATION),
             charge_id=charge.id,
             amount=charge.amount,
             customer_ref=account.customer_ref,
             payment_method_ref=method.payment_method_ref,
-            token=clean_text(command.new_card.token, *_TOKEN, longest=LONGEST_TOKEN) if command.new_card else None,
-            store_card=command.new_card is not None and command.new_card.store,
+            token=clean_text(card.token, *_TOKEN, longest=LONGEST_TOKEN) if card else None,
+            store_card=card is not None and card.store,
             initiator=charge.initiator,
             return_url=charge.return_url,
             capture=charge.capture_mode,
-            metadata={"paydesk_order": order.id, "paydesk_charge": charge.id},
+            metadata={_NAMES[type(payable)]: payable.id, "paydesk_charge": charge.id},
         )
-        await claim(tx, command.request, charge.id, now=now)
-        if command.new_card is not None:
+        if request is not None:
+            await claim(tx, request, charge.id, now=now)
+        if card is not None:
             await tx.payment_methods.insert(method)
-            await card_events.tell(tx, EventKind.PAYMENT_METHOD_REQUESTED, method, actor=principal.actor, now=now)
+            await card_events.tell(tx, EventKind.PAYMENT_METHOD_REQUESTED, method, actor=actor, now=now)
         await tx.charges.insert(charge)
         operation = await write_down(
             tx,
             charge,
-            request,
+            asked,
             solved_by=self._teller.solves(charge.account),
             lease_seconds=self._deployment.lease_seconds,
             now=now,
@@ -197,9 +329,9 @@ class ChargeService:
             new_event(
                 EventKind.CHARGE_CREATED,
                 charge.id,
-                order.id,
+                payable.id,
                 charge.customer_id,
-                actor=principal.actor,
+                actor=actor,
                 livemode=charge.livemode,
                 now=now,
                 data={
@@ -209,7 +341,7 @@ class ChargeService:
                 },
             )
         )
-        await declines.count(tx, charge.id, self._against(method, command), now=now)
+        await declines.count(tx, charge.id, self._against(method, terms), now=now)
         return charge, operation
 
     async def _method(self, tx: Transaction, order: Order, command: ChargeOrder, *, now: datetime) -> PaymentMethod:
@@ -219,11 +351,11 @@ class ChargeService:
         self._teller.require_support(account, ProviderAction.CHARGE_NEW_CARD)
         return _new_method(order, command.new_card, account=account, now=now)
 
-    def _against(self, method: PaymentMethod, command: ChargeOrder) -> Sequence[Against]:
+    def _against(self, method: PaymentMethod, terms: Terms) -> Sequence[Against]:
         limits = self._deployment.declines
-        if command.new_card is not None:
-            return of_new_card(limits, customer_id=method.customer_id, network=command.network)
-        return of_charge(limits, method, network=command.network, on_session=command.initiator.on_session)
+        if terms.new_card is not None:
+            return of_new_card(limits, customer_id=method.customer_id, network=terms.network)
+        return of_charge(limits, method, network=terms.network, on_session=terms.initiator.on_session)
 
     # --- continue ---------------------------------------------------------------------------------------------------
 
@@ -238,7 +370,7 @@ class ChargeService:
             await self._sending.send(operation, actor=f"provider:{charge.account}")
         if made is not None:
             await self._check_taken(made)
-        return Charged(order_id=charge.order_id, charge_id=charge.id)
+        return charged(charge)
 
     async def _check_taken(self, operation_id: str) -> None:
         """Raise what kept a continuation from being taken, where the charge waits as before."""
@@ -270,7 +402,7 @@ class ChargeService:
             if charge.is_overdue(now=now):
                 ended = ChargeResult(outcome=Outcome.EXPIRED)
                 return await self._settlement.settle_charge(tx, charge.id, ended, actor="system:expiry"), None, None
-            await check_may_charge(tx, charge.order_id, "chargeId")
+            await check_may_charge(tx, charge.payable_id, "chargeId")
         self._teller.require_support(charge.account, ProviderAction.CUSTOMER_ACTION)
         self._teller.require_reachable(charge.account, CallKind.MONEY)
         request = await _continuation(tx, charge, token)
@@ -311,19 +443,29 @@ class ChargeService:
 _ACTIONS = {CaptureMode.AUTOMATIC: ProviderAction.CHARGE, CaptureMode.MANUAL: ProviderAction.AUTHORIZE}
 
 
-async def _check_nothing_under_way(tx: Transaction, order: Order) -> None:
-    if any(charge.is_live for charge in await tx.charges.of_order(order.id)):
-        raise ChargeInProgress(path=("orderId",))
+_NAMES: dict[type, str] = {Order: "paydesk_order", Invoice: "paydesk_invoice"}
+"""Under which name a provider's object tells what it pays, for whoever looks at it there, and for reconciliation."""
 
 
-async def _usable_method(tx: Transaction, order: Order, payment_method_id: str | None) -> PaymentMethod:
+async def _check_nothing_under_way(tx: Transaction, payable: Payable, path: str) -> None:
+    if any(charge.is_live for charge in await charges_of(tx, payable)):
+        raise ChargeInProgress(path=(path,))
+
+
+async def _method_of_subscription(tx: Transaction, invoice: Invoice) -> str | None:
+    if invoice.subscription_id is None:
+        return None
+    return there(await tx.subscriptions.get(invoice.subscription_id), invoice.subscription_id).payment_method_id
+
+
+async def _usable_method(tx: Transaction, payable: Payable, payment_method_id: str | None) -> PaymentMethod:
     if payment_method_id is None:
-        customer = await tx.customers.get(order.customer_id)
+        customer = await tx.customers.get(payable.customer_id)
         payment_method_id = customer.default_payment_method_id if customer else None
     if payment_method_id is None:
         raise PaymentMethodMissing
     method = await tx.payment_methods.get_for_update(payment_method_id)
-    if method is None or method.customer_id != order.customer_id:
+    if method is None or method.customer_id != payable.customer_id:
         raise NotFound("payment method", path=("paymentMethodId",))
     method.check_usable()
     return method
@@ -369,26 +511,25 @@ def _new_method(order: Order, card: NewCard, *, account: str, now: datetime) -> 
     )
 
 
-def _new_charge(
-    order: Order, method: PaymentMethod, command: ChargeOrder, mode: CaptureMode, *, due: Money, now: datetime
-) -> Charge:
-    nothing = Money.zero(order.currency)
+def _new_charge(payable: Payable, method: PaymentMethod, terms: Terms, *, due: Money, now: datetime) -> Charge:
+    nothing = Money.zero(payable.currency)
     return Charge(
         id=new_id(IdPrefix.CHARGE),
-        order_id=order.id,
-        customer_id=order.customer_id,
+        order_id=payable.id if isinstance(payable, Order) else None,
+        invoice_id=payable.id if isinstance(payable, Invoice) else None,
+        customer_id=payable.customer_id,
         payment_method_id=method.id,
         account=method.account,
-        initiator=command.initiator,
-        capture_mode=mode,
+        initiator=terms.initiator,
+        capture_mode=terms.capture,
         amount=due,
         authorized=nothing,
         captured=nothing,
         refunded=nothing,
         refund_reserved=nothing,
         disputed=nothing,
-        return_url=command.return_url,
-        livemode=order.livemode,
+        return_url=terms.return_url,
+        livemode=payable.livemode,
         created_at=now,
         updated_at=now,
     )

@@ -9,7 +9,8 @@ from domain.clock import Clock
 from domain.discrepancies import LONGEST_NOTE, Discrepancy, Finding
 from domain.errors import DiscrepancyOpen, NotFound
 from domain.events import EventKind, new_event
-from domain.orders import Order
+from domain.ids import IdPrefix, prefix_of
+from domain.payables import Payable
 from domain.principals import Permission, Principal
 from domain.refunds import Refund
 from domain.store import Store, Transaction
@@ -66,13 +67,13 @@ async def close_if_gone(
     await _tell(tx, EventKind.DISCREPANCY_CLOSED, gone, actor=actor, now=now)
 
 
-async def check_may_charge(tx: Transaction, order_id: str, path: str = "orderId") -> None:
-    """The money of this order may be at the provider already, under a charge that is not known here.
+async def check_may_charge(tx: Transaction, payable_id: str, path: str = "orderId") -> None:
+    """The money of this order or invoice may be at the provider already, under a charge that is not known here.
 
-    `path` leads to the field of the input that named the order or its charge.
+    `path` leads to the field of the input that named it or its charge.
     """
-    if await tx.discrepancies.blocks_charging(order_id):
-        raise DiscrepancyOpen("order", path=(path,))
+    if await tx.discrepancies.blocks_charging(payable_id):
+        raise DiscrepancyOpen("invoice" if prefix_of(payable_id) is IdPrefix.INVOICE else "order", path=(path,))
 
 
 async def check_may_refund(tx: Transaction, charge_id: str) -> None:
@@ -97,12 +98,13 @@ async def _tell(tx: Transaction, kind: EventKind, about: Discrepancy, *, actor: 
     await tx.events.add(new_event(kind, about.id, *subjects, actor=actor, livemode=about.livemode, now=now, data=told))
 
 
-async def _named(tx: Transaction, about: Discrepancy) -> Sequence[Order | Charge | Refund]:
+async def _named(tx: Transaction, about: Discrepancy) -> Sequence[Payable | Charge | Refund]:
     """The records of ours that it names, where there are such."""
     order = await tx.orders.get(about.order_id) if about.order_id else None
+    invoice = await tx.invoices.get(about.invoice_id) if about.invoice_id else None
     charge = await tx.charges.get(about.charge_id) if about.charge_id else None
     refund = await tx.refunds.get(about.refund_id) if about.refund_id else None
-    return [record for record in (refund, charge, order) if record is not None]
+    return [record for record in (refund, charge, order, invoice) if record is not None]
 
 
 async def _is_about_somebody_erased(tx: Transaction, about: Discrepancy) -> bool:

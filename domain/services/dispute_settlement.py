@@ -240,7 +240,7 @@ def _events(
     now: datetime,
 ) -> list[Event]:
     """Without the customer among the subjects: it is between the merchant and the bank."""
-    subjects = (after.id, after.charge_id, after.order_id)
+    subjects = (after.id, after.charge_id, after.payable_id)
     money: dict[str, object] = {"amount": after.amount.minor_units, "currency": after.amount.currency}
     told = [(kind, money) for kind in _kinds(before, after)]
     if before is not None and operation is not None and before.is_being_answered and not after.is_being_answered:

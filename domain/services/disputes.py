@@ -148,7 +148,7 @@ class DisputeService:
                 response.event,
                 dispute.id,
                 charge.id,
-                charge.order_id,
+                charge.payable_id,
                 actor=principal.actor,
                 livemode=dispute.livemode,
                 now=now,

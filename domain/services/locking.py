@@ -1,14 +1,16 @@
-"""Locks, in the one order in which they are taken: customer → order → payment method → charge → operation → refund
-or dispute → ledger.
+"""Locks, in the one order in which they are taken: customer → subscription → order or invoice → payment method → charge
+→ operation → refund or dispute → ledger → balance → issuer.
 
-A client's key is claimed before all of them, or by whoever holds the order, whose rivals wait for the order then.
+A client's key is claimed before all of them, or by whoever holds the order or invoice, whose rivals wait for it then.
 """
 
 from typing import TypeVar
 
 from domain.charges import Charge
 from domain.errors import NotFound
+from domain.invoices import Invoice
 from domain.orders import Order
+from domain.payables import Payable
 from domain.principals import Principal
 from domain.store import Transaction
 
@@ -22,13 +24,28 @@ async def lock_order(tx: Transaction, principal: Principal, order_id: str) -> Or
     return order
 
 
-async def lock_charge(tx: Transaction, principal: Principal, charge_id: str) -> tuple[Order, Charge]:
-    """The charge with its order, which is locked first; so the charge is read once to learn which order that is."""
+async def lock_charge(tx: Transaction, principal: Principal, charge_id: str) -> tuple[Payable, Charge]:
+    """The charge with what it pays, which is locked first; so the charge is read once to learn what that is."""
     known = await tx.charges.get(charge_id)
     if known is None or not principal.sees(known.customer_id):
         raise NotFound("charge", path=("chargeId",))
-    order = there(await tx.orders.get_for_update(known.order_id), known.order_id)
-    return order, there(await tx.charges.get_for_update(charge_id), charge_id)
+    payable = await lock_payable(tx, known)
+    return payable, there(await tx.charges.get_for_update(charge_id), charge_id)
+
+
+async def lock_payable(tx: Transaction, charge: Charge) -> Payable:
+    """What a charge pays, which never changes; of a subscription's invoice, the subscription before it."""
+    if charge.order_id is not None:
+        return there(await tx.orders.get_for_update(charge.order_id), charge.order_id)
+    return await lock_invoice(tx, charge.payable_id)
+
+
+async def lock_invoice(tx: Transaction, invoice_id: str) -> Invoice:
+    """Of which subscription it is never changes, so that may be read without a lock."""
+    known = there(await tx.invoices.get(invoice_id), invoice_id)
+    if known.subscription_id is not None:
+        there(await tx.subscriptions.get_for_update(known.subscription_id), known.subscription_id)
+    return there(await tx.invoices.get_for_update(invoice_id), invoice_id)
 
 
 def there(row: Row | None, row_id: str) -> Row:

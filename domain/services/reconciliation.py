@@ -513,6 +513,7 @@ class ReconciliationService:
             made_at=found.opened_at,
             livemode=found.livemode,
             order_id=found.order_id,
+            invoice_id=found.invoice_id,
             charge_id=found.charge_id,
             picture=picture,
         )
@@ -637,6 +638,7 @@ def _another_charge(charge: Charge, listed: ListedCharge) -> Finding | None:
         found,
         kind=DiscrepancyKind.DUPLICATE_CHARGE,
         order_id=charge.order_id,
+        invoice_id=charge.invoice_id,
         charge_id=charge.id,
         here=charge.captured,
         here_state=charge.state,

@@ -53,8 +53,9 @@ class RedactionService:
         return customer_id
 
     async def _redact(self, tx: Transaction, customer: Customer, *, actor: str) -> None:
-        # A refund begins under its order's lock alone: it is there by now, or waits and finds the customer redacted.
-        await tx.erasure.lock_orders(customer.id)
+        # A refund begins under the lock of what was paid alone: it is there by now, or waits and finds the customer
+        # redacted.
+        await tx.erasure.lock_payables(customer.id)
         if await tx.erasure.open_payments(customer.id):
             raise CustomerHasOpenPayments
         if await tx.erasure.open_orders(customer.id):
@@ -92,7 +93,7 @@ class RedactionService:
         # What a provider told us between the commit and now, in its own words.
         async with self._store.transaction() as tx:
             await tx.customers.get_for_update(customer_id)
-            await tx.erasure.lock_orders(customer_id)
+            await tx.erasure.lock_payables(customer_id)
             await self._erase(tx, customer)
         if silent:
             raise NothingHeard(customer_id)

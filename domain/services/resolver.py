@@ -223,7 +223,7 @@ class Resolver:
             if not operation.makes_a_charge:
                 return True
             charge = there(await tx.charges.get(operation.charge_id), operation.charge_id)
-            return not await tx.discrepancies.blocks_charging(charge.order_id)
+            return not await tx.discrepancies.blocks_charging(charge.payable_id)
 
     def _may_send(self, operation: Operation) -> bool:
         if not operation.may_be_repeated or self._deployment.recovery:

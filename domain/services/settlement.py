@@ -1,7 +1,7 @@
 """Settlement: the one way in which evidence of a provider becomes our story.
 
 The direct answer, the webhook and the resolver all come through here, in any order and any number. Everything that
-follows from a change is written in the same commit: the ledger, the order, the events, the jobs.
+follows from a change is written in the same commit: the ledger, the order or invoice, the events, the jobs.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,12 @@ from domain.jobs import JobKind
 from domain.ledger import capture_entries, refund_entries, refunded_cause, returned_entries
 from domain.money import Money
 from domain.operations import Operation, OperationKind, VoidPurpose
-from domain.orders import Order, OrderState
+from domain.orders import Order
+from domain.payables import Payable
 from domain.principals import system
 from domain.provider import ChargeResult, Outcome, PaymentMethodResult, RefundResult, Refusal
 from domain.refunds import Refund, RefundState
-from domain.services import declines, new_cards
+from domain.services import declines, new_cards, paid_invoices
 from domain.services.answers import (
     LOOK_AFTER_SECONDS,
     counted,
@@ -76,7 +77,7 @@ class Settlement:
         charge as it was found (by a webhook or a look-up); it then also answers the request under way, where it is of
         the kind that can. `look_was_empty` counts a look of the resolver.
         """
-        order, before, operation = await _lock(tx, charge_id, operation_id)
+        payable, before, operation = await _lock(tx, charge_id, operation_id)
         is_foreign = before.is_in_another_currency(result)
         if is_foreign:
             # A person has to ask the provider, and needs its name of the charge for that.
@@ -105,7 +106,7 @@ class Settlement:
             after = _with_purpose(operation, before, after, now=now)
             after = await self._look_after(tx, operation, result, after, owned=operation_id is not None)
         after = await self._book(
-            tx, order, before, after, refusal=result.refusal, card=result.payment_method, actor=actor, now=now
+            tx, payable, before, after, refusal=result.refusal, card=result.payment_method, actor=actor, now=now
         )
         await self._watch(tx, after)
         await forget_who(tx, after)
@@ -142,7 +143,7 @@ class Settlement:
 
     async def charge_not_applied(self, tx: Transaction, charge_id: str, *, operation_id: str, actor: str) -> Charge:
         """The provider has shown that it never saw the request."""
-        order, before, operation = await _lock(tx, charge_id, operation_id)
+        payable, before, operation = await _lock(tx, charge_id, operation_id)
         now = self._clock.now()
         if operation is None or operation.is_finished:
             return before
@@ -152,7 +153,7 @@ class Settlement:
             # Any other request that never acted leaves the charge as it is: alive, and waiting.
             after = after.not_applied(now=now)
         after = _request_ended(operation, after, now=now)
-        after = await self._book(tx, order, before, after, actor=actor, now=now)
+        after = await self._book(tx, payable, before, after, actor=actor, now=now)
         await self._watch(tx, after)
         await forget_who(tx, after)
         return after
@@ -200,7 +201,7 @@ class Settlement:
     async def _book(
         self,
         tx: Transaction,
-        order: Order,
+        payable: Payable,
         before: Charge,
         after: Charge,
         *,
@@ -212,13 +213,13 @@ class Settlement:
         if after == before:
             return before
         gained = after.captured > before.captured
-        if gained and order.state is not OrderState.PLACED:
+        if gained and not payable.takes_money:
             after = after.with_review(ReviewReason.LATE_MONEY, now=now)
         await tx.charges.save(after)
         if after.state is not before.state:
             await new_cards.settle(tx, after, card, limits=self._deployment.declines, actor=actor, now=now)
         await declines.settle(tx, before, after)
-        await tx.events.add(*_charge_events(order, before, after, refusal=refusal, actor=actor, now=now))
+        await tx.events.add(*_charge_events(before, after, refusal=refusal, actor=actor, now=now))
         await self._watch_expiry(tx, before, after, now=now)
         if gained:
             await tx.ledger.add(
@@ -230,7 +231,7 @@ class Settlement:
                     now=now,
                 )
             )
-            await _complete_if_paid(tx, order, actor=actor, now=now)
+            await _complete_if_paid(tx, payable, actor=actor, now=now)
         return after
 
     async def _watch_expiry(self, tx: Transaction, before: Charge, after: Charge, *, now: datetime) -> None:
@@ -302,12 +303,12 @@ _NOTHING_MOVED = {OperationKind.CHARGE: Outcome.FAILED, OperationKind.CONTINUE: 
 # --- charges: helpers -----------------------------------------------------------------------------------------------
 
 
-async def _lock(tx: Transaction, charge_id: str, operation_id: str | None) -> tuple[Order, Charge, Operation | None]:
-    """Order, charge, operation: always in this order."""
-    order, charge = await lock_charge(tx, system("settlement"), charge_id)
+async def _lock(tx: Transaction, charge_id: str, operation_id: str | None) -> tuple[Payable, Charge, Operation | None]:
+    """What is paid, charge, operation: always in this order."""
+    payable, charge = await lock_charge(tx, system("settlement"), charge_id)
     if operation_id is not None:
-        return order, charge, there(await tx.operations.get_for_update(operation_id), operation_id)
-    return order, charge, await tx.operations.unfinished_of_charge(charge_id)
+        return payable, charge, there(await tx.operations.get_for_update(operation_id), operation_id)
+    return payable, charge, await tx.operations.unfinished_of_charge(charge_id)
 
 
 def _with_purpose(operation: Operation, before: Charge, after: Charge, *, now: datetime) -> Charge:
@@ -316,13 +317,18 @@ def _with_purpose(operation: Operation, before: Charge, after: Charge, *, now: d
     return after.expired(now=now) if voided and operation.void_purpose is VoidPurpose.EXPIRE else after
 
 
-async def _complete_if_paid(tx: Transaction, order: Order, *, actor: str, now: datetime) -> None:
-    if order.state is not OrderState.PLACED:
+async def _complete_if_paid(tx: Transaction, payable: Payable, *, actor: str, now: datetime) -> None:
+    if not payable.takes_money or await captured_of(tx, payable) < payable.to_pay:
         return
-    if await captured_of(tx, order) < order.total:
-        return
+    if isinstance(payable, Order):
+        await _complete(tx, payable, actor=actor, now=now)
+    else:
+        await paid_invoices.pay(tx, payable, actor=actor, now=now)
+    await _give_up_others(tx, payable, now=now)
+
+
+async def _complete(tx: Transaction, order: Order, *, actor: str, now: datetime) -> None:
     completed = await tx.orders.save(order.completed(now=now))
-    await _give_up_others(tx, order, now=now)
     await tx.events.add(
         new_event(
             EventKind.ORDER_COMPLETED,
@@ -335,9 +341,9 @@ async def _complete_if_paid(tx: Transaction, order: Order, *, actor: str, now: d
     )
 
 
-async def _give_up_others(tx: Transaction, order: Order, *, now: datetime) -> None:
+async def _give_up_others(tx: Transaction, payable: Payable, *, now: datetime) -> None:
     """A charge that was given up has paid after all, while another waits: that one would be paid on top."""
-    for charge in await tx.charges.of_order(order.id):
+    for charge in await charges_of(tx, payable):
         if charge.is_live:
             other = there(await tx.charges.get_for_update(charge.id), charge.id).given_up(now=now)
             await tx.charges.save(other)
@@ -363,9 +369,16 @@ def _request_ended(operation: Operation, charge: Charge, *, now: datetime) -> Ch
             return charge
 
 
-async def captured_of(tx: Transaction, order: Order) -> Money:
-    """What all charges of the order have taken. A refund does not make it due again."""
-    return Money.total((charge.captured for charge in await tx.charges.of_order(order.id)), currency=order.currency)
+async def charges_of(tx: Transaction, payable: Payable) -> Sequence[Charge]:
+    """All of them, oldest first."""
+    if isinstance(payable, Order):
+        return await tx.charges.of_order(payable.id)
+    return await tx.charges.of_invoice(payable.id)
+
+
+async def captured_of(tx: Transaction, payable: Payable) -> Money:
+    """What all its charges have taken. A refund does not make it due again."""
+    return Money.total((charge.captured for charge in await charges_of(tx, payable)), currency=payable.currency)
 
 
 async def kept_of(tx: Transaction, order: Order) -> Money:
@@ -375,9 +388,9 @@ async def kept_of(tx: Transaction, order: Order) -> Money:
 
 
 def _charge_events(
-    order: Order, before: Charge, after: Charge, *, refusal: Refusal | None, actor: str, now: datetime
+    before: Charge, after: Charge, *, refusal: Refusal | None, actor: str, now: datetime
 ) -> Sequence[Event]:
-    subjects = (after.id, order.id, after.customer_id)
+    subjects = (after.id, after.payable_id, after.customer_id)
     events = []
     if after.state is not before.state and after.state in _CHARGE_EVENTS:
         taken = after.captured if after.state is ChargeState.SUCCEEDED else after.amount
@@ -406,7 +419,7 @@ async def _save_reviews(tx: Transaction, before: Charge, after: Charge, *, actor
 
 def _review_events(before: Charge, after: Charge, *, actor: str, now: datetime) -> Sequence[Event]:
     """Without the customer among the subjects, whom it does not concern."""
-    subjects = (after.id, after.order_id)
+    subjects = (after.id, after.payable_id)
     opened = (review for review in after.reviews if not before.is_reviewed_for(review.reason))
     closed = (review for review in before.reviews if not after.is_reviewed_for(review.reason))
     return [
@@ -475,7 +488,7 @@ async def _book_refund(
             )
         )
     if after.state is not before.state and after.state in _REFUND_EVENTS:
-        subjects = (after.id, charge.id, charge.order_id, charge.customer_id)
+        subjects = (after.id, charge.id, charge.payable_id, charge.customer_id)
         data = {
             "amount": after.amount.minor_units,
             "currency": after.amount.currency,

@@ -14,7 +14,7 @@ from domain.ids import IdPrefix, new_id
 from domain.operations import Operation, VoidPurpose
 from domain.principals import Permission, Principal, system
 from domain.provider import ChargeResult, Outcome, ProviderAction, VoidRequest
-from domain.services.charges import Charged, ref_of
+from domain.services.charges import Charged, charged, ref_of
 from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_charge, there
@@ -88,13 +88,13 @@ class VoidService:
         """`made` is the operation's id, or the charge's where there was nothing to ask for."""
         async with self._store.reading() as tx:
             if (ended := await tx.charges.get(made)) is not None:
-                return Charged(order_id=ended.order_id, charge_id=ended.id)
+                return charged(ended)
             operation = there(await tx.operations.get(made), made)
             charge = there(await tx.charges.get(operation.charge_id), operation.charge_id)
         is_ended = charge.state in (ChargeState.VOIDED, ChargeState.EXPIRED)
         if operation.is_finished and operation.outcome not in (Outcome.VOIDED, Outcome.EXPIRED) and not is_ended:
             _raise_refusal(operation, charge)
-        return Charged(order_id=charge.order_id, charge_id=charge.id)
+        return charged(charge)
 
     async def end_waiting(
         self, charge_id: str, purpose: VoidPurpose, *, only_if_overdue: bool = False, actor: str
@@ -148,7 +148,7 @@ class VoidService:
             new_event(
                 EventKind.CHARGE_VOID_REQUESTED,
                 charge.id,
-                charge.order_id,
+                charge.payable_id,
                 charge.customer_id,
                 actor=actor,
                 livemode=charge.livemode,

@@ -9,6 +9,7 @@ from domain.decline_limits import DeclineState
 from domain.provider import CaptureMode
 from persistence.fields import (
     ID_LENGTH,
+    PAYS_ONE_THING,
     a_number_of_its_own,
     account,
     an_id,
@@ -26,7 +27,8 @@ from persistence.fields import (
 
 class Charge(Model):
     id = an_id()
-    order = belongs_to("Order")
+    order = belongs_to("Order", null=True)
+    invoice = belongs_to("Invoice", null=True)
     customer = belongs_to("Customer")
     payment_method = belongs_to("PaymentMethod")
     account = account()
@@ -68,6 +70,7 @@ class Charge(Model):
         table = "charges"
         indexes = (
             index("charges", "order_id", "id"),
+            index("charges", "invoice_id", "id"),
             index("charges", "customer_id", "id"),
             index("charges", "payment_method_id", "id"),
             index("charges", "state", "id"),
@@ -78,7 +81,9 @@ class Charge(Model):
         )
         constraints = (
             unique("charges_one_live_an_order", "order_id", where=one_of("state", sorted(LIVE_STATES))),
+            unique("charges_one_live_an_invoice", "invoice_id", where=one_of("state", sorted(LIVE_STATES))),
             unique("charges_ref", "account", "charge_ref", where="charge_ref IS NOT NULL"),
+            check("charges_pay_one_thing", PAYS_ONE_THING),
             check("charges_state_known", one_of("state", ChargeState)),
             check("charges_currency_has_three_letters", "length(currency) = 3"),
             # No upper bound on what was captured: what the provider took is booked, whatever was asked for.

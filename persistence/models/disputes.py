@@ -4,13 +4,27 @@ from tortoise.fields import BigIntField, BooleanField, DatetimeField, IntField, 
 from tortoise.models import Model
 
 from domain.provider import DisputeState
-from persistence.fields import account, an_id, belongs_to, check, currency, index, json, one_of, ref, unique, word
+from persistence.fields import (
+    PAYS_ONE_THING,
+    account,
+    an_id,
+    belongs_to,
+    check,
+    currency,
+    index,
+    json,
+    one_of,
+    ref,
+    unique,
+    word,
+)
 
 
 class Dispute(Model):
     id = an_id()
     charge = belongs_to("Charge")
-    order = belongs_to("Order")
+    order = belongs_to("Order", null=True)
+    invoice = belongs_to("Invoice", null=True)
     customer = belongs_to("Customer")
     account = account()
     dispute_ref = ref()
@@ -44,6 +58,7 @@ class Dispute(Model):
         )
         constraints = (
             unique("disputes_ref", "account", "dispute_ref"),
+            check("disputes_of_one_thing", PAYS_ONE_THING),
             check("disputes_state_known", one_of("state", DisputeState)),
             check("disputes_currency_has_three_letters", "length(currency) = 3"),
             check("disputes_amount_not_negative", "amount >= 0"),

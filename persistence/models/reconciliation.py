@@ -28,6 +28,7 @@ class Discrepancy(Model):
     operation_id = CharField(max_length=ID_LENGTH, null=True)
     # Ours, but not always there: no foreign keys.
     order_id = CharField(max_length=ID_LENGTH, null=True)
+    invoice_id = CharField(max_length=ID_LENGTH, null=True)
     charge_id = CharField(max_length=ID_LENGTH, null=True)
     refund_id = CharField(max_length=ID_LENGTH, null=True)
     here_amount = BigIntField(null=True)
@@ -50,6 +51,7 @@ class Discrepancy(Model):
         indexes = (
             index("discrepancies", "state", "id"),
             index("discrepancies", "order_id", "id"),
+            index("discrepancies", "invoice_id", "id"),
             index("discrepancies", "charge_id", "id"),
         )
         constraints = (

@@ -6,6 +6,7 @@ from tortoise.models import Model
 from domain.provider import ExecutedAs
 from domain.refunds import RefundState
 from persistence.fields import (
+    PAYS_ONE_THING,
     account,
     an_id,
     belongs_to,
@@ -22,7 +23,8 @@ from persistence.fields import (
 class Refund(Model):
     id = an_id()
     charge = belongs_to("Charge")
-    order = belongs_to("Order")
+    order = belongs_to("Order", null=True)
+    invoice = belongs_to("Invoice", null=True)
     customer = belongs_to("Customer")
     account = account()
     refund_ref = ref(null=True)
@@ -45,6 +47,7 @@ class Refund(Model):
         indexes = (
             index("refunds", "charge_id", "id"),
             index("refunds", "order_id", "id"),
+            index("refunds", "invoice_id", "id"),
             index("refunds", "customer_id", "id"),
             index("refunds", "state", "id"),
             index("refunds", "created_at", "id"),
@@ -52,6 +55,7 @@ class Refund(Model):
         )
         constraints = (
             unique("refunds_ref", "account", "refund_ref", where="refund_ref IS NOT NULL"),
+            check("refunds_of_one_thing", PAYS_ONE_THING),
             check("refunds_state_known", one_of("state", RefundState)),
             check("refunds_executed_as_known", one_of("executed_as", ExecutedAs)),
             check("refunds_currency_has_three_letters", "length(currency) = 3"),

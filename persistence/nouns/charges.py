@@ -29,6 +29,10 @@ class Charges:
         rows = await self._session.rows(models.Charge, "order_id = $1 ORDER BY id", order_id)
         return [charge_from_row(row) for row in rows]
 
+    async def of_invoice(self, invoice_id: str) -> Sequence[Charge]:
+        rows = await self._session.rows(models.Charge, "invoice_id = $1 ORDER BY id", invoice_id)
+        return [charge_from_row(row) for row in rows]
+
     async def live_with_payment_method(self, payment_method_id: str) -> bool:
         return await self._session.row(models.Charge, _LIVE_WITH_PAYMENT_METHOD, payment_method_id) is not None
 

@@ -11,7 +11,9 @@ from persistence.session import Session
 
 # As `Discrepancy.blocks` has it.
 _STANDS: Final = "state <> 'GONE' AND NOT lifted"
-_BLOCKS_CHARGING: Final = f"order_id = $1 AND {_STANDS} AND {one_of('kind', sorted(BLOCKS_CHARGING))} LIMIT 1"
+_BLOCKS_CHARGING: Final = (
+    f"(order_id = $1 OR invoice_id = $1) AND {_STANDS} AND {one_of('kind', sorted(BLOCKS_CHARGING))} LIMIT 1"
+)
 _BLOCKS_REFUNDING: Final = (
     f"charge_id = $1 AND {_STANDS}"
     f" AND ({one_of('kind', sorted(BLOCKS_REFUNDING))} OR (kind = 'UNREADABLE' AND refund_id IS NOT NULL)) LIMIT 1"
@@ -55,8 +57,8 @@ class Discrepancies:
         rows = await self._session.rows(models.Discrepancy, _NOT_SEEN_SINCE, account, moment, after_id, limit)
         return [discrepancy_from_row(row) for row in rows]
 
-    async def blocks_charging(self, order_id: str) -> bool:
-        return await self._session.row(models.Discrepancy, _BLOCKS_CHARGING, order_id) is not None
+    async def blocks_charging(self, payable_id: str) -> bool:
+        return await self._session.row(models.Discrepancy, _BLOCKS_CHARGING, payable_id) is not None
 
     async def blocks_refunding(self, charge_id: str) -> bool:
         return await self._session.row(models.Discrepancy, _BLOCKS_REFUNDING, charge_id) is not None

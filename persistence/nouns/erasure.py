@@ -3,7 +3,7 @@ from typing import Final
 from persistence import erasure, models
 from persistence.session import Session
 
-_ORDERS: Final = "customer_id = $1 ORDER BY id"
+_THEIRS: Final = "customer_id = $1 ORDER BY id"
 
 
 class Erasure:
@@ -12,8 +12,9 @@ class Erasure:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def lock_orders(self, customer_id: str) -> None:
-        await self._session.locked_rows(models.Order, _ORDERS, customer_id)
+    async def lock_payables(self, customer_id: str) -> None:
+        for model in (models.Subscription, models.Order, models.Invoice):
+            await self._session.locked_rows(model, _THEIRS, customer_id)
 
     async def erase(self, customer_id: str, *, principal: str | None) -> None:
         # The keys first: which refund had a note is known as long as it is there.

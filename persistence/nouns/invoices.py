@@ -82,12 +82,10 @@ class Invoices:
     async def waiting_lines(
         self, customer_id: str, currency: str, *, subscription_id: str | None
     ) -> Sequence[PendingLine]:
-        if subscription_id is None:
-            whose, parameters = "subscription_id IS NULL", (customer_id, currency)
-        else:
-            whose, parameters = "subscription_id = $3", (customer_id, currency, subscription_id)
+        of_it = () if subscription_id is None else (subscription_id,)
+        whose = "subscription_id = $3" if of_it else "subscription_id IS NULL"
         condition = f"{_WAITING} AND {whose} ORDER BY id"
-        rows = await self._session.rows(models.InvoiceItem, condition, *parameters)
+        rows = await self._session.rows(models.InvoiceItem, condition, customer_id, currency, *of_it)
         return [pending_line_from_row(row) for row in rows]
 
     async def add_waiting_lines(self, lines: Sequence[PendingLine]) -> None:

@@ -26,8 +26,8 @@ CHARGES: Final[Listing[Charge]] = Listing(
     table="charges",
     columns=columns_of(
         "charges",
-        "id order_id customer_id payment_method_id account charge_ref state initiator capture_mode currency amount"
-        " authorized capture_requested captured refunded refund_reserved disputed return_url next_action"
+        "id order_id invoice_id customer_id payment_method_id account charge_ref state initiator capture_mode currency"
+        " amount authorized capture_requested captured refunded refund_reserved disputed return_url next_action"
         " action_expires_at capture_before void_requested_at decline_code failure_code"
         " issuer_code provider_code provider_message next_check_at review_since review_reason reviews livemode"
         " created_at updated_at",
@@ -50,6 +50,7 @@ CHARGES: Final[Listing[Charge]] = Listing(
     relations={
         Relation.CUSTOMER: Link("charges.customer_id"),
         Relation.ORDER: Link("charges.order_id"),
+        Relation.INVOICE: Link("charges.invoice_id"),
     },
 )
 

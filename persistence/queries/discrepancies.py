@@ -12,9 +12,9 @@ DISCREPANCIES: Final[Listing[Discrepancy]] = Listing(
     table="discrepancies",
     columns=columns_of(
         "discrepancies",
-        "id account kind subject provider_ref operation_id order_id charge_id refund_id here_amount here_currency"
-        " there_amount there_currency here_state there_outcome livemode state note closed_by closed_at lifted opened_at"
-        " seen_at",
+        "id account kind subject provider_ref operation_id order_id invoice_id charge_id refund_id here_amount"
+        " here_currency there_amount there_currency here_state there_outcome livemode state note closed_by closed_at"
+        " lifted opened_at seen_at",
     ),
     record=discrepancy_from_row,
     sorts=BY_TIME,

@@ -11,9 +11,9 @@ DISPUTES: Final[Listing[Dispute]] = Listing(
     table="disputes",
     columns=columns_of(
         "disputes",
-        "id charge_id order_id customer_id account dispute_ref state is_inquiry reason scheme_code amount currency"
-        " respond_by evidence evidence_requested_at evidence_sent_at acceptance_requested_at accepted_at movements"
-        " next_check_at opened_at seen_at livemode created_at updated_at",
+        "id charge_id order_id invoice_id customer_id account dispute_ref state is_inquiry reason scheme_code amount"
+        " currency respond_by evidence evidence_requested_at evidence_sent_at acceptance_requested_at accepted_at"
+        " movements next_check_at opened_at seen_at livemode created_at updated_at",
     ),
     record=dispute_from_row,
     sorts=BY_TIME,

@@ -11,8 +11,8 @@ REFUNDS: Final[Listing[Refund]] = Listing(
     table="refunds",
     columns=columns_of(
         "refunds",
-        "id charge_id order_id customer_id account refund_ref state executed_as amount currency reason note"
-        " failure_code provider_code provider_message next_check_at livemode created_at updated_at",
+        "id charge_id order_id invoice_id customer_id account refund_ref state executed_as amount currency reason"
+        " note failure_code provider_code provider_message next_check_at livemode created_at updated_at",
     ),
     record=refund_from_row,
     sorts=BY_TIME,

@@ -468,7 +468,7 @@ async def test_a_taken_value_is_named_by_its_constraint(store: Store) -> None:
     refund_operation = an_operation(charge, refund=refund)
     entry, key = a_ledger_entry(charge), an_api_key()
     async with store.transaction() as tx:
-        order = await tx.orders.get(charge.order_id)
+        order = await tx.orders.get(charge.payable_id)
         method = await tx.payment_methods.get(charge.payment_method_id)
         assert order is not None
         assert method is not None

@@ -125,7 +125,7 @@ def test_dunning_tries_again_and_ends_whatever_was_tried() -> None:
     at = Due(DueKind.RETRY, START + DAY)
 
     assert (late.state, late.next_due()) == (SubscriptionState.PAST_DUE, at)
-    again = late.past_due(a_dunning(DeclineCode.CARD_STOLEN), tried_at=START + DAY, now=START + DAY)
+    again = late.past_due(a_dunning(DeclineCode.LOST_OR_STOLEN), tried_at=START + DAY, now=START + DAY)
     assert again.next_due() == Due(DueKind.END_DUNNING, START + timedelta(days=21))
 
 

@@ -55,14 +55,14 @@ async def test_an_order_is_held_then_captured(shop: Shop) -> None:
     charge = await shop.authorized(20_00)
 
     assert (charge.state, charge.authorized, charge.captured) == (ChargeState.AUTHORIZED, usd(20_00), usd(0))
-    assert (await shop.order_row(charge.order_id)).state is OrderState.PLACED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.PLACED
     assert await ledger_of(shop, charge.id) == {}, "what is held is nobody's money yet"
     await shop.check()
 
     captured = await shop.capture(charge.id)
 
     assert (captured.state, captured.captured, captured.released) == (ChargeState.SUCCEEDED, usd(20_00), usd(0))
-    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.COMPLETED
     assert await ledger_of(shop, charge.id) == {
         LedgerAccount.PROVIDER_CLEARING: 20_00,
         LedgerAccount.PAYMENTS: -20_00,
@@ -83,12 +83,12 @@ async def test_a_part_is_captured_and_what_is_missing_is_charged_anew(shop: Shop
     captured = await shop.capture(charge.id, 12_50)
 
     assert (captured.captured, captured.released, captured.review) == (usd(12_50), usd(7_50), None)
-    assert (await shop.order_row(charge.order_id)).state is OrderState.PLACED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.PLACED
     assert (await ledger_of(shop, charge.id))[LedgerAccount.PAYMENTS] == -12_50
     assert shop.bank.truth().captured(charge.id) == 12_50
-    rest = await shop.paid(charge.order_id)
+    rest = await shop.paid(charge.payable_id)
     assert (rest.amount, rest.captured) == (usd(7_50), usd(7_50))
-    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.COMPLETED
     await shop.check(settled=True)
 
 
@@ -115,7 +115,7 @@ async def test_a_hold_is_released_by_a_void_and_the_order_can_be_paid_again(shop
         "CHARGE_VOID_REQUESTED",
         "CHARGE_VOIDED",
     ]
-    assert (await shop.paid(charge.order_id)).state is ChargeState.SUCCEEDED
+    assert (await shop.paid(charge.payable_id)).state is ChargeState.SUCCEEDED
     await shop.check(settled=True)
 
 
@@ -280,7 +280,7 @@ async def test_while_a_capture_is_under_way_nothing_else_is_begun(shop: Shop) ->
 
     async def meanwhile(_asked: Any, ask: Ask) -> Any:
         during.extend(await at_once(shop.void(charge.id), shop.capture(charge.id)))
-        during.extend(await at_once(shop.orders.cancel(SHOP, charge.order_id, version=None)))
+        during.extend(await at_once(shop.orders.cancel(SHOP, charge.payable_id, version=None)))
         during.append((await shop.charge(charge.id)).capture_requested)
         return await ask()
 
@@ -296,10 +296,10 @@ async def test_while_a_capture_is_under_way_nothing_else_is_begun(shop: Shop) ->
 async def test_a_cancelled_order_releases_what_is_held(shop: Shop) -> None:
     charge = await shop.authorized(20_00)
 
-    await shop.orders.cancel(SHOP, charge.order_id, version=None)
+    await shop.orders.cancel(SHOP, charge.payable_id, version=None)
 
     assert (await shop.charge(charge.id)).state is ChargeState.VOIDED
-    assert (await shop.order_row(charge.order_id)).state is OrderState.CANCELED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.CANCELED
     assert [each.state for each in shop.bank.truth().charges] == ["voided"]
     assert await shop.jobs() == []
     with pytest.raises(ChargeNotCapturable):
@@ -319,13 +319,13 @@ async def test_an_order_whose_money_was_captured_meanwhile_is_not_cancelled(shop
 
     shop.provider.between["void"] = capture_first
     with pytest.raises(OrderNotCancelable):
-        await shop.orders.cancel(SHOP, charge.order_id, version=None)
+        await shop.orders.cancel(SHOP, charge.payable_id, version=None)
 
     taken = await shop.charge(charge.id)
     assert taken.captured == usd(20_00)
     assert taken.review is not None
     assert taken.review.reason is ReviewReason.UNREQUESTED_CAPTURE
-    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.COMPLETED
     await shop.check(settled=True)
 
 
@@ -357,7 +357,7 @@ async def test_who_may_not_capture_cannot_release_by_cancelling(shop: Shop, who:
     principal = SUPPORT if who == "support" else customer("ada", charge.customer_id)
 
     with pytest.raises(OrderHeld):
-        await shop.orders.cancel(principal, charge.order_id, version=None)
+        await shop.orders.cancel(principal, charge.payable_id, version=None)
 
     assert (await shop.capture(charge.id)).state is ChargeState.SUCCEEDED
     await shop.check(settled=True)
@@ -369,7 +369,7 @@ async def test_a_cancelled_order_says_why_it_could_not_be(shop: Shop, fault: str
     shop.misbehave(f"void#1={fault}")
 
     with pytest.raises(error):
-        await shop.orders.cancel(SHOP, charge.order_id, version=None)
+        await shop.orders.cancel(SHOP, charge.payable_id, version=None)
 
     await shop.run_jobs()
     if error is ProviderUnavailable:
@@ -419,7 +419,7 @@ async def test_a_release_that_was_overtaken_by_the_money_calls_nothing_off(shop:
     """Between its look and its lock the charge is told to be paid: some providers would void the sale."""
     charge = await shop.authorized()
     (held,) = shop.bank.truth().charges
-    await shop.orders.cancel(SHOP, charge.order_id, version=None)
+    await shop.orders.cancel(SHOP, charge.payable_id, version=None)
     with shop.bank.open() as books:
         books.write("UPDATE charges SET state = 'authorized' WHERE ref = ?", held.charge_ref)
     shop.provider.calls.clear()
@@ -563,7 +563,7 @@ async def test_a_hold_that_nobody_captures_expires(shop: Shop, clock: MovableClo
     assert (expired.state, expired.released) == (ChargeState.EXPIRED, usd(20_00))
     assert await ledger_of(shop, charge.id) == {}
     assert await shop.jobs() == []
-    assert (await shop.paid(charge.order_id)).state is ChargeState.SUCCEEDED
+    assert (await shop.paid(charge.payable_id)).state is ChargeState.SUCCEEDED
     await shop.check(settled=True)
 
 
@@ -625,7 +625,7 @@ async def test_a_capture_just_before_the_end_wins_over_the_expiry(shop: Shop, cl
     await shop.run_jobs(rounds=3)
 
     assert (await shop.charge(charge.id)).captured == usd(20_00)
-    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.COMPLETED
     await shop.check(settled=True)
 
 

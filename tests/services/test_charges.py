@@ -79,7 +79,7 @@ async def test_the_bank_is_asked_after_the_commit_and_outside_of_any_transaction
     await shop.refund(first.id, 5_00)
     waiting = await shop.paid(await shop.order(token=THREE_D_SECURE))
     await shop.proceed(waiting.id)
-    await shop.orders.cancel(SHOP, waiting.order_id, version=None)
+    await shop.orders.cancel(SHOP, waiting.payable_id, version=None)
     await shop.deliver_webhooks()
     await shop.run_jobs()
 
@@ -490,7 +490,7 @@ async def test_a_refused_confirmation_is_a_decline(shop: Shop) -> None:
     await shop.proceed(waiting.id)
 
     assert (await shop.charge(waiting.id)).state is ChargeState.DECLINED
-    assert (await shop.order_row(waiting.order_id)).state is OrderState.PLACED
+    assert (await shop.order_row(waiting.payable_id)).state is OrderState.PLACED
     asked = len(shop.provider.calls)
     assert (await shop.proceed(waiting.id)).charge_id == waiting.id, "it is told what became of it"
     assert len(shop.provider.calls) == asked
@@ -564,7 +564,7 @@ async def test_a_customer_who_confirms_while_we_give_up_has_paid(new_shop: OpenS
 
     paid = await shop.charge(waiting.id)
     assert (paid.state, paid.captured, paid.review) == (ChargeState.SUCCEEDED, usd(20_00), None)
-    assert (await shop.order_row(waiting.order_id)).state is OrderState.COMPLETED
+    assert (await shop.order_row(waiting.payable_id)).state is OrderState.COMPLETED
     await shop.check(settled=True)
 
 

@@ -184,9 +184,9 @@ async def test_it_is_called_off_without_the_provider(shop: Shop, issuer: Issuer)
 
 async def test_its_order_can_be_cancelled(shop: Shop, issuer: Issuer) -> None:
     charge = await waiting(shop)
-    await shop.orders.cancel(SHOP, charge.order_id, version=None)
+    await shop.orders.cancel(SHOP, charge.payable_id, version=None)
 
-    assert (await shop.order_row(charge.order_id)).state is OrderState.CANCELED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.CANCELED
     assert (await shop.charge(charge.id)).state is ChargeState.VOIDED
 
 
@@ -200,7 +200,7 @@ async def test_it_expires_by_itself_and_the_order_can_be_paid(shop: Shop, issuer
     await reconcile(shop)
     assert not await found(shop), "there is nothing at the provider to compare it with"
     shop.provider.between.clear()
-    assert (await shop.paid(charge.order_id)).state is ChargeState.SUCCEEDED
+    assert (await shop.paid(charge.payable_id)).state is ChargeState.SUCCEEDED
     await shop.check(settled=True)
 
 
@@ -256,7 +256,7 @@ async def lost_in_a_restore(shop: Shop, order_id: str) -> None:
 async def test_nobody_is_charged_whose_money_may_be_there_already(shop: Shop, issuer: Issuer) -> None:
     """It was confirmed once in the life that a restored backup does not know."""
     charge = await waiting(shop)
-    await lost_in_a_restore(shop, charge.order_id)
+    await lost_in_a_restore(shop, charge.payable_id)
 
     with pytest.raises(DiscrepancyOpen):
         await shop.proceed(charge.id, token=CONFIRMED)
@@ -269,7 +269,7 @@ async def test_nor_is_a_confirmation_sent_again_then(shop: Shop, issuer: Issuer)
     charge = await waiting(shop)
     shop.provider.between["continue_charge"] = die_before
     await shop.proceed(charge.id, token=CONFIRMED)
-    await lost_in_a_restore(shop, charge.order_id)
+    await lost_in_a_restore(shop, charge.payable_id)
 
     shop.provider.between["continue_charge"] = issuer.charge
     await shop.run_jobs()

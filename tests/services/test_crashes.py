@@ -152,7 +152,7 @@ async def test_an_order_is_cancelled_with_what_it_holds_whenever_the_process_is_
     world: World, token: str, mode: CaptureMode
 ) -> None:
     async def prepare(shop: Shop) -> str:
-        return (await shop.paid(await world.order(shop, token), capture=mode)).order_id
+        return (await shop.paid(await world.order(shop, token), capture=mode)).payable_id
 
     subjects = await die_at_every_step(world, "cancel", prepare, at_least=11)
 

@@ -97,7 +97,7 @@ async def reviewed(shop: Shop, clock: MovableClock) -> Charge:
     """Called off here, and taken by the provider all the same."""
     charge = await shop.authorized()
     (held,) = [there for there in shop.bank.truth().charges if there.charge_id == charge.id]
-    await shop.orders.cancel(SHOP, charge.order_id, version=None)
+    await shop.orders.cancel(SHOP, charge.payable_id, version=None)
     with shop.bank.open() as books:
         books.write("UPDATE charges SET state = 'succeeded', captured = 1500 WHERE operation_id = ?", held.operation_id)
     picture = await shop.provider.fetch_charge(charge_ref=held.charge_ref)
@@ -166,7 +166,7 @@ async def test_money_that_moved_is_booked_as_the_person_says(shop: Shop, clock: 
 
     assert again == settled
     assert (settled.state, settled.captured, settled.next_check_at) == (ChargeState.SUCCEEDED, usd(20_00), None)
-    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.COMPLETED
     await shop.check(settled=True)
     # What the provider says in the end is the same, and books nothing twice; and the money can go back.
     shop.provider.between.clear()
@@ -184,7 +184,7 @@ async def test_what_never_happened_frees_the_order(shop: Shop, clock: MovableClo
 
     assert (settled.state, settled.failure_code) == (ChargeState.FAILED, FailureCode.NOT_APPLIED)
     shop.provider.between.clear()
-    assert (await shop.paid(charge.order_id)).state is ChargeState.SUCCEEDED
+    assert (await shop.paid(charge.payable_id)).state is ChargeState.SUCCEEDED
     await shop.run_jobs()
     await shop.check(settled=True)
 

@@ -75,7 +75,7 @@ async def test_a_dispute_takes_its_money_at_once(shop: Shop) -> None:
     assert dispute.respond_by is not None
     assert (charge.disputed, charge.refundable, charge.captured) == (usd(20_00), usd(0), usd(20_00))
     assert await shop.ledger(charge.id) == {"PROVIDER_CLEARING": 0, "PAYMENTS": -20_00, "DISPUTES": 20_00}
-    assert await payment_state(shop, charge.order_id) is PaymentState.DISPUTED
+    assert await payment_state(shop, charge.payable_id) is PaymentState.DISPUTED
     with pytest.raises(ChargeDisputed):
         await shop.refund(charge.id, 1)
     assert shop.provider.asked("refund") == []
@@ -87,7 +87,7 @@ async def test_it_is_told_where_the_staff_look_and_not_to_the_customer(shop: Sho
 
     assert await shop.events(dispute.id) == ["DISPUTE_OPENED"]
     assert (await shop.events(charge.id))[-1] == "DISPUTE_OPENED"
-    assert (await shop.events(charge.order_id))[-1] == "DISPUTE_OPENED"
+    assert (await shop.events(charge.payable_id))[-1] == "DISPUTE_OPENED"
     assert "DISPUTE_OPENED" not in await shop.events(charge.customer_id)
 
 
@@ -118,7 +118,7 @@ async def test_the_bank_decides_and_the_books_follow(shop: Shop, won: bool) -> N
     assert charge.disputed == charge.captured - charge.refundable == usd(0 if won else 20_00)
     assert (await shop.ledger(charge.id))["DISPUTES"] == (0 if won else 20_00)
     assert await shop.events(dispute.id) == ["DISPUTE_OPENED", "DISPUTE_WON" if won else "DISPUTE_LOST"]
-    assert await payment_state(shop, charge.order_id) is (PaymentState.PAID if won else PaymentState.DISPUTED)
+    assert await payment_state(shop, charge.payable_id) is (PaymentState.PAID if won else PaymentState.DISPUTED)
     await shop.check(settled=True)
 
 
@@ -126,7 +126,7 @@ async def test_an_inquiry_takes_no_money_until_it_becomes_a_dispute(shop: Shop, 
     charge, inquiry = await disputed(shop, is_inquiry=True)
 
     assert (inquiry.is_inquiry, charge.disputed, charge.refundable) == (True, usd(0), usd(20_00))
-    assert await payment_state(shop, charge.order_id) is PaymentState.PAID
+    assert await payment_state(shop, charge.payable_id) is PaymentState.PAID
     with pytest.raises(InquiryNotAcceptable):
         await shop.give_in(inquiry.id)
     await shop.send_evidence(inquiry.id, ESCALATING)
@@ -147,7 +147,7 @@ async def test_an_inquiry_is_answered_by_a_refund_too(shop: Shop) -> None:
     await shop.hear()
 
     assert (await shop.dispute(inquiry.id)).state is S.WON
-    assert await payment_state(shop, charge.order_id) is PaymentState.REFUNDED
+    assert await payment_state(shop, charge.payable_id) is PaymentState.REFUNDED
     await shop.check(settled=True)
 
 

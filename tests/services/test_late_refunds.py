@@ -124,7 +124,7 @@ async def test_a_refund_that_fails_after_it_had_succeeded_is_undone_by_new_entri
         (f"{refund.id}/returned", "REFUNDS", -5_00),
     ]
     assert await shop.events(refund.id) == ["REFUND_REQUESTED", "REFUND_SUCCEEDED", "REFUND_FAILED"]
-    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.COMPLETED
     (review,) = await shop.rows("SELECT actor, data FROM events WHERE kind = 'CHARGE_REVIEW_OPENED'")
     assert review["actor"].startswith("webhook:")
     assert "REFUND_RETURNED" in str(review["data"])

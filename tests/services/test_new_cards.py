@@ -291,7 +291,7 @@ async def test_what_was_stored_after_it_was_removed_is_forgotten(shop: Shop) -> 
 async def test_nothing_is_kept_of_a_card_whose_owner_was_erased_before_it_paid(shop: Shop) -> None:
     shop.provider.between["charge"] = made_and_told_otherwise
     charge = await paid_with(shop, STORED)
-    await shop.orders.cancel(SHOP, charge.order_id, version=None)
+    await shop.orders.cancel(SHOP, charge.payable_id, version=None)
     await shop.redactions.redact(SHOP, charge.customer_id)
 
     await shop.hear()

@@ -58,7 +58,7 @@ async def test_an_unpaid_order_is_cancelled(shop: Shop) -> None:
 async def test_a_charge_that_waits_is_ended_before_its_order(shop: Shop) -> None:
     waiting = await shop.paid(await shop.order(token=THREE_D_SECURE))
 
-    await shop.orders.cancel(SHOP, waiting.order_id, version=None)
+    await shop.orders.cancel(SHOP, waiting.payable_id, version=None)
 
     assert (await shop.charge(waiting.id)).state is ChargeState.VOIDED
     assert [charge.state for charge in shop.bank.truth().charges] == ["voided"]
@@ -77,10 +77,10 @@ async def test_a_customer_who_pays_while_the_order_is_cancelled_has_an_order(sho
 
     shop.provider.between["void"] = confirm_first
     with pytest.raises(OrderNotCancelable):
-        await shop.orders.cancel(SHOP, waiting.order_id, version=None)
+        await shop.orders.cancel(SHOP, waiting.payable_id, version=None)
 
     assert (await shop.charge(waiting.id)).state is ChargeState.SUCCEEDED
-    assert (await shop.order_row(waiting.order_id)).state is OrderState.COMPLETED
+    assert (await shop.order_row(waiting.payable_id)).state is OrderState.COMPLETED
     await shop.check(settled=True)
 
 
@@ -104,13 +104,13 @@ async def test_an_order_is_cancelled_once_the_lost_void_is_known(shop: Shop) -> 
     shop.misbehave("void#1=lose_answer")
     for _ in range(2):
         with pytest.raises(ChargeInProgress):
-            await shop.orders.cancel(SHOP, waiting.order_id, version=None)
+            await shop.orders.cancel(SHOP, waiting.payable_id, version=None)
 
     await shop.run_jobs()
-    await shop.orders.cancel(SHOP, waiting.order_id, version=None)
+    await shop.orders.cancel(SHOP, waiting.payable_id, version=None)
 
     assert shop.provider.names().count("void") == 1
-    assert (await shop.order_row(waiting.order_id)).state is OrderState.CANCELED
+    assert (await shop.order_row(waiting.payable_id)).state is OrderState.CANCELED
     await shop.check(settled=True)
 
 

@@ -224,7 +224,7 @@ async def test_a_card_that_a_payment_waits_for_is_not_detached(shop: Shop) -> No
         await shop.payment_methods.detach(SHOP, charge.payment_method_id)
     assert len(methods_at_the_bank(shop)) == 1
 
-    await shop.orders.cancel(SHOP, charge.order_id, version=None)
+    await shop.orders.cancel(SHOP, charge.payable_id, version=None)
     await shop.payment_methods.detach(SHOP, charge.payment_method_id)
     assert methods_at_the_bank(shop) == []
 

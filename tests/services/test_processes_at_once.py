@@ -72,7 +72,7 @@ async def test_whoever_ends_a_hold_first_the_others_find_it_ended(world: World) 
             deeds = [
                 world.deed("capture", charge.id, key=f"capture {number}", amount=5_00),
                 world.deed("void", charge.id, key=f"void {number}"),
-                world.deed("cancel", charge.order_id),
+                world.deed("cancel", charge.payable_id),
                 world.deed("work"),
                 world.deed("take webhooks"),
             ]

@@ -163,7 +163,7 @@ async def test_a_charge_of_which_no_webhook_and_no_resolver_tells_is_found(shop:
 
     settled = await shop.charge(charge.id)
     assert (settled.state, settled.captured) == (ChargeState.SUCCEEDED, usd(20_00))
-    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.COMPLETED
     assert await found(shop, None) == []
     assert "charge" not in shop.provider.names()[shop.provider.names().index("changes") :]
     await shop.check(settled=True)
@@ -218,7 +218,7 @@ async def test_money_taken_after_a_charge_had_ended_is_booked_and_told(shop: Sho
     discrepancy = await the_one(shop)
     assert (discrepancy.kind, discrepancy.here_state) == (DiscrepancyKind.CAPTURED_AFTER_END, ChargeState.FAILED)
     assert (discrepancy.here, discrepancy.there) == (usd(0), usd(20_00))
-    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.COMPLETED
     await shop.check(settled=True)
 
 
@@ -413,7 +413,7 @@ async def test_a_charge_that_may_still_take_money_there_but_has_ended_here_is_to
 
     assert (await the_one(shop)).kind is DiscrepancyKind.CHARGE_STATE_DIFFERS
     with pytest.raises(DiscrepancyOpen):
-        await shop.pay(charge.order_id)
+        await shop.pay(charge.payable_id)
 
 
 async def test_a_refund_that_differs_is_told_and_one_that_came_back_is_booked(shop: Shop) -> None:

@@ -39,7 +39,7 @@ async def test_a_refund_in_part_and_the_rest(shop: Shop) -> None:
     assert (after.state, after.refunded, after.refundable) == (ChargeState.SUCCEEDED, usd(20_00), usd(0))
     assert await shop.ledger(charge.id) == {"PROVIDER_CLEARING": 0, "PAYMENTS": -20_00, "REFUNDS": 20_00}
     assert (await shop.events(part.id)) == ["REFUND_REQUESTED", "REFUND_SUCCEEDED"]
-    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.COMPLETED
     for amount in (None, 1):
         with pytest.raises(ChargeNotRefundable):
             await shop.refund(charge.id, amount)

@@ -136,7 +136,7 @@ async def test_a_repeat_is_the_same_request_byte_by_byte(shop: Shop) -> None:
     await shop.run_jobs()
     waiting = await shop.charge(charge.id)
     with pytest.raises(Exception, match="still under way"):
-        await shop.orders.cancel(SHOP, waiting.order_id, version=None)
+        await shop.orders.cancel(SHOP, waiting.payable_id, version=None)
     await shop.run_jobs()
     paid = await shop.paid(await shop.order())
     await shop.refund(paid.id, 7_00)
@@ -173,15 +173,15 @@ async def test_a_void_is_finished_once(shop: Shop, kill: Any) -> None:
     waiting = await shop.paid(await shop.order(token=THREE_D_SECURE))
     shop.provider.between["void"] = kill
     with pytest.raises(Exception, match="still under way"):
-        await shop.orders.cancel(SHOP, waiting.order_id, version=None)
+        await shop.orders.cancel(SHOP, waiting.payable_id, version=None)
     await shop.check()
     del shop.provider.between["void"]
 
     await shop.run_jobs()
 
     assert (await shop.charge(waiting.id)).state is ChargeState.VOIDED
-    await shop.orders.cancel(SHOP, waiting.order_id, version=None)
-    assert (await shop.order_row(waiting.order_id)).state is OrderState.CANCELED
+    await shop.orders.cancel(SHOP, waiting.payable_id, version=None)
+    assert (await shop.order_row(waiting.payable_id)).state is OrderState.CANCELED
     await shop.check(settled=True)
 
 
@@ -386,7 +386,7 @@ async def test_a_void_that_never_arrives_leaves_the_charge_to_its_customer(
 
     shop.provider.between = {"void": die_before, "fetch_charge": wait_for_ever}
     with pytest.raises(Exception, match="still under way"):
-        await shop.orders.cancel(SHOP, waiting.order_id, version=None)
+        await shop.orders.cancel(SHOP, waiting.payable_id, version=None)
     clock.advance(hours=24)
     for _ in range(3):
         await shop.resolver.resolve((await shop.operation(waiting.id)).id)
@@ -397,8 +397,8 @@ async def test_a_void_that_never_arrives_leaves_the_charge_to_its_customer(
     await shop.check()
     # The order is not stuck: it is cancelled by another void.
     shop.provider.between.clear()
-    await shop.orders.cancel(SHOP, waiting.order_id, version=None)
-    assert (await shop.order_row(waiting.order_id)).state is OrderState.CANCELED
+    await shop.orders.cancel(SHOP, waiting.payable_id, version=None)
+    assert (await shop.order_row(waiting.payable_id)).state is OrderState.CANCELED
     await shop.check(settled=True)
 
 

@@ -75,8 +75,8 @@ async def tell_refund(shop: Shop, refund: Refund, way: str, result: RefundResult
 async def story(shop: Shop, charge_id: str) -> dict[str, Any]:
     """All that has to be the same in the end, whatever came first."""
     charge = await shop.charge(charge_id)
-    order = await shop.order_row(charge.order_id)
-    events = await shop.events(charge.order_id)
+    order = await shop.order_row(charge.payable_id)
+    events = await shop.events(charge.payable_id)
     return {
         "charge": (charge.state, charge.captured, charge.decline_code, charge.review, charge.next_check_at),
         "order": (order.state, order.version),
@@ -173,7 +173,7 @@ async def test_a_voided_charge_ends_the_same_in_every_order_of_evidence(new_shop
 
         shop.provider.between["void"] = drop
         with pytest.raises(Exception, match="still under way"):
-            await shop.orders.cancel(SHOP, waiting.order_id, version=None)
+            await shop.orders.cancel(SHOP, waiting.payable_id, version=None)
         told = {
             "answer": (DIRECT, answers[0]),
             "lost answer": (DIRECT, LOST),
@@ -198,9 +198,9 @@ async def test_amounts_only_grow(shop: Shop, dialect: Dialect) -> None:
         for amount in order:
             await tell(shop, charge, WEBHOOK, replace(answer, captured=usd(amount)))
         assert (await shop.charge(charge.id)).captured == usd(20_00)
-        assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+        assert (await shop.order_row(charge.payable_id)).state is OrderState.COMPLETED
         assert await shop.ledger(charge.id) == {"PROVIDER_CLEARING": 20_00, "PAYMENTS": -20_00}
-        assert (await shop.events(charge.order_id)).count("ORDER_COMPLETED") == 1
+        assert (await shop.events(charge.payable_id)).count("ORDER_COMPLETED") == 1
 
 
 @pytest.mark.fault("F47")

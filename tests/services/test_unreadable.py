@@ -138,7 +138,7 @@ async def test_a_charge_that_failed_here_and_cannot_be_read_there_keeps_its_orde
         charge.order_id,
     )
     with pytest.raises(DiscrepancyOpen):
-        await shop.pay(charge.order_id)
+        await shop.pay(charge.payable_id)
 
 
 async def test_a_refund_of_ours_that_cannot_be_read_keeps_its_charge_from_being_refunded(shop: Shop) -> None:

@@ -111,7 +111,7 @@ async def test_a_webhook_settles_what_nobody_answered(shop: Shop) -> None:
 
     paid = await shop.charge(charge.id)
     assert (paid.state, paid.captured) == (ChargeState.SUCCEEDED, usd(20_00))
-    assert (await shop.order_row(charge.order_id)).state is OrderState.COMPLETED
+    assert (await shop.order_row(charge.payable_id)).state is OrderState.COMPLETED
     assert set(await states(shop)) == {DeliveryState.APPLIED}
     await shop.check(settled=True)
 
