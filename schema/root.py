@@ -15,6 +15,7 @@ from schema.discrepancies import DiscrepancyMutation, DiscrepancyQuery
 from schema.disputes import DisputeMutation, DisputeQuery
 from schema.jobs import JobMutation, JobQuery
 from schema.ledger import LedgerQuery
+from schema.live import Subscription
 from schema.nodes import NodeMutation, NodeQuery
 from schema.orders import OrderMutation, OrderQuery
 from schema.payment_methods import PaymentMethodMutation
@@ -22,7 +23,6 @@ from schema.products import ProductMutation, ProductQuery
 from schema.provider import ProviderQuery
 from schema.refunds import RefundMutation, RefundQuery
 from schema.scalars import SCALARS
-from schema.subscriptions import Subscription
 from schema.timeline import Event
 from schema.webhooks import WebhookDeliveryMutation, WebhookDeliveryQuery
 
