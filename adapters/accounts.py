@@ -26,6 +26,7 @@ def _fake(settings: Settings, prefix: str, bank: Bank | None) -> PaymentProvider
             clock=SystemClock(),
             webhook_secrets=plain(own.webhook_secret),
             keeps_keys=own.keys,
+            least_amounts=own.least_amounts,
             timeout_seconds=settings.provider_timeout_seconds,
         )
     if bank is None:
@@ -50,6 +51,7 @@ def _stripe(settings: Settings, prefix: str, _bank: Bank | None) -> PaymentProvi
         clock=SystemClock(),
         webhook_secrets=plain(own.webhook_secret),
         publishable_key=own.publishable_key,
+        least_amounts=own.least_amounts,
         api_base=own.api_base,
         timeout_seconds=settings.provider_timeout_seconds,
     )
@@ -92,6 +94,7 @@ def open_bank(own: FakeSettings, *, public_url: str) -> Bank:
         challenge_seconds=own.challenge_seconds,
         pending_seconds=own.pending_seconds,
         keeps_keys=own.keys,
+        least_amounts=own.least_amounts,
         script=own.script,
         seed=own.seed,
     )

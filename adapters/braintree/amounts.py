@@ -21,6 +21,12 @@ def written(money: Money) -> str:
     return f"{money.decimal:f}"
 
 
+def least_amount(currency: str) -> Money:
+    """Its smallest unit: Braintree refuses what is not above zero (81531, AmountMustBeGreaterThanZero in the SDK's
+    `error_codes`), and names no other limit; a processor's own (815193) is not told beforehand."""
+    return Money(1, currency)
+
+
 def money_of(amount: object, currency: object) -> Money:
     """Ours for Braintree's; Unreadable where we have no unit as fine."""
     code = text(currency)

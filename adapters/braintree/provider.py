@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from adapters.braintree import webhooks
+from adapters.braintree.amounts import least_amount
 from adapters.braintree.capabilities import CAPABILITIES, LOOK_UP_LAG_SECONDS
 from adapters.braintree.changes import Changes
 from adapters.braintree.charges import Charges
@@ -21,6 +22,7 @@ from adapters.braintree.workers import THREADS, Workers
 from adapters.braintree_keys import is_production
 from adapters.verdicts import as_charge, as_customer, as_dispute, as_method, as_of_one, as_refund
 from domain.clock import Clock
+from domain.money import Money
 from domain.provider import (
     AcceptRequest,
     AttachRequest,
@@ -103,6 +105,9 @@ class BraintreeProvider:
         self._changes = Changes(livemode=livemode)
         self._webhook_keys = {"public_key": public_key, "private_key": private_key}
         self._checking = Checking(merchant_accounts, self._keys)
+
+    def least_amount(self, currency: str) -> Money:
+        return least_amount(currency)
 
     @property
     def key_lifetime(self) -> timedelta | None:

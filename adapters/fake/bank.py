@@ -11,7 +11,7 @@ import hashlib
 import logging
 import math
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -119,6 +119,7 @@ class Bank:
         challenge_seconds: float = DEFAULT_CHALLENGE_SECONDS,
         pending_seconds: float = DEFAULT_PENDING_SECONDS,
         keeps_keys: bool = True,
+        least_amounts: Mapping[str, int] | None = None,
         script: str | None = None,
         seed: int = 0,
     ) -> None:
@@ -126,7 +127,13 @@ class Bank:
             parse_script(script, seed)
         self._clock = clock
         self._terms = Terms(
-            public_url.rstrip("/"), merchant_name, challenge_seconds, HOLD_SECONDS, pending_seconds, keeps_keys
+            public_url=public_url.rstrip("/"),
+            merchant_name=merchant_name,
+            challenge_seconds=challenge_seconds,
+            hold_seconds=HOLD_SECONDS,
+            pending_seconds=pending_seconds,
+            keeps_keys=keeps_keys,
+            least_amounts=dict(least_amounts or {}),
         )
         self._books = Books(path)
         # One thread: the books take one call at a time anyway, and a wait for another process must not stop the loop.
@@ -141,6 +148,11 @@ class Bank:
     def keeps_keys(self) -> bool:
         """Whether a repeated request is answered as the first one was; without keys it is worked on again."""
         return self._terms.keeps_keys
+
+    @property
+    def least_amounts(self) -> Mapping[str, int]:
+        """By currency, in minor units; of others, everything above zero is charged."""
+        return self._terms.least_amounts
 
     @property
     def merchant_name(self) -> str:

@@ -7,7 +7,7 @@ crash there does not touch what the bank knows.
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -42,6 +42,7 @@ class Terms:
     hold_seconds: float
     pending_seconds: float
     keeps_keys: bool
+    least_amounts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

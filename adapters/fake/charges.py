@@ -46,6 +46,8 @@ _MODES = frozenset(CaptureMode)
 def charge(books: OpenBooks, asked: Fields, *, forced_decline: str | None = None) -> Answer:
     operation_id, charge_id = asked.text("operation_id"), asked.text("charge_id")
     amount, currency = asked.amount(), asked.currency()
+    if amount < (least := books.terms.least_amounts.get(currency, 0)):
+        raise Refused(400, "amount_too_small", f"At least {least} of the smallest unit of {currency}.")
     capture_mode = asked.optional_text("capture") or CaptureMode.AUTOMATIC
     initiator, return_url, metadata = asked.text("initiator"), asked.return_url(), asked.texts("metadata")
     statement_descriptor = asked.optional_text("statement_descriptor")

@@ -59,12 +59,21 @@ class FakeProvider:
     livemode = False
     capabilities = _CAPABILITIES
 
-    def __init__(self, wire: Wire, *, clock: Clock, webhook_secrets: Sequence[str], keeps_keys: bool = True) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        clock: Clock,
+        webhook_secrets: Sequence[str],
+        keeps_keys: bool = True,
+        least_amounts: Mapping[str, int] | None = None,
+    ) -> None:
         if not all(webhook_secrets):
             raise ValueError("An empty webhook secret would let everybody in.")
         self._wire = wire
         self._clock = clock
         self._keeps_keys = keeps_keys
+        self._least_amounts = dict(least_amounts or {})
         self._webhook_secrets = tuple(webhook_secrets)
 
     @classmethod
@@ -79,7 +88,9 @@ class FakeProvider:
         """On a bank in this process; without other secrets, webhooks are checked with the bank's own."""
         secrets = (bank.webhook_secret,) if webhook_secrets is None else webhook_secrets
         wire = InProcessWire(bank, timeout_seconds=timeout_seconds)
-        return cls(wire, clock=clock, webhook_secrets=secrets, keeps_keys=bank.keeps_keys)
+        return cls(
+            wire, clock=clock, webhook_secrets=secrets, keeps_keys=bank.keeps_keys, least_amounts=bank.least_amounts
+        )
 
     @classmethod
     def over_http(
@@ -90,15 +101,21 @@ class FakeProvider:
         clock: Clock,
         webhook_secrets: Sequence[str],
         keeps_keys: bool = True,
+        least_amounts: Mapping[str, int] | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> "FakeProvider":
         """On a bank that `paydesk fake-provider` serves at `url`."""
         wire = HttpWire(url, api_key=api_key, timeout_seconds=timeout_seconds)
-        return cls(wire, clock=clock, webhook_secrets=webhook_secrets, keeps_keys=keeps_keys)
+        return cls(
+            wire, clock=clock, webhook_secrets=webhook_secrets, keeps_keys=keeps_keys, least_amounts=least_amounts
+        )
 
     @property
     def currencies(self) -> frozenset[str] | None:
         return None
+
+    def least_amount(self, currency: str) -> Money:
+        return Money(self._least_amounts.get(currency, 0), currency)
 
     @property
     def key_lifetime(self) -> timedelta | None:

@@ -9,8 +9,7 @@ from pydantic_settings import NoDecode
 
 from adapters.braintree_keys import api_base_of, wrong_with_braintree
 from adapters.settings.own import Asked, OwnSettings
-from domain.errors import CurrencyUnknown
-from domain.money import currency_exponent
+from adapters.settings.words import is_currency
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 """Of a merchant account, as of anything that stands in Braintree's addresses."""
@@ -22,20 +21,12 @@ def _by_currency(value: object) -> object:
     found: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in value.split(","))):
         currency, _, name = (piece.strip() for piece in part.partition(":"))
-        if not _NAME.fullmatch(name) or not _is_currency(currency):
+        if not _NAME.fullmatch(name) or not is_currency(currency):
             raise ValueError(f"has {part[:100]!r} in it, which is not like USD:acme_usd")
         if currency in found:
             raise ValueError(f"names two merchant accounts for {currency}")
         found[currency] = name
     return found
-
-
-def _is_currency(code: str) -> bool:
-    try:
-        currency_exponent(code)
-    except CurrencyUnknown:
-        return False
-    return True
 
 
 MerchantAccounts = Annotated[Mapping[str, str], NoDecode, BeforeValidator(_by_currency)]

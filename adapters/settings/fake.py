@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from adapters.fake.misbehaviour import ScriptUnreadable, parse_script
 from adapters.settings.addresses import WebAddress
 from adapters.settings.own import Asked, OwnSettings
-from adapters.settings.words import FakeKey, Secrets
+from adapters.settings.words import Amounts, FakeKey, Secrets
 
 
 class FakeSettings(OwnSettings):
@@ -33,6 +33,11 @@ class FakeSettings(OwnSettings):
         True,
         description="Whether the fake provider keeps idempotency keys. `false` is like an account that has none: what "
         "is sent twice acts twice, and a lost answer is only looked for.",
+    )
+    least_amounts: Amounts = Field(
+        {},
+        description="The least that the fake provider charges, in the smallest unit of each currency, such as "
+        "`USD:50,JPY:50`. Without it, and in other currencies, it charges any amount.",
     )
     challenge_seconds: float = Field(3600, gt=0, description="How long the fake bank's confirmation page is open.")
     pending_seconds: float = Field(

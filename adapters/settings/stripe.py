@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr
 
 from adapters.settings.own import Asked, OwnSettings
-from adapters.settings.words import Secrets, plain
+from adapters.settings.words import Amounts, Secrets, plain
 from adapters.stripe_keys import API_BASE, wrong_with_stripe
 
 
@@ -24,6 +24,11 @@ class StripeSettings(OwnSettings):
         (),
         description="The signing secret of the webhook endpoint `…/webhooks/stripe`; several, separated by commas, "
         "while one is replaced. Development does without: there, what Stripe would tell is looked for.",
+    )
+    least_amounts: Amounts = Field(
+        {},
+        description="The least that Stripe charges this account in a currency, in its smallest unit, such as "
+        "`KRW:700,USD:40`: for currencies that its table does not have, or that the account does not settle in.",
     )
     api_base: str = Field(
         API_BASE,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from adapters.stripe import webhooks
+from adapters.stripe.amounts import least_amount
 from adapters.stripe.capabilities import CAPABILITIES, KEY_LIFETIME, LOOK_UP_LAG_SECONDS
 from adapters.stripe.changes import Changes
 from adapters.stripe.charges import Charges
@@ -18,6 +19,7 @@ from adapters.stripe.wire import stripe_client
 from adapters.stripe_keys import API_BASE, LIVE_KEYS
 from adapters.verdicts import as_charge, as_customer, as_dispute, as_method, as_of_one, as_refund
 from domain.clock import Clock
+from domain.money import Money
 from domain.provider import (
     AcceptRequest,
     AttachRequest,
@@ -61,6 +63,7 @@ class StripeProvider:
         clock: Clock,
         webhook_secrets: Sequence[str],
         publishable_key: str | None,
+        least_amounts: Mapping[str, int] | None = None,
         api_base: str = API_BASE,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
@@ -70,6 +73,7 @@ class StripeProvider:
         self._clock = clock
         self._webhook_secrets = tuple(webhook_secrets)
         self._publishable_key = publishable_key
+        self._least_amounts = dict(least_amounts or {})
         self._timeout_seconds = timeout_seconds
         self.livemode = secret_key.startswith(LIVE_KEYS)
         self._customers = Customers(self._client)
@@ -79,6 +83,10 @@ class StripeProvider:
         self._disputes = Disputes(self._client)
         self._changes = Changes(self._client, livemode=self.livemode)
         self._checking = Checking(self._client)
+
+    def least_amount(self, currency: str) -> Money:
+        own = self._least_amounts.get(currency)
+        return least_amount(currency) if own is None else Money(own, currency)
 
     async def check(self) -> str | None:
         return await self._checking.problem(self._errand())

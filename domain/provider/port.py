@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from domain.money import Money
 from domain.provider.changes import (
     ChangesPage,
 )
@@ -69,6 +70,14 @@ class PaymentProvider(Protocol):
         """What the account is set up to charge in, as codes of ISO 4217; None where the provider decides by itself.
 
         Charges in any other are refused before anything is written down. Captures and refunds of what is there are not.
+        """
+        ...
+
+    def least_amount(self, currency: str) -> Money:
+        """The smallest amount that can be charged in it; less is FAILED. Zero where any amount can be.
+
+        What nobody can know beforehand, since the provider converts at the rate of the day, is left to the provider:
+        an amount that it refuses all the same is a charge that failed.
         """
         ...
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 from domain.clock import Clock
 from domain.deployment import Deployment, Providers
 from domain.inside import check_outside
+from domain.money import Money
 from domain.operations import Operation, SolvedBy, restored
 from domain.provider import (
     AcceptRequest,
@@ -76,6 +77,10 @@ class Teller:
 
     def require_currency(self, account: str, currency: str) -> None:
         self._providers.require_currency(account, currency)
+
+    def least_amount(self, account: str, currency: str) -> Money:
+        """Below it nothing is charged there; zero where any amount is."""
+        return self._providers.require(account).least_amount(currency)
 
     def require_reachable(self, account: str, kind: CallKind) -> None:
         """Before anything is written down: ProviderUnavailable for an account that is known not to answer."""

@@ -148,6 +148,20 @@ async def test_nothing_is_no_amount(shop: Shop, capture: CaptureMode) -> None:
 
 
 @CHARGES
+@IN_ALL
+@pytest.mark.parametrize("currency", [amount.currency for amount, _ in AMOUNTS])
+async def test_the_least_amount_is_charged_and_less_is_refused(shop: Shop, currency: str) -> None:
+    least = shop.provider.least_amount(currency)
+    least = least if least.is_positive else Money(1, currency)
+
+    less = await shop.charge(amount=least - Money(1, currency))
+    charged = await shop.charge(amount=least)
+
+    assert (less.outcome, charged.outcome, charged.captured) == (Outcome.FAILED, Outcome.SUCCEEDED, least)
+    assert [charge.captured for charge in (await shop.house.truth()).taken] == [least.decimal]
+
+
+@CHARGES
 async def test_more_than_a_provider_can_count_is_refused(shop: Shop) -> None:
     charged = await shop.charge(amount=Money(2**53 - 1, "JPY"))
 

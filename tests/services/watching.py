@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from domain.money import Money
 from domain.provider import (
     AcceptRequest,
     AttachRequest,
@@ -49,6 +50,7 @@ class WatchedProvider:
         self.between: dict[str, Between] = {}
         self.livemode_shown: bool | None = None
         self.currencies_shown: frozenset[str] | None = inner.currencies
+        self.least_shown: dict[str, Money] = {}
         self.key_lifetime_shown: timedelta | None = inner.key_lifetime
         self.look_up_lag_shown: float | None = inner.look_up_lag_seconds
 
@@ -81,6 +83,9 @@ class WatchedProvider:
     @property
     def currencies(self) -> frozenset[str] | None:
         return self.currencies_shown
+
+    def least_amount(self, currency: str) -> Money:
+        return self.least_shown.get(currency) or self._inner.least_amount(currency)
 
     @property
     def key_lifetime(self) -> timedelta | None:

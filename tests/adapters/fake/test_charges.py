@@ -1,12 +1,14 @@
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from adapters.fake import Bank, FakeProvider
 from adapters.fake.declines import BANK_DECLINES
 from domain.declines import DeclineCode
 from domain.money import Money
 from domain.provider import Initiator, Outcome, RedirectAction
-from tests.adapters.fake.helpers import Shop, look_up
+from tests.adapters.fake.helpers import Shop, StandingClock, look_up
 
 
 async def test_a_good_card_is_charged_in_full(shop: Shop) -> None:
@@ -27,6 +29,23 @@ async def test_amounts_keep_the_units_of_their_currency(quick_shop: Shop, amount
 
     assert charge.outcome is Outcome.SUCCEEDED
     assert charge.captured == amount
+
+
+async def test_a_bank_may_charge_no_less_than_a_least_amount(tmp_path: Path, clock: StandingClock) -> None:
+    bank = Bank(tmp_path / "b.sqlite3", clock=clock, public_url="http://bank.test", least_amounts={"USD": 50})
+    provider = FakeProvider.in_process(bank, clock=clock)
+    shop = Shop(bank, provider, clock)
+    await shop.open()
+
+    less, least = await shop.charge(amount=Money(49, "USD")), await shop.charge(amount=Money(50, "USD"))
+
+    assert less.refusal is not None
+    assert (less.outcome, less.refusal.provider_code) == (Outcome.FAILED, "amount_too_small")
+    assert least.outcome is Outcome.SUCCEEDED
+    assert provider.least_amount("USD") == Money(50, "USD")
+    assert provider.least_amount("EUR").is_zero
+    await provider.close()
+    bank.close()
 
 
 @pytest.mark.parametrize(

@@ -253,6 +253,11 @@ def test_all_contradictions_are_told_at_once(given: OfOurs) -> None:
         ({"provider": "cash"}, "PAYDESK_PROVIDER: 'cash' is no provider: there are braintree, fake and stripe."),
         ({"jwks_url": "id.example/jwks"}, "PAYDESK_JWKS_URL: has to be an address such as https://shop.example."),
         ({"public_url": "https://"}, "PAYDESK_PUBLIC_URL: has to be an address such as https://shop.example."),
+        (
+            {"fake_least_amounts": "USD:0.50"},
+            "PAYDESK_FAKE_LEAST_AMOUNTS: has 'USD:0.50' in it, which is not like USD:50.",
+        ),
+        ({"fake_least_amounts": "USD:50,USD:60"}, "PAYDESK_FAKE_LEAST_AMOUNTS: names two amounts in USD."),
         ({"fake_url": "127.0.0.1:8001"}, "PAYDESK_FAKE_URL: has to be an address such as https://shop.example."),
         (
             {"return_urls": "https://ok.example,shop.example"},

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.accounts import open_accounts
 from adapters.settings import PLAIN, Account, plain
 from tests.adapters.settings.given import Given
 
@@ -37,6 +38,13 @@ def test_the_keys_are_read_in_stripes_own_names(given: Given) -> None:
 def test_they_may_stand_in_the_file_too(given: Given, folder: Path) -> None:
     (folder / ".env").write_text("\n".join(f"{name}={value}" for name, value in SANDBOX.items()))
     assert given({}).stripe[PLAIN].publishable_key == "pk_test_51N"
+
+
+def test_an_account_may_be_told_its_least_amounts(given: Given) -> None:
+    settings = given(SANDBOX | {"STRIPE_LEAST_AMOUNTS": "KRW:700, USD: 40"})
+    _, providers = open_accounts(settings)
+    least = providers.require("stripe").least_amount
+    assert [least(currency).minor_units for currency in ("KRW", "USD", "EUR")] == [700, 40, 50]
 
 
 def test_production_takes_live_keys(given: Given) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.stripe.amounts import amount_of, money_of
+from adapters.stripe.amounts import amount_of, least_amount, money_of
 from adapters.stripe.reading import Unreadable
 from domain.errors import AmountNotRepresentable, CurrencyUnknown
 from domain.money import Money
@@ -57,3 +57,11 @@ def test_one_of_each_kind(amount: Money, at_stripe: int) -> None:
 def test_an_amount_that_we_have_no_unit_for_is_not_rounded(amount: object, currency: str) -> None:
     with pytest.raises(Unreadable):
         money_of(amount, currency)
+
+
+@pytest.mark.parametrize(
+    ("currency", "least"),
+    [("USD", 50), ("GBP", 30), ("JPY", 50), ("HUF", 175_00), ("KRW", 1), ("ISK", 1), ("KWD", 10), ("MGA", 100)],
+)
+def test_the_least_amount_is_that_of_stripes_table_or_what_it_can_write(currency: str, least: int) -> None:
+    assert least_amount(currency) == Money(least, currency)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import httpx
 
 from domain import provider as port
+from domain.money import Money
 from domain.provider import Outcome, ProviderAction, Refusal
 from tests.docs.piggy_bank import words
 from tests.docs.piggy_bank.words import CANNOT, NO_SUCH_AMOUNT, Json, No
@@ -34,6 +35,9 @@ class PiggyBankProvider:
     def __init__(self, http: httpx.AsyncClient, *, timeout_seconds: float = 10.0) -> None:
         self._http = http
         self._timeout_seconds = timeout_seconds
+
+    def least_amount(self, currency: str) -> Money:
+        return words.least_of(currency)
 
     @property
     def look_up_lag_seconds(self) -> float:

@@ -47,6 +47,11 @@ def text_of(amount: Money) -> str | None:
     return f"{amount.decimal:.{decimals}f}"
 
 
+def least_of(currency: str) -> Money:
+    """The bank charges everything that it can write."""
+    return Money(10 ** (Money.zero(currency).exponent - DECIMALS[currency]), currency)
+
+
 def money_of(text: str, currency: str) -> Money:
     units = Decimal(text).scaleb(Money.zero(currency).exponent)
     if units != int(units):
