@@ -19,7 +19,7 @@ class BalanceReason(StrEnum):
     CREDITED = "CREDITED"
     """The credits of an invoice were more than its charges."""
     CARRIED_OVER = "CARRIED_OVER"
-    """An invoice came to less than a provider charges."""
+    """An invoice came to less than a provider charges; above zero, a later one asks for it, or its credits pay it."""
     CREDIT_NOTE = "CREDIT_NOTE"
     GRANTED = "GRANTED"
     """Somebody of the staff gave it, or took it back."""
@@ -41,6 +41,11 @@ class BalanceEntry:
 def applied_cause(invoice_id: str) -> str:
     """The opening of an invoice moves the balance once at most."""
     return f"invoice:{invoice_id}:opened"
+
+
+def carried_cause(invoice_id: str) -> str:
+    """So it does for what is too little to be charged."""
+    return f"invoice:{invoice_id}:carried"
 
 
 def entry(

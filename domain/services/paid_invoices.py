@@ -5,6 +5,7 @@ from datetime import datetime
 from domain.events import EventKind, new_event
 from domain.invoices import Invoice
 from domain.services.business_time import now_of
+from domain.services.invoice_events import tell
 from domain.services.locking import there
 from domain.store import Transaction
 
@@ -14,8 +15,7 @@ async def pay(tx: Transaction, invoice: Invoice, *, actor: str, now: datetime) -
     told = now
     now = await now_of(tx, invoice.customer_id, now=now)
     paid = await tx.invoices.save(invoice.paid(now=now))
-    subjects = [each for each in (paid.id, paid.subscription_id, paid.customer_id) if each is not None]
-    await tx.events.add(new_event(EventKind.INVOICE_PAID, *subjects, actor=actor, livemode=paid.livemode, now=told))
+    await tell(tx, EventKind.INVOICE_PAID, paid, actor=actor, now=now, told=told)
     if paid.subscription_id is not None:
         await _go_on(tx, paid.subscription_id, actor=actor, now=now, told=told)
 
