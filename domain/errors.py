@@ -36,6 +36,8 @@ class ErrorCode(StrEnum):
     PRODUCT_ARCHIVED = "PRODUCT_ARCHIVED"
     PRICE_ARCHIVED = "PRICE_ARCHIVED"
     PRICE_NOT_ONE_TIME = "PRICE_NOT_ONE_TIME"
+    PRICE_NOT_RECURRING = "PRICE_NOT_RECURRING"
+    PRICE_INTERVAL_MISMATCH = "PRICE_INTERVAL_MISMATCH"
     ORDER_NOT_OPEN = "ORDER_NOT_OPEN"
     ORDER_EMPTY = "ORDER_EMPTY"
     ORDER_NOT_PAYABLE = "ORDER_NOT_PAYABLE"
@@ -235,6 +237,20 @@ class PriceNotOneTime(Conflict):
 
     def __init__(self, *, path: tuple[str, ...] = ()) -> None:
         super().__init__("An order takes one-time prices; a recurring price is for subscriptions.", path=path)
+
+
+class PriceNotRecurring(Conflict):
+    code = ErrorCode.PRICE_NOT_RECURRING
+
+    def __init__(self, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__("A subscription takes recurring prices; a one-time price is for orders.", path=path)
+
+
+class PriceIntervalMismatch(Conflict):
+    code = ErrorCode.PRICE_INTERVAL_MISMATCH
+
+    def __init__(self, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__("All prices of a subscription are due at the same interval.", path=path)
 
 
 class OrderNotOpen(Conflict):

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict
 
-from domain.errors import PriceArchived, PriceNotOneTime
+from domain.errors import PriceArchived, PriceNotOneTime, PriceNotRecurring
 from domain.money import Money
 from domain.pricing import Pricing, PricingModel, Tier
 
@@ -42,6 +42,15 @@ class Interval:
 
     unit: IntervalUnit
     count: int
+
+    def is_as_long_as(self, other: "Interval") -> bool:
+        """Twelve months are a year, and seven days a week: a price of the one is due whenever one of the other is."""
+        return _in_smallest_units(self) == _in_smallest_units(other)
+
+
+def _in_smallest_units(interval: Interval) -> tuple[bool, int]:
+    is_of_days = interval.unit in (IntervalUnit.DAY, IntervalUnit.WEEK)
+    return is_of_days, interval.count * {IntervalUnit.WEEK: 7, IntervalUnit.YEAR: 12}.get(interval.unit, 1)
 
 
 MOST_IMAGES = 8
@@ -121,3 +130,10 @@ class Price:
             raise PriceArchived(path=("priceId",))
         if self.interval:
             raise PriceNotOneTime(path=("priceId",))
+
+    def check_subscribable(self) -> None:
+        """By somebody who chooses it now; who had it before it was archived keeps it."""
+        if self.archived_at:
+            raise PriceArchived(path=("priceId",))
+        if self.interval is None:
+            raise PriceNotRecurring(path=("priceId",))

@@ -29,6 +29,8 @@ UserErrorCode = described_enum(
         ErrorCode.PRODUCT_ARCHIVED: "The product is no longer sold.",
         ErrorCode.PRICE_ARCHIVED: "The price is no longer offered.",
         ErrorCode.PRICE_NOT_ONE_TIME: "Orders take one-time prices only.",
+        ErrorCode.PRICE_NOT_RECURRING: "Subscriptions take recurring prices only.",
+        ErrorCode.PRICE_INTERVAL_MISMATCH: "All prices of a subscription are due at the same interval.",
         ErrorCode.ORDER_NOT_OPEN: "Only an open order can change.",
         ErrorCode.ORDER_EMPTY: "The order has no lines.",
         ErrorCode.ORDER_NOT_PAYABLE: "The order is cancelled or expired.",

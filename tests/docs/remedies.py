@@ -19,6 +19,8 @@ REMEDIES: dict[ErrorCode, str] = {
     ErrorCode.PRODUCT_ARCHIVED: "Offer another product.",
     ErrorCode.PRICE_ARCHIVED: "Read the product's prices again.",
     ErrorCode.PRICE_NOT_ONE_TIME: "Use a one-time price.",
+    ErrorCode.PRICE_NOT_RECURRING: "Use a recurring price.",
+    ErrorCode.PRICE_INTERVAL_MISMATCH: "Give it a subscription of its own, or a price at their interval.",
     ErrorCode.ORDER_NOT_OPEN: "Make another order.",
     ErrorCode.ORDER_EMPTY: "Add a line first.",
     ErrorCode.ORDER_NOT_PAYABLE: "Make another order.",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.errors import PriceArchived, PriceNotOneTime
+from domain.errors import PriceArchived, PriceNotOneTime, PriceNotRecurring
 from domain.products import MAXIMUM_INTERVAL_COUNT, Interval, IntervalUnit, PriceType
 from tests.domain.examples import LATER, MUCH_LATER, NOW, new_price, new_product
 
@@ -30,6 +30,38 @@ def test_other_prices_cannot(fields: dict[str, object], refusal: type[PriceArchi
     with pytest.raises(refusal) as refused:
         new_price(**fields).check_orderable()
     assert refused.value.path == ("priceId",)
+
+
+def test_a_recurring_price_can_be_subscribed_to() -> None:
+    new_price(interval=MONTHLY).check_subscribable()
+    for fields, refusal in (
+        ({"interval": MONTHLY, "archived_at": NOW}, PriceArchived),
+        ({"archived_at": NOW}, PriceArchived),
+        ({}, PriceNotRecurring),
+    ):
+        with pytest.raises(refusal) as refused:
+            new_price(**fields).check_subscribable()
+        assert refused.value.path == ("priceId",)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ((IntervalUnit.MONTH, 12), (IntervalUnit.YEAR, 1), True),
+        ((IntervalUnit.MONTH, 36), (IntervalUnit.YEAR, 3), True),
+        ((IntervalUnit.DAY, 14), (IntervalUnit.WEEK, 2), True),
+        ((IntervalUnit.MONTH, 1), (IntervalUnit.MONTH, 1), True),
+        ((IntervalUnit.MONTH, 1), (IntervalUnit.MONTH, 2), False),
+        ((IntervalUnit.DAY, 12), (IntervalUnit.YEAR, 1), False),
+        ((IntervalUnit.DAY, 365), (IntervalUnit.YEAR, 1), False),
+        ((IntervalUnit.DAY, 7), (IntervalUnit.MONTH, 7), False),
+    ],
+)
+def test_twelve_months_are_a_year_and_seven_days_a_week(
+    one: tuple[IntervalUnit, int], other: tuple[IntervalUnit, int], alike: bool
+) -> None:
+    assert Interval(*one).is_as_long_as(Interval(*other)) is alike
+    assert Interval(*other).is_as_long_as(Interval(*one)) is alike
 
 
 def test_archiving_again_keeps_the_first_moment() -> None:
