@@ -1,19 +1,26 @@
-"""The `paydesk` command as its users run it: a process of its own, in a folder of its own, with its own settings."""
+"""The `paydesk` command as its users run it: a process of its own, in a folder of its own, with its own settings.
+
+Tests start a hundred of them, so they are children of one that has imported the gateway (`tests.server.commands`). That
+`python server.py` and the installed command come up too is shown by the documentation's examples, chaos and benchmarks.
+"""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import httpx
 
 from tests.databases import ROOT
+from tests.server.commands import Command, Commands
 
 PAYDESK = (sys.executable, ROOT / "server.py")
 
@@ -42,23 +49,28 @@ def settings(database_url: str, folder: Path, **more: str) -> dict[str, str]:
 
 def run_paydesk(*arguments: str, settings: Settings, folder: Path) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself."""
-    return subprocess.run(
-        [*PAYDESK, *arguments],
-        cwd=folder,
-        env=_environment(settings),
-        stdin=subprocess.DEVNULL,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=START_SECONDS,
-    )
+    with tempfile.TemporaryDirectory() as beside:
+        output, errors = Path(beside, "output"), Path(beside, "errors")
+        command = _commands().start(
+            *arguments, folder=folder, environment=_environment(settings), output=output, errors=errors
+        )
+        try:
+            code = command.wait(START_SECONDS)
+        finally:
+            command.kill()
+        return subprocess.CompletedProcess(arguments, code, output.read_text(), errors.read_text())
+
+
+@cache
+def _commands() -> Commands:
+    return Commands(_environment({}))
 
 
 @dataclass
 class Process:
     """A command that runs until it is ended. Its output goes to a file, so that a full pipe never stops it."""
 
-    popen: subprocess.Popen[bytes]
+    popen: subprocess.Popen[bytes] | Command
     log: Path
     address: str = ""
     settings: Settings = field(default_factory=dict)
@@ -80,7 +92,9 @@ class Process:
 
 @contextmanager
 def paydesk(*arguments: str, settings: Settings, folder: Path) -> Iterator[Process]:
-    process = start(*PAYDESK, *arguments, name=arguments[0], settings=settings, folder=folder)
+    log = _next_log(folder, arguments[0])
+    command = _commands().start(*arguments, folder=folder, environment=_environment(settings), output=log)
+    process = Process(command, log, settings=settings)
     try:
         yield process
     finally:
@@ -90,8 +104,7 @@ def paydesk(*arguments: str, settings: Settings, folder: Path) -> Iterator[Proce
 
 def start(*command: str | Path, name: str, settings: Settings, folder: Path) -> Process:
     """Runs until somebody ends it. `name` is what its log is called after."""
-    number = len(list(folder.glob("*.log")))
-    log = folder / f"{number}-{name}.log"
+    log = _next_log(folder, name)
     with log.open("wb") as output:
         popen = subprocess.Popen(
             command,
@@ -102,6 +115,10 @@ def start(*command: str | Path, name: str, settings: Settings, folder: Path) -> 
             stderr=subprocess.STDOUT,
         )
     return Process(popen, log, settings=settings)
+
+
+def _next_log(folder: Path, name: str) -> Path:
+    return folder / f"{len(list(folder.glob('*.log')))}-{name}.log"
 
 
 @contextmanager
