@@ -67,7 +67,10 @@ def check_items(wanted: Sequence[tuple[str, int]], plans: Plans, *, currency: st
 def next_period(subscription: Subscription) -> Period:
     """The one that was not made yet."""
     before = subscription.period
-    return subscription.schedule.first() if before is None else subscription.schedule.following(before)
+    # Another interval that begins where a period ends counts from there.
+    if before is None or before.end <= subscription.periods_from:
+        return subscription.schedule.first()
+    return subscription.schedule.following(before)
 
 
 def period_billed(
