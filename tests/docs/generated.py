@@ -6,8 +6,9 @@ A page holds such a part between two comments:
     ...
     <!-- until here -->
 
-`generated: file PATH` is a file of docs/ as a block of code, and `generated: code PATH PART PART` are definitions in a
-module, such as `Class.method`. `make docs` writes them anew; a test compares.
+`generated: file PATH` is a file of docs/ as a block of code, `generated: code PATH PART PART` are definitions in a
+module, such as `Class.method`, and `generated: worked NAME` is a table of figures. `make docs` writes them anew; a test
+compares.
 """
 
 import ast
@@ -38,7 +39,7 @@ from persistence.erasure import DECISIONS, OF_NO_CUSTOMER, Decision, Erased, Kep
 from schema.http.live import LiveLimits
 from schema.limits import Limits
 from schema.root import build_schema
-from tests.docs import faults, reference
+from tests.docs import faults, reference, worked
 from tests.docs.pages import DOCS, ROOT, name_of, names_of, pages
 from tests.docs.remedies import REMEDIES
 
@@ -75,6 +76,8 @@ def _part(name: str) -> str:
             return _file(*words)
         case "code":
             return _code(*words)
+        case "worked":
+            return _table(*worked.table(*words))
     return _PARTS[name]()
 
 
