@@ -69,14 +69,17 @@ from domain.services.accounts import (
 from domain.services.api_keys import ApiKeyService, CreateApiKey, RotateApiKey
 from domain.services.auditing import AuditedStore
 from domain.services.background import Background
+from domain.services.billing import Billing
 from domain.services.captures import CaptureService
 from domain.services.charges import ChargeService
+from domain.services.collecting import Collecting
 from domain.services.customers import CustomerService
 from domain.services.decisions import DecisionService
 from domain.services.discrepancies import DiscrepancyService
 from domain.services.dispute_settlement import DisputeSettlement
 from domain.services.disputes import DisputeService
 from domain.services.feed import Feed
+from domain.services.invoicing import Invoicing
 from domain.services.jobs import JobService
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
@@ -84,6 +87,7 @@ from domain.services.products import ProductService
 from domain.services.reconciliation import ReconciliationService
 from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundService
+from domain.services.renewing import Renewing
 from domain.services.resolver import Resolver
 from domain.services.sending import Sending
 from domain.services.settlement import Settlement
@@ -250,8 +254,20 @@ async def gateway(
             clock=clock,
             deployment=deployment,
         )
+        invoicing = Invoicing(teller=teller, deployment=deployment)
+        collecting = Collecting(charges=charges)
+        billing = Billing(
+            store=store,
+            renewing=Renewing(invoicing=invoicing, collecting=collecting),
+            collecting=collecting,
+            voids=voids,
+            sending=sending,
+            clock=clock,
+            deployment=deployment,
+        )
         background = Background(
             store=store,
+            billing=billing,
             charges=charges,
             orders=orders,
             payment_methods=payment_methods,

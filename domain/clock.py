@@ -17,3 +17,8 @@ class Clock(Protocol):
 class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+def whole_seconds(moment: datetime) -> datetime:
+    """As moments of billing are written down: whoever reads one can compute with it what we have computed."""
+    return moment.replace(microsecond=0)

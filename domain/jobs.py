@@ -25,6 +25,11 @@ class JobKind(StrEnum):
     """A charge that the provider is still deciding on, and that no request of ours is waiting for."""
     RELEASE_HOLD = "RELEASE_HOLD"
     """An amount that the provider holds for a charge that has ended here."""
+    BILL_SUBSCRIPTION = "BILL_SUBSCRIPTION"
+    """What time does to a subscription, when it is due: its renewal, say. The subscription is the subject."""
+    COLLECT_SUBSCRIPTION = "COLLECT_SUBSCRIPTION"
+    """What can be charged for a subscription since something has happened, such as a new card, or will be tried again
+    when a provider is there again."""
     RECONCILE = "RECONCILE"
     """The comparison of our books with those of an account, which is the subject; it schedules itself."""
     FORGET_KEYS = "FORGET_KEYS"
@@ -40,6 +45,8 @@ class JobKind(StrEnum):
             JobKind.EXPIRE_ORDER,
             JobKind.WATCH_CHARGE,
             JobKind.RELEASE_HOLD,
+            JobKind.BILL_SUBSCRIPTION,
+            JobKind.COLLECT_SUBSCRIPTION,
             JobKind.RECONCILE,
             JobKind.FORGET_PAYMENT_METHOD,
             # Not money, but a promise by law.

@@ -10,7 +10,7 @@ late, finds what is still to be done and nothing else, and whoever undoes someth
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.dunning import Dunning
@@ -35,6 +35,10 @@ class SubscriptionState(StrEnum):
     EXPIRED = "EXPIRED"
     """Its first invoice was not paid in time, so it has never begun."""
 
+
+LONGEST_FIRST_PAYMENT = timedelta(hours=23)
+"""Time for a customer to confirm it or to bring another card; less than a day, so that somebody who tries again at the
+same time tomorrow does not meet what they began today."""
 
 ENDED_STATES = frozenset({SubscriptionState.CANCELED, SubscriptionState.EXPIRED})
 
@@ -240,7 +244,11 @@ class Subscription:
 
     def next_due(self) -> Due | None:
         """The first thing that time will do, or should have done; None when nothing will happen by itself."""
-        return min(self._dues(), key=lambda due: (due.at, _ORDER[due.kind]), default=None)
+        return next(iter(self.dues()), None)
+
+    def dues(self) -> tuple[Due, ...]:
+        """All that time will do to it as it is now, in order; doing one of them changes what follows."""
+        return tuple(sorted(self._dues(), key=lambda due: (due.at, _ORDER[due.kind])))
 
     def _dues(self) -> Iterator[Due]:
         if self.is_ended:
@@ -298,9 +306,32 @@ class Subscription:
 
     def past_due(self, dunning: Dunning, *, tried_at: datetime | None, now: datetime) -> "Subscription":
         """A renewal was declined, or could not even be tried. What the bank says later replaces what it said."""
-        if self.state not in (SubscriptionState.TRIALING, SubscriptionState.ACTIVE, SubscriptionState.PAST_DUE):
+        if not self.may_be_past_due:
             return self
         return replace(self, state=SubscriptionState.PAST_DUE, dunning=dunning, last_tried_at=tried_at, updated_at=now)
+
+    def dunned_anew(self, *, now: datetime) -> "Subscription":
+        """What was declined is paid, and the next invoice has its turn: with a dunning of its own."""
+        if self.dunning is None:
+            return self
+        return replace(self, dunning=replace(self.dunning, since=now), last_tried_at=now, updated_at=now)
+
+    def tried(self, *, now: datetime) -> "Subscription":
+        """Within dunning, a bank is asked at this moment."""
+        return replace(self, last_tried_at=now, updated_at=now) if self.dunning else self
+
+    def is_update(self, invoice_id: str) -> bool:
+        """Whether this invoice is for a change that is made when it is paid, and is otherwise dropped."""
+        return self.pending_update is not None and self.pending_update.invoice_id == invoice_id
+
+    @property
+    def may_be_past_due(self) -> bool:
+        """Whether it goes on for a while without being paid: one that was never paid for does not."""
+        return self.state in (SubscriptionState.TRIALING, SubscriptionState.ACTIVE, SubscriptionState.PAST_DUE)
+
+    def unpaid(self, *, now: datetime) -> "Subscription":
+        """Dunning is over, and it stays: paying brings everything back."""
+        return replace(self, state=SubscriptionState.UNPAID, dunning=None, last_tried_at=None, updated_at=now)
 
     def canceled(self, reason: CancelReason, *, now: datetime) -> "Subscription":
         return self if self.is_ended else self._ended(SubscriptionState.CANCELED, reason, now=now)

@@ -31,6 +31,8 @@ described_enum(
         JobKind.FORGET_CUSTOMER: "Has the provider forget a customer who was erased.",
         JobKind.WATCH_CHARGE: "Looks at a charge that the provider is still deciding on.",
         JobKind.RELEASE_HOLD: "Releases an amount that is held for a charge that has ended.",
+        JobKind.BILL_SUBSCRIPTION: "Does what time does to a subscription, such as its renewal.",
+        JobKind.COLLECT_SUBSCRIPTION: "Charges what a subscription owes, as soon as that can be done.",
         JobKind.RECONCILE: "Compares our books with those of a provider account.",
         JobKind.FORGET_KEYS: "Forgets idempotency keys that are older than any retry.",
     },

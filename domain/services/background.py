@@ -6,6 +6,7 @@ from domain.clock import Clock
 from domain.deployment import Deployment
 from domain.idempotency import KEY_LIFETIME
 from domain.jobs import Again, Job, JobKind
+from domain.services.billing import Billing
 from domain.services.charges import ChargeService
 from domain.services.orders import OrderService
 from domain.services.payment_methods import PaymentMethodService
@@ -26,6 +27,8 @@ _CHANGES_SOMETHING_THERE = frozenset(
         JobKind.EXPIRE_CHARGE,
         JobKind.EXPIRE_ORDER,
         JobKind.RELEASE_HOLD,
+        JobKind.BILL_SUBSCRIPTION,
+        JobKind.COLLECT_SUBSCRIPTION,
         JobKind.FORGET_PAYMENT_METHOD,
         JobKind.FORGET_CUSTOMER,
     }
@@ -40,6 +43,7 @@ class Background:
         self,
         *,
         store: Store,
+        billing: Billing,
         charges: ChargeService,
         orders: OrderService,
         payment_methods: PaymentMethodService,
@@ -54,6 +58,7 @@ class Background:
         self._store = store
         self._deployment = deployment
         self._clock = clock
+        self._billing = billing
         self._charges = charges
         self._orders = orders
         self._payment_methods = payment_methods
@@ -72,6 +77,8 @@ class Background:
             JobKind.FORGET_CUSTOMER: self._forget_customer,
             JobKind.WATCH_CHARGE: self._watch_charge,
             JobKind.RELEASE_HOLD: self._release_hold,
+            JobKind.BILL_SUBSCRIPTION: self._bill_subscription,
+            JobKind.COLLECT_SUBSCRIPTION: self._collect_subscription,
             JobKind.RECONCILE: self._reconcile,
             JobKind.FORGET_KEYS: self._forget_keys,
         }
@@ -122,6 +129,12 @@ class Background:
 
     async def _release_hold(self, job: Job) -> None:
         await self._wait(job, await self._voids.release(job.subject_id))
+
+    async def _bill_subscription(self, job: Job) -> None:
+        await self._wait(job, await self._billing.bill(job.subject_id))
+
+    async def _collect_subscription(self, job: Job) -> None:
+        await self._wait(job, await self._billing.collect(job.subject_id))
 
     async def _reconcile(self, job: Job) -> None:
         await self._wait(job, await self._reconciliation.run(job.subject_id))

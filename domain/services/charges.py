@@ -263,9 +263,12 @@ class ChargeService:
         """Phase 1 for a locked invoice that waits for money and a locked card, in the transaction of whoever calls: the
         operation is to be sent after its commit, and is looked after if it is not.
 
-        `now` is real time. Raises what keeps the account from being charged at all.
+        `now` is real time. Without a request, whatever it raises it raises before anything is written: what keeps the
+        account from being charged, or the card from being tried.
         """
         account = await self._payer(tx, invoice, method, terms)
+        if request is None:
+            await declines.check(tx, self._against(method, terms), now=now)
         due = invoice.to_pay - await captured_of(tx, invoice)
         return await self._write_down(
             tx, invoice, method, account, terms, due=due, request=request, actor=actor, now=now

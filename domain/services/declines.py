@@ -16,10 +16,15 @@ async def count(tx: Transaction, cause: str, against: Sequence[Against], *, now:
 
     The last that a transaction does: whoever counts against the same subject waits here for us, and for nothing else.
     """
+    await check(tx, against, now=now)
+    await tx.declines.add([each.count(cause, now=now) for each in against])
+
+
+async def check(tx: Transaction, against: Sequence[Against], *, now: datetime) -> None:
+    """Raises as `count` does, before anything is written; whoever counts against the same subject waits."""
     declines = await tx.declines.recent([each.subject for each in against], since=now - LONGEST_WINDOW)
     for each in against:
         each.check([decline for decline in declines if decline.subject == each.subject], now=now)
-    await tx.declines.add([each.count(cause, now=now) for each in against])
 
 
 async def settle(tx: Transaction, before: Charge, after: Charge) -> None:

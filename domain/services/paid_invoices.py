@@ -2,12 +2,16 @@
 
 from datetime import datetime
 
-from domain.events import EventKind, new_event
+from domain.events import EventKind
 from domain.invoices import Invoice
+from domain.jobs import JobKind
+from domain.services import dunning, subscription_events
 from domain.services.business_time import now_of
 from domain.services.invoice_events import tell
+from domain.services.keeping import keep
 from domain.services.locking import there
 from domain.store import Transaction
+from domain.subscriptions import SubscriptionState
 
 
 async def pay(tx: Transaction, invoice: Invoice, *, actor: str, now: datetime) -> None:
@@ -21,20 +25,19 @@ async def pay(tx: Transaction, invoice: Invoice, *, actor: str, now: datetime) -
 
 
 async def _go_on(tx: Transaction, subscription_id: str, *, actor: str, now: datetime, told: datetime) -> None:
-    if await tx.invoices.open_of_subscription(subscription_id):
-        return  # something is still owed
     before = there(await tx.subscriptions.get_for_update(subscription_id), subscription_id)
-    after = before.paid(now=now)
+    owed = [each for each in await tx.invoices.open_of_subscription(before.id) if not before.is_update(each.id)]
+    if owed:
+        # The next one has its turn, and its customer the whole time for it.
+        await dunning.try_now(tx, owed[0], now=now)
+        after = before.dunned_anew(now=now)
+    else:
+        after = before.paid(now=now)
     if after is before:
         return
-    await tx.subscriptions.save(after)
-    await tx.events.add(
-        new_event(
-            EventKind.SUBSCRIPTION_ACTIVATED,
-            after.id,
-            after.customer_id,
-            actor=actor,
-            livemode=after.livemode,
-            now=told,
-        )
-    )
+    await keep(tx, after, now=told)
+    if after.state is not before.state:
+        await subscription_events.tell(tx, EventKind.SUBSCRIPTION_ACTIVATED, after, actor=actor, now=now, told=told)
+    if before.state is SubscriptionState.UNPAID and after.state is SubscriptionState.ACTIVE:
+        # The invoice of the period that it is in was not opened: now it is.
+        await tx.jobs.schedule(JobKind.COLLECT_SUBSCRIPTION, after.id, after_seconds=0)

@@ -28,7 +28,7 @@ from domain.provider import (
     ProviderAction,
     Refusal,
 )
-from domain.services import card_events, declines
+from domain.services import card_changes, card_events, declines
 from domain.services.accounts import ProviderAccountService
 from domain.services.customers import CustomerService, insert
 from domain.services.gates import CallKind
@@ -301,6 +301,8 @@ class PaymentMethodService:
                 data={"fields": ["default_payment_method"]},
             )
         )
+        if payment_method_id is not None:
+            await card_changes.retry_with_default(tx, customer.id)
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 

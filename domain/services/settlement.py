@@ -12,6 +12,7 @@ from domain.charges import Charge, ChargeState, ReviewReason
 from domain.clock import Clock
 from domain.deployment import Deployment
 from domain.events import Event, EventKind, new_event
+from domain.invoices import Invoice
 from domain.jobs import JobKind
 from domain.ledger import capture_entries, refund_entries, refunded_cause, returned_entries
 from domain.money import Money
@@ -21,7 +22,7 @@ from domain.payables import Payable
 from domain.principals import system
 from domain.provider import ChargeResult, Outcome, PaymentMethodResult, RefundResult, Refusal
 from domain.refunds import Refund, RefundState
-from domain.services import declines, new_cards, paid_invoices
+from domain.services import declines, new_cards, paid_invoices, unpaid_invoices
 from domain.services.answers import (
     LOOK_AFTER_SECONDS,
     counted,
@@ -232,6 +233,8 @@ class Settlement:
                 )
             )
             await _complete_if_paid(tx, payable, actor=actor, now=now)
+        elif after.state is not before.state and isinstance(payable, Invoice):
+            await unpaid_invoices.settle(tx, payable, after, actor=actor, now=now)
         return after
 
     async def _watch_expiry(self, tx: Transaction, before: Charge, after: Charge, *, now: datetime) -> None:

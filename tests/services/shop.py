@@ -31,13 +31,16 @@ from domain.refunds import Refund
 from domain.services.accounts import ProviderAccountService
 from domain.services.api_keys import ApiKeyService
 from domain.services.background import Background
+from domain.services.billing import Billing
 from domain.services.captures import CaptureCharge, CaptureService
 from domain.services.charges import Charged, ChargeOrder, ChargeService, ContinueCharge, NewCard
+from domain.services.collecting import Collecting
 from domain.services.customers import CreateCustomer, CustomerService
 from domain.services.decisions import DecisionService
 from domain.services.discrepancies import DiscrepancyService
 from domain.services.dispute_settlement import DisputeSettlement
 from domain.services.disputes import AcceptDispute, DisputeService, SubmitEvidence
+from domain.services.invoicing import Invoicing
 from domain.services.keyed import keyed
 from domain.services.orders import CreateOrder, NewLine, OrderService
 from domain.services.payment_methods import AttachPaymentMethod, PaymentMethodService
@@ -45,6 +48,7 @@ from domain.services.products import ProductService
 from domain.services.reconciliation import ReconciliationService
 from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundCharge, Refunded, RefundService
+from domain.services.renewing import Renewing
 from domain.services.resolver import Resolver
 from domain.services.sending import Sending
 from domain.services.settlement import Settlement
@@ -123,6 +127,8 @@ class Shop:
     discrepancies: DiscrepancyService
     resolver: Resolver
     decisions: DecisionService
+    invoicing: Invoicing
+    billing: Billing
     background: Background
     worker: Worker
     numbers: "count[int]" = field(default_factory=count)
@@ -466,8 +472,20 @@ def open_shop(
         clock=clock,
         deployment=deployment,
     )
+    invoicing = Invoicing(teller=teller, deployment=deployment)
+    collecting = Collecting(charges=charges)
+    billing = Billing(
+        store=store,
+        renewing=Renewing(invoicing=invoicing, collecting=collecting),
+        collecting=collecting,
+        voids=voids,
+        sending=sending,
+        clock=clock,
+        deployment=deployment,
+    )
     background = Background(
         store=store,
+        billing=billing,
         charges=charges,
         orders=orders,
         payment_methods=payment_methods,
@@ -514,6 +532,8 @@ def open_shop(
         discrepancies=DiscrepancyService(store=store, clock=clock),
         resolver=resolver,
         decisions=DecisionService(store=store, teller=teller, settlement=settlement, resolver=resolver, clock=clock),
+        invoicing=invoicing,
+        billing=billing,
         background=background,
         worker=Worker(TortoiseJobQueue(database), background.run, longest_job_seconds=deployment.longest_job_seconds),
     )
