@@ -306,6 +306,11 @@ class InvoiceNotDraft(Conflict):
         )
 
 
+class InvoiceDiscarded(InvoiceNotDraft):
+    def __init__(self) -> None:
+        Conflict.__init__(self, "The draft was discarded. Make a new one.", path=("invoiceId",))
+
+
 class InvoiceNotOpen(Conflict):
     code = ErrorCode.INVOICE_NOT_OPEN
 
@@ -325,6 +330,13 @@ class InvoiceAlreadyPaid(Conflict):
 
     def __init__(self, *, path: tuple[str, ...] = ("invoiceId",)) -> None:
         super().__init__("The invoice is paid already.", path=path)
+
+
+class InvoicePaidInPart(InvoiceAlreadyPaid):
+    def __init__(self) -> None:
+        Conflict.__init__(
+            self, "A part of the invoice was taken. Credit what is left of it instead.", path=("invoiceId",)
+        )
 
 
 class ClockAdvancing(Conflict):

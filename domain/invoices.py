@@ -17,9 +17,12 @@ from domain.errors import (
     CurrencyMismatch,
     InvalidInput,
     InvoiceAlreadyPaid,
+    InvoiceDiscarded,
     InvoiceNotDraft,
     InvoiceNotOpen,
     InvoiceNotPayable,
+    NotFound,
+    StaleVersion,
 )
 from domain.issuers import Number, Party
 from domain.money import Money
@@ -61,8 +64,6 @@ class LineKind(StrEnum):
     CHARGE = "CHARGE"
     """For the rest of a period, since a change in its midst."""
     ONE_OFF = "ONE_OFF"
-    CARRIED_OVER = "CARRIED_OVER"
-    """What an earlier invoice did not ask for, because it was too little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,8 @@ class PendingLine:
     """What made it: unique, so that what is done twice is asked for once."""
     invoice_id: str | None = None
     """The one that has taken it."""
+    removed_at: datetime | None = None
+    """Since when it waits no longer, and no invoice takes it."""
     created_at: datetime
 
     @property
@@ -158,6 +161,8 @@ class Invoice:
     paid_at: datetime | None = None
     voided_at: datetime | None = None
     uncollectible_at: datetime | None = None
+    discarded_at: datetime | None = None
+    """Of a draft: since when nothing happens to it any more. It never had a number, so none is missing."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     version: int = 1
     """Goes up by one with every save; two writers cannot both win."""
@@ -181,9 +186,15 @@ class Invoice:
 
     # --- what may happen --------------------------------------------------------------------------------------------
 
+    def check_version(self, expected: int | None) -> None:
+        if expected is not None and expected != self.version:
+            raise StaleVersion(expected=expected, actual=self.version)
+
     def check_draft(self) -> None:
         if self.state is not InvoiceState.DRAFT:
             raise InvoiceNotDraft(self.state)
+        if self.discarded_at is not None:
+            raise InvoiceDiscarded
 
     def check_payable(self, *, captured: Money) -> None:
         """`captured` is what its charges have taken."""
@@ -204,6 +215,20 @@ class Invoice:
         # A total past 2^53 - 1 is refused here, and not when somebody reads the invoice.
         Money.total((line.amount for line in lines), currency=self.currency)
         return replace(self, lines=lines, updated_at=now)
+
+    def without_line(self, line_id: str, *, now: datetime) -> "Invoice":
+        self.line(line_id)
+        return self.with_lines(tuple(line for line in self.lines if line.id != line_id), now=now)
+
+    def line(self, line_id: str) -> InvoiceLine:
+        for line in self.lines:
+            if line.id == line_id:
+                return line
+        raise NotFound("invoice line", path=("lineId",))
+
+    def discarded(self, *, now: datetime) -> "Invoice":
+        self.check_draft()
+        return replace(self, discarded_at=now, updated_at=now)
 
     def opened(
         self, opening: "Opening", number: Number, *, issued_by: Party, issued_to: Party, now: datetime

@@ -19,6 +19,8 @@ from domain.decisions import Decision, DecisionKind
 from domain.discrepancies import Discrepancy, DiscrepancyKind, DiscrepancyState
 from domain.disputes import Dispute
 from domain.events import Event, EventKind
+from domain.invoices import InvoiceLine, InvoiceReason, InvoiceState, PendingLine
+from domain.issuers import Party
 from domain.jobs import JobKind, JobRecord, JobState
 from domain.money import Money
 from domain.orders import OrderLine, OrderState, PaymentState
@@ -52,6 +54,7 @@ class Relation(StrEnum):
     CUSTOMER = "CUSTOMER"
     PRODUCT = "PRODUCT"
     ORDER = "ORDER"
+    SUBSCRIPTION = "SUBSCRIPTION"
     INVOICE = "INVOICE"
     CHARGE = "CHARGE"
     SUBJECT = "SUBJECT"
@@ -81,6 +84,48 @@ class OrderView:
     livemode: bool
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceView:
+    """An invoice as it is read: without its lines, with what was paid of it. Customers see no drafts."""
+
+    id: str
+    issuer_id: str
+    customer_id: str
+    subscription_id: str | None
+    period_starts_at: datetime | None
+    order_id: str | None
+    reason: InvoiceReason
+    state: InvoiceState
+    number: str | None
+    total: Money
+    due: Money
+    balance_applied: Money
+    carried_over: Money
+    """Of `balance_applied`, what a later invoice asks for; below zero, what earlier ones left to this one."""
+    amount_paid: Money
+    """By its charges; of an order's invoice, by the order's."""
+    issued_by: Party | None
+    issued_to: Party | None
+    due_at: datetime | None
+    next_try_at: datetime | None
+    opened_at: datetime | None
+    paid_at: datetime | None
+    voided_at: datetime | None
+    uncollectible_at: datetime | None
+    discarded_at: datetime | None
+    metadata: Mapping[str, str]
+    version: int
+    livemode: bool
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def amount_remaining(self) -> Money:
+        nothing = Money.zero(self.total.currency)
+        waits = self.state in (InvoiceState.OPEN, InvoiceState.UNCOLLECTIBLE)
+        return max(self.due - self.amount_paid, nothing) if waits else nothing
 
 
 # --- filters and sorting --------------------------------------------------------------------------------------------
@@ -121,6 +166,26 @@ class OrderFilter:
     external_id: str | None = None
     created_from: datetime | None = None
     created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceFilter:
+    states: Sequence[InvoiceState] = ()
+    reasons: Sequence[InvoiceReason] = ()
+    number: str | None = None
+    subscription_id: str | None = None
+    order_id: str | None = None
+    discarded: bool | None = None
+    due_from: datetime | None = None
+    due_before: datetime | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceItemFilter:
+    waiting: bool | None = None
+    """Those that the next invoice takes, or those that one has taken or that were removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +277,7 @@ class DiscrepancyFilter:
     kinds: Sequence[DiscrepancyKind] = ()
     account: str | None = None
     order_id: str | None = None
+    invoice_id: str | None = None
     charge_id: str | None = None
     opened_from: datetime | None = None
     opened_before: datetime | None = None
@@ -225,6 +291,13 @@ class Sort(StrEnum):
 
 
 class OrderSort(StrEnum):
+    NEWEST = "NEWEST"
+    OLDEST = "OLDEST"
+    TOTAL_HIGHEST = "TOTAL_HIGHEST"
+    TOTAL_LOWEST = "TOTAL_LOWEST"
+
+
+class InvoiceSort(StrEnum):
     NEWEST = "NEWEST"
     OLDEST = "OLDEST"
     TOTAL_HIGHEST = "TOTAL_HIGHEST"
@@ -253,6 +326,11 @@ def order_sort_key(order: OrderView, sort: str) -> SortKey:
     """The values that place a row in its list; the id comes last and makes them unique."""
     by_total = sort in (OrderSort.TOTAL_HIGHEST, OrderSort.TOTAL_LOWEST)
     return (order.total.minor_units, order.id) if by_total else (order.id,)
+
+
+def invoice_sort_key(invoice: InvoiceView, sort: str) -> SortKey:
+    by_total = sort in (InvoiceSort.TOTAL_HIGHEST, InvoiceSort.TOTAL_LOWEST)
+    return (invoice.total.minor_units, invoice.id) if by_total else (invoice.id,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +400,10 @@ class Queries(Protocol):
     @property
     def orders(self) -> Reads[OrderView, OrderFilter]: ...
     @property
+    def invoices(self) -> Reads[InvoiceView, InvoiceFilter]: ...
+    @property
+    def invoice_items(self) -> Reads[PendingLine, InvoiceItemFilter]: ...
+    @property
     def payment_methods(self) -> Reads[PaymentMethod, PaymentMethodFilter]: ...
     @property
     def charges(self) -> Reads[Charge, ChargeFilter]: ...
@@ -349,4 +431,5 @@ class Queries(Protocol):
         ...
 
     async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]: ...
+    async def lines_of_invoices(self, invoice_ids: Sequence[str]) -> Mapping[str, Sequence[InvoiceLine]]: ...
     async def accounts_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[ProviderAccount]]: ...

@@ -287,14 +287,15 @@ def invoice_from_row(row: Row, line_rows: Iterable[Row]) -> Invoice:
         number=optional(lambda sequence: Number(sequence, row["number"]), row["sequence"]),
         due=money(row, "due"),
         balance_applied=money(row, "balance_applied"),
-        issued_by=optional(_party_from, row["issued_by"]),
-        issued_to=optional(_party_from, row["issued_to"]),
+        issued_by=optional(party_from, row["issued_by"]),
+        issued_to=optional(party_from, row["issued_to"]),
         due_at=optional_instant(row["due_at"]),
         next_try_at=optional_instant(row["next_try_at"]),
         opened_at=optional_instant(row["opened_at"]),
         paid_at=optional_instant(row["paid_at"]),
         voided_at=optional_instant(row["voided_at"]),
         uncollectible_at=optional_instant(row["uncollectible_at"]),
+        discarded_at=optional_instant(row["discarded_at"]),
         metadata=document(row["metadata"]),
         version=row["version"],
         livemode=boolean(row["livemode"]),
@@ -327,6 +328,7 @@ def invoice_to_row(invoice: Invoice) -> Columns:
         "paid_at": invoice.paid_at,
         "voided_at": invoice.voided_at,
         "uncollectible_at": invoice.uncollectible_at,
+        "discarded_at": invoice.discarded_at,
         "metadata": dict(invoice.metadata),
         "version": invoice.version,
         "livemode": invoice.livemode,
@@ -362,6 +364,7 @@ def pending_line_from_row(row: Row) -> PendingLine:
         subscription_id=row["subscription_id"],
         cause=row["cause"],
         invoice_id=row["invoice_id"],
+        removed_at=optional_instant(row["removed_at"]),
         created_at=instant(row["created_at"]),
     )
 
@@ -373,6 +376,7 @@ def pending_line_to_row(pending: PendingLine) -> Columns:
         "subscription_id": pending.subscription_id,
         "invoice_id": pending.invoice_id,
         "cause": pending.cause,
+        "removed_at": pending.removed_at,
         "created_at": pending.created_at,
     }
 
@@ -395,7 +399,7 @@ def _line_columns(line: InvoiceLine) -> Columns:
     }
 
 
-def _party_from(value: Any) -> Party:
+def party_from(value: Any) -> Party:
     fields = document(value)
     return Party(**{**fields, "address": optional(address_from, fields["address"])})
 

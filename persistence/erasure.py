@@ -215,6 +215,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "paid_at": _TIME,
         "voided_at": _TIME,
         "uncollectible_at": _TIME,
+        "discarded_at": _TIME,
         "metadata": EMPTY_DOCUMENT,
         "version": _NUMBER,
         "livemode": _WORD,
@@ -229,6 +230,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "invoice_id": _ID,
         "cause": _ID,
         **_LINE,
+        "removed_at": _TIME,
         "created_at": _TIME,
     },
     "credit_notes": {
@@ -598,6 +600,7 @@ KEYS_EMPTIED: Final = (
     " OR object_id IN (SELECT id FROM orders WHERE customer_id = $1)"
     " OR object_id IN (SELECT id FROM subscriptions WHERE customer_id = $1)"
     " OR object_id IN (SELECT id FROM invoices WHERE customer_id = $1)"
+    " OR object_id IN (SELECT id FROM invoice_items WHERE customer_id = $1)"
     " OR object_id IN (SELECT id FROM refunds WHERE customer_id = $1 AND note IS NOT NULL)"
     f" OR object_id IN (SELECT id FROM operations WHERE dispute_id IS NOT NULL AND charge_id IN ({_CHARGES}))"
     f" OR object_id IN (SELECT id FROM decisions WHERE charge_id IN ({_CHARGES}))"
@@ -619,7 +622,7 @@ OPEN_PAYMENTS: Final = " UNION ALL ".join(
 OPEN_ORDERS: Final = " UNION ALL ".join(
     (
         "SELECT 1 AS found FROM orders WHERE customer_id = $1 AND state IN ('OPEN', 'PLACED')",
-        "SELECT 1 FROM invoices WHERE customer_id = $1 AND state IN ('DRAFT', 'OPEN')",
+        "SELECT 1 FROM invoices WHERE customer_id = $1 AND state IN ('DRAFT', 'OPEN') AND discarded_at IS NULL",
         f"SELECT 1 FROM subscriptions WHERE customer_id = $1 AND NOT ({one_of('state', sorted(ENDED_STATES))})",
     )
 )

@@ -33,9 +33,11 @@ from schema.timeline import HasTimeline
 
 if TYPE_CHECKING:
     from schema.customers import Customer
+    from schema.invoices import Invoice
     from schema.orders import Order
 
 LazyCustomer = Annotated["Customer", strawberry.lazy("schema.customers")]
+LazyInvoice = Annotated["Invoice", strawberry.lazy("schema.invoices")]
 LazyOrder = Annotated["Order", strawberry.lazy("schema.orders")]
 
 described_enum(
@@ -73,11 +75,11 @@ described_enum(
 )
 
 
-@strawberry.type(description="One wish to take the money of an order, and what became of it.")
+@strawberry.type(description="One wish to take the money of an order or an invoice, and what became of it.")
 class Charge(HasTimeline):
     id: strawberry.ID = strawberry.field(description="Global id, `chg_…`.")
     state: ChargeState = strawberry.field(description="What became of it.")
-    amount: Money = strawberry.field(description="What was asked for: what was due of the order.")
+    amount: Money = strawberry.field(description="What was asked for: what was due of the order or invoice.")
     capture_mode: CaptureMode = strawberry.field(description="Whether the money is taken at once, or by a capture.")
     authorized: Money = strawberry.field(description="The most that was held on the card, or taken, at some time.")
     capturable: Money = strawberry.field(description="What `chargeCapture` can take now.")
@@ -202,7 +204,11 @@ class Charge(HasTimeline):
     def provider_ref(root: strawberry.Parent[domain.Charge], info: Info) -> str | None:
         return root.charge_ref if info.context.viewer.sees_all else None
 
-    @strawberry.field(description="The order that is paid; null if you may not see it.")
+    @strawberry.field(description="The invoice that is paid; null where it is an order, and if you may not see it.")
+    async def invoice(root: strawberry.Parent[domain.Charge], info: Info) -> LazyInvoice | None:
+        return cast("Invoice | None", await info.context.loaders.invoices.load_if(root.invoice_id))
+
+    @strawberry.field(description="The order that is paid; null where it is an invoice, and if you may not see it.")
     async def order(root: strawberry.Parent[domain.Charge], info: Info) -> LazyOrder | None:
         return cast("Order | None", await info.context.loaders.orders.load(root.order_id) if root.order_id else None)
 
@@ -341,13 +347,19 @@ class ChargeVoidInput:
 
 
 @strawberry.type(
-    description="The charge with its order, or why it was refused. A decline is no refusal: the charge is DECLINED."
+    description="The charge with its order or invoice, or why it was refused. A decline is no refusal: the charge is "
+    "DECLINED."
 )
 class ChargePayload:
     charge: Charge | None = strawberry.field(
         default=None, description="The charge as it now is; null also when there was nothing to pay."
     )
-    order: LazyOrder | None = strawberry.field(default=None, description="The order as it now is.")
+    order: LazyOrder | None = strawberry.field(
+        default=None, description="The order as it now is; null of a charge that pays an invoice."
+    )
+    invoice: LazyInvoice | None = strawberry.field(
+        default=None, description="The invoice as it now is; null of a charge that pays an order."
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it was done.")
 
 
@@ -444,4 +456,5 @@ async def _payload(info: Info, charged: Charged) -> ChargePayload:
     return ChargePayload(
         charge=cast("Charge | None", charge),
         order=cast("Order | None", await loaders.orders.load(charged.order_id) if charged.order_id else None),
+        invoice=cast("Invoice | None", await loaders.invoices.load_if(charged.invoice_id)),
     )

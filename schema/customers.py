@@ -9,14 +9,32 @@ from domain import customers as domain
 from domain.customers import CustomerChanges
 from domain.errors import PaydeskError
 from domain.principals import Permission
-from domain.queries import ChargeFilter, ChargeSort, CustomerFilter, OrderFilter, OrderSort, PaymentMethodFilter, Sort
+from domain.queries import (
+    ChargeFilter,
+    ChargeSort,
+    CustomerFilter,
+    InvoiceFilter,
+    InvoiceItemFilter,
+    InvoiceSort,
+    OrderFilter,
+    OrderSort,
+    PaymentMethodFilter,
+    Sort,
+)
 from domain.services.customers import CreateCustomer
 from domain.services.payment_methods import CreateCustomerWithPaymentMethod
 from schema.charges import Charge, ChargesFilter, ChargesSort
 from schema.context import Info
 from schema.errors import UserError, user_error
 from schema.inputs import CLIENT_ADDRESS, KEY_OPTIONAL, network_of_customer, request_of, sent_fields
-from schema.listing import BY_ID, CHARGES, ORDERS, SortArgument, TimeSpan, listed, paged, span
+from schema.invoices import (
+    Invoice,
+    InvoiceItem,
+    InvoiceItemsFilter,
+    InvoicesFilter,
+    InvoicesSort,
+)
+from schema.listing import BY_ID, CHARGES, INVOICES, ORDERS, SortArgument, TimeSpan, listed, paged, span
 from schema.orders import Order, OrdersFilter, OrdersSort
 from schema.pagination import Connection, given
 from schema.payment_methods import FROM_CARD_FORM, RETURN_URL, PaymentMethod, PaymentMethodFilterInput
@@ -107,6 +125,26 @@ class Customer(HasTimeline):
     ) -> Connection[Order]:
         where = filter.to_domain() if filter else OrderFilter()
         return paged(lambda request: info.context.loaders.orders_of_customer.load(root.id, request, where))
+
+    @listed(INVOICES, description="What was asked of them; a customer sees no drafts.")
+    def invoices(
+        root: strawberry.Parent[domain.Customer],
+        info: Info,
+        filter: InvoicesFilter = strawberry.UNSET,
+        sort: InvoicesSort = InvoiceSort.NEWEST,
+    ) -> Connection[Invoice]:
+        where = filter.to_domain() if filter else InvoiceFilter()
+        return paged(lambda request: info.context.loaders.invoices_of_customer.load(root.id, request, where))
+
+    @listed(BY_ID, description="Lines that wait for an invoice, or did.")
+    def invoice_items(
+        root: strawberry.Parent[domain.Customer],
+        info: Info,
+        filter: InvoiceItemsFilter = strawberry.UNSET,
+        sort: SortArgument = Sort.NEWEST,
+    ) -> Connection[InvoiceItem]:
+        where = filter.to_domain() if filter else InvoiceItemFilter()
+        return paged(lambda request: info.context.loaders.invoice_items_of_customer.load(root.id, request, where))
 
     @listed(CHARGES, description="What was, or was to be, taken from them.")
     def charges(

@@ -24,10 +24,12 @@ from schema.timeline import HasTimeline
 
 if TYPE_CHECKING:
     from schema.charges import Charge
+    from schema.invoices import Invoice
     from schema.orders import Order
     from schema.refunds import Refund
 
 LazyCharge = Annotated["Charge", strawberry.lazy("schema.charges")]
+LazyInvoice = Annotated["Invoice", strawberry.lazy("schema.invoices")]
 LazyOrder = Annotated["Order", strawberry.lazy("schema.orders")]
 LazyRefund = Annotated["Refund", strawberry.lazy("schema.refunds")]
 
@@ -110,6 +112,9 @@ class Discrepancy(HasTimeline):
     order_id: strawberry.ID | None = strawberry.field(
         description="The order, as we or the provider's object name it; null if neither does. It may not be here."
     )
+    invoice_id: strawberry.ID | None = strawberry.field(
+        description="The invoice, as we or the provider's object name it; null if neither does. It may not be here."
+    )
     charge_id: strawberry.ID | None = strawberry.field(
         description="The charge, as we or the provider's object name it; null if neither does. It may not be here."
     )
@@ -134,7 +139,7 @@ class Discrepancy(HasTimeline):
         description="Who closed it: `staff:…`, `key:…`, or `system:reconciliation`; null while it is open."
     )
     blocks: bool = strawberry.field(
-        description="Whether it keeps its order from being charged, or its charge from being refunded "
+        description="Whether it keeps its order or invoice from being charged, or its charge from being refunded "
         "(`DISCREPANCY_OPEN`). It does so while it is open, and after it was closed until that is lifted."
     )
     note: str | None = strawberry.field(description="What was said when it was closed; null if nothing.")
@@ -146,6 +151,10 @@ class Discrepancy(HasTimeline):
     @strawberry.field(description="The order; null if it is not here, or you may not see it.")
     async def order(root: strawberry.Parent[domain.Discrepancy], info: Info) -> LazyOrder | None:
         return cast("Order | None", await info.context.loaders.orders.load(root.order_id) if root.order_id else None)
+
+    @strawberry.field(description="The invoice; null if it is not here, or you may not see it.")
+    async def invoice(root: strawberry.Parent[domain.Discrepancy], info: Info) -> LazyInvoice | None:
+        return cast("Invoice | None", await info.context.loaders.invoices.load_if(root.invoice_id))
 
     @strawberry.field(description="The charge; null if it is not here, or you may not see it.")
     async def charge(root: strawberry.Parent[domain.Discrepancy], info: Info) -> LazyCharge | None:
@@ -219,6 +228,9 @@ class DiscrepancyFilterInput:
     )
     kinds: list[DiscrepancyKind] | None = strawberry.field(default=strawberry.UNSET, description="Only of these kinds.")
     account: str | None = strawberry.field(default=strawberry.UNSET, description="Only at this provider account.")
+    invoice_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="About this invoice, `inv_…`."
+    )
     order_id: strawberry.ID | None = strawberry.field(
         default=strawberry.UNSET, description="Only those that name this order."
     )
@@ -234,6 +246,7 @@ class DiscrepancyFilterInput:
             kinds=words(self.kinds),
             account=given(self.account),
             order_id=given(self.order_id),
+            invoice_id=given(self.invoice_id),
             charge_id=given(self.charge_id),
             opened_from=since,
             opened_before=before,

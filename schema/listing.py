@@ -18,12 +18,14 @@ from domain.errors import InvalidInput
 from domain.pages import PageRequest, Slice
 from domain.queries import (
     ChargeSort,
+    InvoiceSort,
     OrderSort,
     ProductSort,
     Sort,
     SortKey,
     charge_sort_key,
     id_sort_key,
+    invoice_sort_key,
     order_sort_key,
     product_sort_key,
 )
@@ -47,6 +49,16 @@ described_enum(
         OrderSort.OLDEST: "The earliest made first.",
         OrderSort.TOTAL_HIGHEST: "By total in minor units, whatever the currency, from the highest.",
         OrderSort.TOTAL_LOWEST: "By total in minor units, whatever the currency, from the lowest.",
+    },
+)
+described_enum(
+    InvoiceSort,
+    description="How a list of invoices is sorted.",
+    values={
+        InvoiceSort.NEWEST: "The latest made first.",
+        InvoiceSort.OLDEST: "The earliest made first.",
+        InvoiceSort.TOTAL_HIGHEST: "By total in minor units, whatever the currency, from the highest.",
+        InvoiceSort.TOTAL_LOWEST: "By total in minor units, whatever the currency, from the lowest.",
     },
 )
 described_enum(
@@ -118,6 +130,7 @@ def searched(text: str | None) -> Search | None:
 
 BY_ID: Shape[Any] = Shape(id_sort_key, {})
 ORDERS = Shape(order_sort_key, {OrderSort.TOTAL_HIGHEST: int, OrderSort.TOTAL_LOWEST: int})
+INVOICES = Shape(invoice_sort_key, {InvoiceSort.TOTAL_HIGHEST: int, InvoiceSort.TOTAL_LOWEST: int})
 PRODUCTS = SearchableShape(product_sort_key, {ProductSort.NAME: str})
 CHARGES = Shape(charge_sort_key, {ChargeSort.AMOUNT_HIGHEST: int, ChargeSort.AMOUNT_LOWEST: int})
 

@@ -1,4 +1,4 @@
-"""Live updates: an order, a charge, or everything, each event once and in the order of the commits.
+"""Live updates: an order, an invoice, a charge, or everything, each event once and in the order of the commits.
 
 What may be seen is asked again for each event, with the credentials that the subscription began with: a key that was
 revoked, a scope that was taken away or a record that changed hands ends it at the next event. The reads decide, as they
@@ -17,6 +17,7 @@ from domain.feed import BEGINNING, FeedEntry, Interest, Place
 from domain.principals import Permission
 from schema.charges import Charge
 from schema.context import Context, Info
+from schema.invoices import Invoice
 from schema.listing import words
 from schema.orders import Order
 from schema.pagination import decode_cursor, encode_cursor, given, refused
@@ -51,6 +52,15 @@ class OrderUpdate:
 @strawberry.type(description="A charge, and what happened to it.")
 class ChargeUpdate:
     charge: Charge | None = strawberry.field(
+        description="As it is now, which may be later than the event; null if you may no longer see it."
+    )
+    event: Event | None = strawberry.field(description=f"What happened. {_FIRST}")
+    cursor: str = strawberry.field(description=_CURSOR)
+
+
+@strawberry.type(description="An invoice, and what happened to it.")
+class InvoiceUpdate:
+    invoice: Invoice | None = strawberry.field(
         description="As it is now, which may be later than the event; null if you may no longer see it."
     )
     event: Event | None = strawberry.field(description=f"What happened. {_FIRST}")
@@ -96,6 +106,19 @@ class Subscription:
         async with aclosing(_updates(info, "charge", id, after, lambda now: now.loaders.charges.load(id))) as updates:
             async for charge, event, cursor in updates:
                 yield ChargeUpdate(charge=charge, event=event, cursor=cursor)
+
+    @strawberry.subscription(
+        description="The invoice now, and again each time something happens to it or to what hangs from it."
+    )
+    async def invoice_updated(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Id of the invoice, `inv_…`.")],
+        after: After = strawberry.UNSET,
+    ) -> AsyncGenerator[InvoiceUpdate | None, None]:
+        async with aclosing(_updates(info, "invoice", id, after, lambda now: now.loaders.invoices.load(id))) as updates:
+            async for invoice, event, cursor in updates:
+                yield InvoiceUpdate(invoice=invoice, event=event, cursor=cursor)
 
     @strawberry.subscription(description="Everything that happens, as far as the caller may see it.")
     async def events(

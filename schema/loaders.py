@@ -10,6 +10,7 @@ from strawberry.dataloader import DataLoader
 
 from domain.customers import ProviderAccount
 from domain.ids import IdPrefix, prefix_of
+from domain.invoices import InvoiceLine
 from domain.orders import OrderLine
 from domain.pages import PageRequest, Slice
 from domain.queries import (
@@ -58,6 +59,10 @@ class ById(Generic[Record]):
 
     async def load(self, record_id: str) -> Record | None:
         return await self._loader.load(record_id)
+
+    async def load_if(self, record_id: str | None) -> Record | None:
+        """For a reference that may be empty."""
+        return None if record_id is None else await self._loader.load(record_id)
 
     async def load_many(self, record_ids: Sequence[str]) -> list[Record | None]:
         return await self._loader.load_many(record_ids)
@@ -116,6 +121,8 @@ class Loaders:
         self.products = ById(queries.products, viewer)
         self.prices = ById(queries.prices, viewer)
         self.orders = ById(queries.orders, viewer)
+        self.invoices = ById(queries.invoices, viewer)
+        self.invoice_items = ById(queries.invoice_items, viewer)
         self.payment_methods = ById(queries.payment_methods, viewer)
         self.charges = ById(queries.charges, viewer)
         self.refunds = ById(queries.refunds, viewer)
@@ -130,16 +137,22 @@ class Loaders:
         self.discrepancies = ById(queries.discrepancies, Viewer(sees_all=True))
 
         self.orders_of_customer = PagesOf(queries.orders, Relation.CUSTOMER, viewer, budget)
+        self.invoices_of_customer = PagesOf(queries.invoices, Relation.CUSTOMER, viewer, budget)
+        self.invoices_of_subscription = PagesOf(queries.invoices, Relation.SUBSCRIPTION, viewer, budget)
+        self.invoices_of_order = PagesOf(queries.invoices, Relation.ORDER, viewer, budget)
+        self.invoice_items_of_customer = PagesOf(queries.invoice_items, Relation.CUSTOMER, viewer, budget)
         self.charges_of_customer = PagesOf(queries.charges, Relation.CUSTOMER, viewer, budget)
         self.payment_methods_of_customer = PagesOf(queries.payment_methods, Relation.CUSTOMER, viewer, budget)
         self.prices_of_product = PagesOf(queries.prices, Relation.PRODUCT, viewer, budget)
         self.charges_of_order = PagesOf(queries.charges, Relation.ORDER, viewer, budget)
+        self.charges_of_invoice = PagesOf(queries.charges, Relation.INVOICE, viewer, budget)
         self.refunds_of_charge = PagesOf(queries.refunds, Relation.CHARGE, viewer, budget)
         self.disputes_of_charge = PagesOf(queries.disputes, Relation.CHARGE, viewer, budget)
         self.decisions_of_charge = PagesOf(queries.decisions, Relation.CHARGE, viewer, budget)
         self.events_of = PagesOf(queries.events, Relation.SUBJECT, viewer, budget)
 
         self.lines_of_order: ListOf[OrderLine] = ListOf(queries.lines_of_orders, budget)
+        self.lines_of_invoice: ListOf[InvoiceLine] = ListOf(queries.lines_of_invoices, budget)
         self.accounts_of_customer: ListOf[ProviderAccount] = ListOf(queries.accounts_of_customers, budget)
 
     def of(self, record_id: str) -> ById[Any] | None:
@@ -154,6 +167,8 @@ class Loaders:
             IdPrefix.PRODUCT: self.products,
             IdPrefix.PRICE: self.prices,
             IdPrefix.ORDER: self.orders,
+            IdPrefix.INVOICE: self.invoices,
+            IdPrefix.INVOICE_LINE: self.invoice_items,
             IdPrefix.PAYMENT_METHOD: self.payment_methods,
             IdPrefix.CHARGE: self.charges,
             IdPrefix.REFUND: self.refunds,

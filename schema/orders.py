@@ -16,6 +16,7 @@ from schema.context import Info
 from schema.described import described_enum
 from schema.errors import UserError, user_error
 from schema.inputs import KEY_OPTIONAL, request_of
+from schema.invoices import Invoice, invoice_of_order
 from schema.listing import CHARGES, ORDERS, TimeSpan, listed, paged, span, words
 from schema.money import Money, MoneyInput
 from schema.pagination import Connection, given
@@ -116,6 +117,10 @@ class Order(HasTimeline):
     @strawberry.field(description="What was ordered, in the order in which it was added; 500 lines at most.")
     async def lines(root: strawberry.Parent[OrderView], info: Info) -> list[OrderLine]:
         return cast("list[OrderLine]", await info.context.loaders.lines_of_order.load(root.id))
+
+    @strawberry.field(description="The invoice that confirms its payment; null before it is paid, and without one.")
+    async def invoice(root: strawberry.Parent[OrderView], info: Info) -> Invoice | None:
+        return await invoice_of_order(info, root.id)
 
     @listed(CHARGES, description="The tries to pay it.")
     def charges(

@@ -24,9 +24,11 @@ from schema.timeline import HasTimeline
 
 if TYPE_CHECKING:
     from schema.charges import Charge
+    from schema.invoices import Invoice
     from schema.orders import Order
 
 LazyCharge = Annotated["Charge", strawberry.lazy("schema.charges")]
+LazyInvoice = Annotated["Invoice", strawberry.lazy("schema.invoices")]
 LazyOrder = Annotated["Order", strawberry.lazy("schema.orders")]
 
 described_enum(
@@ -175,7 +177,12 @@ class ChargeRefundInput:
 class ChargeRefundPayload:
     refund: Refund | None = strawberry.field(default=None, description="The refund as it now is.")
     charge: LazyCharge | None = strawberry.field(default=None, description="The charge as it now is.")
-    order: LazyOrder | None = strawberry.field(default=None, description="The order as it now is.")
+    order: LazyOrder | None = strawberry.field(
+        default=None, description="The order as it now is; null of a charge that paid an invoice."
+    )
+    invoice: LazyInvoice | None = strawberry.field(
+        default=None, description="The invoice as it now is; null of a charge that paid an order."
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it was done.")
 
 
@@ -209,4 +216,5 @@ class RefundMutation:
             order=cast(
                 "Order | None", await loaders.orders.load(charge.order_id) if charge and charge.order_id else None
             ),
+            invoice=cast("Invoice | None", await loaders.invoices.load_if(charge.invoice_id) if charge else None),
         )

@@ -13,6 +13,7 @@ from schema.customers import CustomerMutation, CustomerQuery
 from schema.decisions import DecisionMutation
 from schema.discrepancies import DiscrepancyMutation, DiscrepancyQuery
 from schema.disputes import DisputeMutation, DisputeQuery
+from schema.invoices import InvoiceQuery
 from schema.jobs import JobMutation, JobQuery
 from schema.ledger import LedgerQuery
 from schema.live import Subscription
@@ -36,6 +37,7 @@ class Query(
     CustomerQuery,
     ProductQuery,
     OrderQuery,
+    InvoiceQuery,
     ChargeQuery,
     RefundQuery,
     DisputeQuery,

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from domain.balances import BalanceEntry, BalanceReason, applied_cause, carried_cause, entry
 from domain.deployment import Deployment
+from domain.errors import AccountNotConfigured
 from domain.events import EventKind
 from domain.ids import IdPrefix, new_id
 from domain.invoices import MOST_LINES, Invoice, InvoiceReason, InvoiceState, Opening, PendingLine, opened
@@ -107,7 +108,11 @@ class Invoicing:
         return Drafted(invoice=draft, opening=opening, waiting=taken)
 
     def _least(self, account: str | None, currency: str) -> Money:
-        return Money.zero(currency)
+        try:
+            return self._teller.least_amount(account or self._teller.default_account, currency)
+        except AccountNotConfigured:
+            # It cannot be charged through either, whoever tries that is told; the invoice is none the less owed.
+            return Money.zero(currency)
 
 
 async def _waiting(tx: Transaction, draft: Invoice) -> Sequence[PendingLine]:

@@ -78,6 +78,11 @@ class Teller:
     def require_currency(self, account: str, currency: str) -> None:
         self._providers.require_currency(account, currency)
 
+    @property
+    def default_account(self) -> str:
+        """The one that new cards are charged through."""
+        return self._providers.default_account
+
     def least_amount(self, account: str, currency: str) -> Money:
         """Below it nothing is charged there; zero where any amount is."""
         return self._providers.require(account).least_amount(currency)

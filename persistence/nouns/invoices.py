@@ -20,7 +20,7 @@ from persistence.session import Session
 
 _LINES: Final = "invoice_id = $1 ORDER BY position, id"
 _OPEN: Final = "subscription_id = $1 AND state = 'OPEN' ORDER BY opened_at, id"
-_WAITING: Final = "customer_id = $1 AND currency = $2 AND invoice_id IS NULL"
+_WAITING: Final = "customer_id = $1 AND currency = $2 AND invoice_id IS NULL AND removed_at IS NULL"
 
 
 class Invoices:
@@ -88,11 +88,22 @@ class Invoices:
         rows = await self._session.rows(models.InvoiceItem, condition, customer_id, currency, *of_it)
         return [pending_line_from_row(row) for row in rows]
 
+    async def waiting_line_for_update(self, line_id: str) -> PendingLine | None:
+        row = await self._session.locked_row(models.InvoiceItem, "id = $1", line_id)
+        return None if row is None else pending_line_from_row(row)
+
+    async def taken_lines(self, invoice_id: str) -> Sequence[PendingLine]:
+        rows = await self._session.rows(models.InvoiceItem, "invoice_id = $1 ORDER BY id", invoice_id)
+        return [pending_line_from_row(row) for row in rows]
+
     async def add_waiting_lines(self, lines: Sequence[PendingLine]) -> None:
         await self._session.insert_all(models.InvoiceItem, [pending_line_to_row(line) for line in lines])
 
     async def take_waiting_line(self, line: PendingLine, *, invoice_id: str) -> None:
         await self._session.update(models.InvoiceItem, pending_line_to_row(replace(line, invoice_id=invoice_id)))
+
+    async def remove_waiting_line(self, line: PendingLine) -> None:
+        await self._session.update(models.InvoiceItem, pending_line_to_row(line))
 
     # --- credit notes -----------------------------------------------------------------------------------------------
 

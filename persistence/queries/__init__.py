@@ -8,6 +8,7 @@ from typing import Final
 
 from domain.books import BookReport, BookSpan
 from domain.customers import ProviderAccount
+from domain.invoices import InvoiceLine
 from domain.orders import OrderLine
 from persistence.database import Database
 from persistence.queries.api_keys import api_keys
@@ -19,6 +20,7 @@ from persistence.queries.decisions import decisions
 from persistence.queries.discrepancies import discrepancies
 from persistence.queries.disputes import disputes
 from persistence.queries.events import events
+from persistence.queries.invoices import invoice_items, invoices, lines_of_invoices
 from persistence.queries.jobs import jobs
 from persistence.queries.orders import lines_of_orders, orders
 from persistence.queries.payment_methods import payment_methods
@@ -38,6 +40,8 @@ class TortoiseQueries:
         self.products: Final = products(database)
         self.prices: Final = prices(database)
         self.orders: Final = orders(database)
+        self.invoices: Final = invoices(database)
+        self.invoice_items: Final = invoice_items(database)
         self.payment_methods: Final = payment_methods(database)
         self.charges: Final = charges(database)
         self.refunds: Final = refunds(database)
@@ -55,6 +59,9 @@ class TortoiseQueries:
 
     async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]:
         return await lines_of_orders(self._database, order_ids)
+
+    async def lines_of_invoices(self, invoice_ids: Sequence[str]) -> Mapping[str, Sequence[InvoiceLine]]:
+        return await lines_of_invoices(self._database, invoice_ids)
 
     async def accounts_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[ProviderAccount]]:
         return await accounts_of_customers(self._database, customer_ids)

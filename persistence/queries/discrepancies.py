@@ -23,6 +23,7 @@ DISCREPANCIES: Final[Listing[Discrepancy]] = Listing(
         "kinds": one_of("discrepancies.kind"),
         "account": equals("discrepancies.account"),
         "order_id": equals("discrepancies.order_id"),
+        "invoice_id": equals("discrepancies.invoice_id"),
         "charge_id": equals("discrepancies.charge_id"),
         "opened_from": not_before("discrepancies.opened_at"),
         "opened_before": before("discrepancies.opened_at"),

@@ -75,6 +75,15 @@ _WRITTEN: Mapping[str, Written] = {
         "nodes { id state paymentState total { formatted } } pageInfo { hasNextPage endCursor }",
         {"first": 10, "filter": {"states": ["OPEN", "PLACED"]}, "sort": "TOTAL_HIGHEST"},
     ),
+    "invoice": Written(
+        "id number state lines { name quantity amount { formatted } period { startsAt endsAt } } total { formatted } "
+        "balanceApplied { formatted } due { formatted } amountRemaining { formatted }",
+        {"id": "inv_…"},
+    ),
+    "invoices": Written(
+        "nodes { id number state total { formatted } } pageInfo { hasNextPage endCursor }",
+        {"first": 10, "filter": {"states": ["OPEN"], "due": {"before": "2026-01-01T00:00:00Z"}}},
+    ),
     "charge": Written(
         "id state captured { formatted } declineCode message advice nextAction { ... on RedirectAction { url } }",
         {"id": "chg_…"},
@@ -124,6 +133,10 @@ _WRITTEN: Mapping[str, Written] = {
     ),
     # --- following ------------------------------------------------------------------------------------------------
     "orderUpdated": Written("cursor event { kind summary } order { id state paymentState }", {"id": "ord_…"}),
+    "invoiceUpdated": Written(
+        "cursor event { kind summary } invoice { id state nextAction { ... on RedirectAction { url } } }",
+        {"id": "inv_…"},
+    ),
     "chargeUpdated": Written(
         "cursor event { kind summary } charge { id state nextAction { ... on RedirectAction { url } } }",
         {"id": "chg_…"},
@@ -295,6 +308,7 @@ def _required(fields: Mapping[str, GraphQLInputField] | Mapping[str, GraphQLArgu
 _PREFIXES = {
     "charge": "chg",
     "customer": "cus",
+    "invoice": "inv",
     "order": "ord",
     "paymentMethod": "pm",
     "price": "price",

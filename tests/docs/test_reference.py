@@ -27,6 +27,7 @@ FIELDS: dict[str, tuple[str, GraphQLField]] = {
     name: (kind, definition) for kind, root in ROOTS.items() if root for name, definition in root.fields.items()
 }
 ASKED = [name for name, (kind, _) in FIELDS.items() if kind != "subscription"]
+# A payload's `invoice` is null where an order is paid: the records of the examples are orders.
 REFUSED_ALWAYS = {"recordDelete": "DELETE_NOT_ALLOWED"}
 
 
@@ -78,7 +79,7 @@ async def test_an_example_does_what_it_shows(name: str, shop: Shop) -> None:
     if "userErrors" in answer:
         codes = [error["code"] for error in answer["userErrors"]]
         assert codes == ([REFUSED_ALWAYS[name]] if name in REFUSED_ALWAYS else []), answer["userErrors"]
-        assert name in REFUSED_ALWAYS or all(value is not None for value in answer.values())
+        assert name in REFUSED_ALWAYS or {field for field, value in answer.items() if value is None} <= {"invoice"}
 
 
 def example_for(name: str) -> Example:

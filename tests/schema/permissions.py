@@ -11,6 +11,7 @@ from tests.deliveries import deliver, event
 from tests.keys import make_key
 from tests.schema.decided import a_dispute, open_review, untraced_charge, untraced_refund
 from tests.schema.gateway import CHALLENGED, Json, Shop, by_hand, money, new_key
+from tests.schema.invoiced import an_invoice
 
 YES, OWN, DENIED, MISSING, EMPTY, SIGN_IN = "yes", "own", "denied", "missing", "empty", "sign in"
 
@@ -41,6 +42,9 @@ class World:
 
     async def order(self) -> str:
         return await self.shop.order(self.ada)
+
+    async def invoice(self) -> str:
+        return (await an_invoice(self.shop, self.ada)).id
 
     async def line(self) -> Json:
         order_id = await self.order()
@@ -212,6 +216,8 @@ QUERIES: Mapping[str, Row] = {
     "price": Row((P.CATALOGUE_READ,), _CATALOGUE, _with(id=_price)),
     "order": Row((P.RECORDS_READ,), _ONE, _with(id=World.order)),
     "orders": Row((P.RECORDS_READ,), _MANY, _nothing),
+    "invoice": Row((P.RECORDS_READ,), _ONE, _with(id=World.invoice)),
+    "invoices": Row((P.RECORDS_READ,), _MANY, _nothing),
     "charge": Row((P.RECORDS_READ,), _ONE, _with(id=World.charge)),
     "charges": Row((P.RECORDS_READ,), _MANY, _nothing),
     "refund": Row((P.RECORDS_READ,), _ONE, _with(id=World.refund)),
@@ -233,6 +239,7 @@ QUERIES: Mapping[str, Row] = {
 
 SUBSCRIPTIONS: Mapping[str, Row] = {
     "orderUpdated": Row((P.RECORDS_READ,), _ONE, _with(id=World.order)),
+    "invoiceUpdated": Row((P.RECORDS_READ,), _ONE, _with(id=World.invoice)),
     "chargeUpdated": Row((P.RECORDS_READ,), _ONE, _with(id=World.charge)),
     "events": Row((P.RECORDS_READ,), _MANY, _nothing),
 }

@@ -23,6 +23,7 @@ from tests.schema.gateway import (
     open_shop,
     settings_for,
 )
+from tests.schema.invoiced import an_invoice
 from tests.schema.permissions import (
     DENIED,
     EMPTY,
@@ -84,7 +85,7 @@ def query_of(field: str) -> str:
     return f"query Q({variables}) {{ {field}({arguments}) {{ {select} }} }}".replace("()", "")
 
 
-LISTS = {name: name for name in ("customers", "orders", "charges", "refunds", "disputes")} | {
+LISTS = {name: name for name in ("customers", "orders", "invoices", "charges", "refunds", "disputes")} | {
     "auditEntries": "audit_entries",
     "apiKeys": "api_keys",
     "webhookDeliveries": "webhook_deliveries",
@@ -124,6 +125,7 @@ async def test_everybody_gets_what_the_table_says(
             for owner in (world.ada, world.grace):
                 _, charge_id = await shop.paid(owner)
                 await shop.refund(charge_id, 1)
+                await an_invoice(shop, owner)
             await shop.do("productCreate", {"name": "Tea"}, as_=shop.person("adm", role="admin"))
             await world.delivery()
         asking = (

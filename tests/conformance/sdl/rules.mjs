@@ -59,6 +59,8 @@ export const EXEMPTIONS = [
   { rule: "strict-id-in-types", message: withoutId("PriceInterval") },
   { rule: "strict-id-in-types", message: withoutId("ProductImage") },
   { rule: "strict-id-in-types", message: withoutId("Review") },
+  { rule: "strict-id-in-types", message: withoutId("Party") },
+  { rule: "strict-id-in-types", message: withoutId("Period") },
   // What is made for one use and never read again:
   { rule: "strict-id-in-types", message: withoutId("ClientSession") },
   { rule: "strict-id-in-types", message: withoutId("RedirectAction") },
