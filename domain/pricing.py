@@ -31,6 +31,9 @@ class PricingModel(StrEnum):
     """Each tier prices the units that lie in it."""
 
 
+TIERED = frozenset({PricingModel.VOLUME, PricingModel.GRADUATED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
     """From the unit after the tier before up to, and with, the unit `up_to`."""
@@ -80,7 +83,7 @@ class Pricing:
     @staticmethod
     def tiered(model: PricingModel, tiers: Sequence[Tier]) -> "Pricing":
         """InvalidInput unless the tiers are in order, of one currency, and the last alone has no end."""
-        if model not in (PricingModel.VOLUME, PricingModel.GRADUATED):
+        if model not in TIERED:
             raise InvalidInput(f"A price that is {model} has no tiers.", path=("tiers",))
         if not 1 <= len(tiers) <= MOST_TIERS:
             raise InvalidInput(f"A price has from 1 to {MOST_TIERS} tiers.", path=("tiers",))

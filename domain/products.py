@@ -97,7 +97,8 @@ class Price:
     product_id: str
     nickname: str | None
     unit_amount: Money
-    """What one unit costs; of a FLAT price, what it costs altogether, and of one with tiers, what one unit would."""
+    """What one unit costs; of a FLAT price, what it costs altogether, and of one with tiers, what a quantity of one
+    would."""
     interval: Interval | None
     """None for a one-time price."""
     pricing_model: PricingModel = PricingModel.PER_UNIT

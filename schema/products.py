@@ -8,6 +8,8 @@ import strawberry
 
 from domain import products as domain
 from domain.errors import PaydeskError
+from domain.money import Money as DomainMoney
+from domain.pricing import PricingModel, Tier
 from domain.principals import Permission
 from domain.products import IntervalUnit, PriceType, ProductChanges
 from domain.queries import PriceFilter, ProductFilter, ProductSort, Sort
@@ -41,6 +43,17 @@ described_enum(
     },
 )
 
+described_enum(
+    PricingModel,
+    description="How a quantity becomes an amount.",
+    values={
+        PricingModel.PER_UNIT: "So much for each unit.",
+        PricingModel.FLAT: "So much altogether, however many there are.",
+        PricingModel.VOLUME: "The tier that the quantity lies in prices all of it, so a little more may cost less.",
+        PricingModel.GRADUATED: "Each tier prices the units that lie in it.",
+    },
+)
+
 _SEARCH = (
     "Words of the name or the description in any order, up to 200 characters. The last one may be unfinished, and any "
     "may have a typo; case, accents and plurals do not count. What has all words in its name comes first, then what "
@@ -55,11 +68,31 @@ class PriceInterval:
     count: int = strawberry.field(description="How many of them: 3 months is once a quarter.")
 
 
+@strawberry.type(description="A step of a price whose units cost less, or more, the more there are.")
+class PriceTier:
+    up_to: int | None = strawberry.field(
+        description="The last unit in it; the next tier begins with the one after. Null in the last tier, without end."
+    )
+    unit_amount: Money = strawberry.field(description="For each unit.")
+    flat_amount: Money = strawberry.field(
+        description="Once, as soon as a unit lies in it; of VOLUME, only in the tier that prices all."
+    )
+
+    @classmethod
+    def is_type_of(cls, obj: object, _info: object) -> bool:
+        return isinstance(obj, Tier)
+
+
 @strawberry.type(description=_PRICE)
 class Price(HasTimeline):
     id: strawberry.ID = strawberry.field(description="Global id, `price_…`.")
     type: PriceType = strawberry.field(description="Whether it is due once or again and again.")
     interval: PriceInterval | None = strawberry.field(description="How often it is due; null for a one-time price.")
+    pricing_model: PricingModel = strawberry.field(description="How a quantity of it becomes an amount.")
+    tiers: list[PriceTier] = strawberry.field(description="Of a VOLUME or GRADUATED price; else empty.")
+    trial_days: int | None = strawberry.field(
+        description="For how many days who subscribes has it for nothing at first; null if for none."
+    )
     archived_at: datetime | None = strawberry.field(description="Since when it is no longer offered; null while it is.")
     created_at: datetime = strawberry.field(description="When it was made.")
 
@@ -73,7 +106,10 @@ class Price(HasTimeline):
     def nickname(root: strawberry.Parent[domain.Price], info: Info) -> str | None:
         return root.nickname if info.context.viewer.sees_all else None
 
-    @strawberry.field(description="What one unit costs.")
+    @strawberry.field(
+        description="What one unit costs; of a FLAT price, what it costs altogether, and of one with tiers, what a "
+        "quantity of one does."
+    )
     def amount(root: strawberry.Parent[domain.Price]) -> Money:
         return cast("Money", root.unit_amount)
 
@@ -245,10 +281,47 @@ class PriceIntervalInput:
     count: int = strawberry.field(default=1, description="How many of them; three years at most in all.")
 
 
+@strawberry.input(description="A step of a price whose units cost less, or more, the more there are.")
+class PriceTierInput:
+    up_to: int | None = strawberry.field(
+        default=strawberry.UNSET, description="The last unit in it. Left out in the last tier, which has no end."
+    )
+    unit_amount: MoneyInput = strawberry.field(description="For each unit.")
+    flat_amount: MoneyInput | None = strawberry.field(
+        default=strawberry.UNSET, description="Once, as soon as a unit lies in it; nothing if left out."
+    )
+
+    def to_domain(self, *path: str) -> Tier:
+        unit_amount = self.unit_amount.to_domain(*path, "unitAmount")
+        flat_amount = given(self.flat_amount)
+        return Tier(
+            up_to=given(self.up_to),
+            unit_amount=unit_amount,
+            flat_amount=(
+                flat_amount.to_domain(*path, "flatAmount") if flat_amount else DomainMoney.zero(unit_amount.currency)
+            ),
+        )
+
+
 @strawberry.input(description="A new price of a product.")
 class PriceCreateInput:
     product_id: strawberry.ID = strawberry.field(description="What is sold.")
-    amount: MoneyInput = strawberry.field(description="For one unit; zero for what is free.")
+    amount: MoneyInput | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="For one unit, or altogether where it is FLAT; zero for what is free. Left out with `tiers`.",
+    )
+    pricing_model: PricingModel = strawberry.field(
+        default=PricingModel.PER_UNIT, description="How a quantity becomes an amount; of a one-time price, PER_UNIT."
+    )
+    tiers: list[PriceTierInput] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Of a VOLUME or GRADUATED price: at most 50, in order, and the last alone without an end.",
+    )
+    trial_days: int | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="For how many days, 730 at most, who subscribes has it for nothing at first; once a customer and "
+        "product. Only of a recurring price.",
+    )
     interval: PriceIntervalInput | None = strawberry.field(
         default=strawberry.UNSET, description="Makes the price recurring; left out, it is due once."
     )
@@ -305,13 +378,16 @@ class ProductMutation:
 
     @strawberry.mutation(description="Add a price to a product.")
     async def price_create(self, info: Info, input: PriceCreateInput) -> PricePayload | None:
-        interval = given(input.interval)
+        interval, amount = given(input.interval), given(input.amount)
         try:
             price_id = await info.context.services.products.create_price(
                 info.context.principal,
                 CreatePrice(
                     product_id=input.product_id,
-                    amount=input.amount.to_domain("amount"),
+                    amount=amount.to_domain("amount") if amount else None,
+                    pricing_model=input.pricing_model,
+                    tiers=[tier.to_domain("tiers", str(place)) for place, tier in enumerate(given(input.tiers) or ())],
+                    trial_days=given(input.trial_days),
                     interval=domain.Interval(interval.unit, interval.count) if interval else None,
                     nickname=given(input.nickname),
                     request=request_of(info.context.principal, "priceCreate", input.idempotency_key, input),

@@ -6,11 +6,13 @@ from datetime import datetime
 
 from domain.clock import Clock
 from domain.deployment import Deployment
-from domain.errors import InvalidInput, NotFound, ProductArchived
+from domain.errors import AmountNotRepresentable, InvalidInput, NotFound, ProductArchived
 from domain.events import Event, EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.money import Money
+from domain.periods import LONGEST_TRIAL_DAYS
+from domain.pricing import TIERED, Pricing, PricingModel, Tier
 from domain.principals import Permission, Principal
 from domain.products import (
     MAXIMUM_INTERVAL_COUNT,
@@ -35,8 +37,12 @@ class CreateProduct:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatePrice:
     product_id: str
-    amount: Money
+    amount: Money | None
+    """For one unit, or altogether where it is FLAT; None where `tiers` say it."""
     interval: Interval | None
+    pricing_model: PricingModel = PricingModel.PER_UNIT
+    tiers: Sequence[Tier] = ()
+    trial_days: int | None = None
     nickname: str | None
     request: KeyedRequest | None
 
@@ -86,16 +92,18 @@ class ProductService:
 
     async def create_price(self, principal: Principal, command: CreatePrice) -> str:
         principal.require(Permission.CATALOGUE_WRITE)
-        if command.amount.minor_units < 0:
-            raise InvalidInput("A price cannot be below zero.", path=("amount", "minorUnits"))
         _check_interval(command.interval)
+        _check_recurring(command)
         now = self._clock.now()
         price = Price(
             id=new_id(IdPrefix.PRICE),
             product_id=command.product_id,
             nickname=clean_optional(command.nickname, "nickname"),
-            unit_amount=command.amount,
+            unit_amount=_unit_amount(command),
             interval=command.interval,
+            pricing_model=command.pricing_model,
+            tiers=tuple(command.tiers),
+            trial_days=command.trial_days,
             created_at=now,
         )
         async with self._store.transaction() as tx:
@@ -158,3 +166,34 @@ def _check_interval(interval: Interval | None) -> None:
     longest = MAXIMUM_INTERVAL_COUNT[interval.unit]
     if not 1 <= interval.count <= longest:
         raise InvalidInput(f"From 1 to {longest} for {interval.unit}.", path=("interval", "count"))
+
+
+def _check_recurring(command: CreatePrice) -> None:
+    if command.trial_days is not None and not 1 <= command.trial_days <= LONGEST_TRIAL_DAYS:
+        raise InvalidInput(f"A trial takes from 1 to {LONGEST_TRIAL_DAYS} days.", path=("trialDays",))
+    if command.interval is not None:
+        return
+    if command.trial_days is not None:
+        raise InvalidInput("Only a recurring price can be tried first.", path=("trialDays",))
+    if command.pricing_model is not PricingModel.PER_UNIT:
+        # A line of an order is so many at so much.
+        raise InvalidInput("A one-time price is for each unit.", path=("pricingModel",))
+
+
+def _unit_amount(command: CreatePrice) -> Money:
+    """What one unit costs, however it is said."""
+    if command.pricing_model in TIERED:
+        if command.amount is not None:
+            raise InvalidInput("The tiers say what it costs.", path=("amount",))
+        pricing = Pricing.tiered(command.pricing_model, command.tiers)
+        try:
+            return pricing.amount(1)
+        except AmountNotRepresentable:
+            raise InvalidInput("One unit costs more than an amount can be.", path=("tiers", "0")) from None
+    if command.tiers:
+        raise InvalidInput("Only a VOLUME or GRADUATED price has tiers.", path=("tiers",))
+    if command.amount is None:
+        raise InvalidInput("Say what it costs.", path=("amount",))
+    if command.amount.minor_units < 0:
+        raise InvalidInput("A price cannot be below zero.", path=("amount", "minorUnits"))
+    return command.amount

@@ -9,6 +9,9 @@ from schema.http.cost import SEARCH_COST
 from tests.schema.gateway import ADMIN, Shop, by_hand, money, new_key
 
 PRODUCT = "product { id name description images { url alternativeText } metadata archivedAt createdAt updatedAt }"
+MONEY = "{ minorUnits currency }"
+PRICING = f"{{ id pricingModel trialDays amount {MONEY} tiers {{ upTo unitAmount {MONEY} flatAmount {MONEY} }} }}"
+TIER = {"unitAmount": money(5)}
 PRICE = "price { id type nickname archivedAt interval { unit count } amount { minorUnits currency } product { id } }"
 
 
@@ -157,6 +160,78 @@ class TestPrices:
     async def test_what_is_free_may_have_a_price(self, shop: Shop) -> None:
         made = await shop.do("priceCreate", {"productId": await shop.product(), "amount": money(0)}, PRICE)
         assert made["amount"] == money(0)
+
+    async def test_a_recurring_price_may_be_flat_or_have_tiers_and_be_tried_first(self, shop_on_both: Shop) -> None:
+        shop = shop_on_both
+        product_id = await shop.product()
+        monthly = {"productId": product_id, "interval": {"unit": "MONTH"}}
+        tiers = [
+            {"upTo": 5, "unitAmount": money(1000)},
+            {"upTo": 20, "unitAmount": money(800), "flatAmount": money(1500)},
+            {"unitAmount": money(600)},
+        ]
+
+        flat = await shop.do(
+            "priceCreate", monthly | {"amount": money(4900), "pricingModel": "FLAT"}, f"price {PRICING}"
+        )
+        volume = monthly | {"tiers": tiers, "pricingModel": "VOLUME", "trialDays": 14}
+        tiered = await shop.do("priceCreate", volume, f"price {PRICING}")
+
+        assert (flat["pricingModel"], flat["amount"], flat["tiers"], flat["trialDays"]) == (
+            "FLAT",
+            money(4900),
+            [],
+            None,
+        )
+        assert (tiered["pricingModel"], tiered["trialDays"]) == ("VOLUME", 14)
+        assert tiered["amount"] == money(1000)  # of a quantity of one
+        assert tiered["tiers"] == [
+            {"upTo": 5, "unitAmount": money(1000), "flatAmount": money(0)},
+            {"upTo": 20, "unitAmount": money(800), "flatAmount": money(1500)},
+            {"upTo": None, "unitAmount": money(600), "flatAmount": money(0)},
+        ]
+        data = await shop.execute(
+            "query($id: ID!) { price(id: $id) { pricingModel tiers { upTo } } }", {"id": tiered["id"]}
+        )
+        assert data["price"] == {"pricingModel": "VOLUME", "tiers": [{"upTo": 5}, {"upTo": 20}, {"upTo": None}]}
+
+    @pytest.mark.parametrize(
+        ("input", "refusal"),
+        [
+            ({}, ("INVALID_INPUT", "amount")),
+            ({"pricingModel": "FLAT"}, ("INVALID_INPUT", "amount")),
+            ({"amount": money(1), "tiers": [TIER]}, ("INVALID_INPUT", "tiers")),
+            ({"amount": money(1), "tiers": [TIER], "pricingModel": "VOLUME"}, ("INVALID_INPUT", "amount")),
+            ({"pricingModel": "GRADUATED"}, ("INVALID_INPUT", "tiers")),
+            ({"pricingModel": "VOLUME", "tiers": [TIER, TIER]}, ("INVALID_INPUT", "tiers.0.upTo")),
+            ({"pricingModel": "VOLUME", "tiers": [{"unitAmount": money(-1)}]}, ("INVALID_INPUT", "tiers.0.unitAmount")),
+            (
+                {"pricingModel": "VOLUME", "tiers": [TIER | {"flatAmount": money(1, "EUR")}]},
+                ("CURRENCY_MISMATCH", "tiers.0.flatAmount"),
+            ),
+            (
+                {"pricingModel": "VOLUME", "tiers": [{"unitAmount": money(1, "ZZZ")}]},
+                ("CURRENCY_UNKNOWN", "tiers.0.unitAmount.currency"),
+            ),
+            (
+                {"pricingModel": "VOLUME", "tiers": [{"unitAmount": money(2**53 - 1), "flatAmount": money(1)}]},
+                ("INVALID_INPUT", "tiers.0"),
+            ),
+            ({"amount": money(1), "trialDays": 0}, ("INVALID_INPUT", "trialDays")),
+            ({"amount": money(1), "trialDays": 731}, ("INVALID_INPUT", "trialDays")),
+            ({"amount": money(1), "trialDays": 1, "interval": None}, ("INVALID_INPUT", "trialDays")),
+            ({"amount": money(1), "pricingModel": "FLAT", "interval": None}, ("INVALID_INPUT", "pricingModel")),
+            (
+                {"pricingModel": "GRADUATED", "tiers": [TIER], "interval": None},
+                ("INVALID_INPUT", "pricingModel"),
+            ),
+        ],
+    )
+    async def test_what_no_recurring_price_can_be_is_refused(
+        self, shop: Shop, input: dict[str, Any], refusal: tuple[str, str]
+    ) -> None:
+        sent = {"productId": await shop.product(), "interval": {"unit": "MONTH"}, **input}
+        assert await shop.refused("priceCreate", sent) == refusal
 
     @pytest.mark.parametrize(
         ("input", "refusal"),

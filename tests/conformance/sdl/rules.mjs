@@ -57,6 +57,7 @@ export const EXEMPTIONS = [
   { rule: "strict-id-in-types", message: withoutId("LedgerDifference") },
   { rule: "strict-id-in-types", message: withoutId("Money") },
   { rule: "strict-id-in-types", message: withoutId("PriceInterval") },
+  { rule: "strict-id-in-types", message: withoutId("PriceTier") },
   { rule: "strict-id-in-types", message: withoutId("ProductImage") },
   { rule: "strict-id-in-types", message: withoutId("Review") },
   { rule: "strict-id-in-types", message: withoutId("Party") },
