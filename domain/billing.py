@@ -8,17 +8,18 @@ item, with its share of what the whole one would cost; no price of a unit explai
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
-from domain.errors import CurrencyMismatch, InvalidInput, PriceIntervalMismatch
+from domain.errors import CurrencyMismatch, InvalidInput, PriceIntervalMismatch, told_of
 from domain.ids import IdPrefix, new_id
 from domain.invoices import MOST_LINES, Invoice, InvoiceLine, InvoiceReason, LineKind
 from domain.money import Money
 from domain.periods import Period
 from domain.products import Interval, Price
 from domain.proration import ItemPeriod, ProrationLine
-from domain.subscriptions import BilledPeriod, Subscription, SubscriptionItem
+from domain.subscriptions import BilledPeriod, Subscription, SubscriptionItem, SubscriptionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ Plans = Mapping[str, Plan]
 
 MOST_ITEMS = 20
 """Present ones of a subscription, as at Stripe; more kinds of things than that are not agreed upon one by one."""
+MOST_PERIODS_AT_ONCE = 120
+"""Of a subscription that began before it was made: ten years of months."""
 MOST_TIERS_ALTOGETHER = MOST_LINES // 2
 """Of all items: each may be a line, and a renewal has to fit an invoice with all the lines that wait for it."""
 
@@ -54,10 +57,8 @@ def check_items(wanted: Sequence[tuple[str, int]], plans: Plans, *, currency: st
             raise CurrencyMismatch(expected=currency, actual=price.unit_amount.currency, path=(*path, "priceId"))
         if price.interval is None or not price.interval.is_as_long_as(interval):
             raise PriceIntervalMismatch(path=(*path, "priceId"))
-        try:
+        with told_of(*path):
             price.pricing.amount(quantity)
-        except InvalidInput as refused:
-            raise refused.at(*path) from None
     if sum(len(plans[price_id].price.pricing.tiers) for price_id, _ in wanted) > MOST_TIERS_ALTOGETHER:
         raise InvalidInput(
             f"The prices of a subscription have {MOST_TIERS_ALTOGETHER} tiers at most, altogether.", path=("items",)
@@ -134,6 +135,41 @@ def draft_of(
         updated_at=now,
     )
     return draft.with_lines(lines, now=now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A subscription as it stands when it begins, or goes on from what was due, and what is written down with it."""
+
+    subscription: Subscription
+    """ACTIVE where it has an invoice: whether that has to be paid first is for whoever opens it to say."""
+    periods: tuple[BilledPeriod, ...] = ()
+    invoice: Invoice | None = None
+    """A draft; None where nothing is to be paid yet."""
+
+
+def begun(subscription: Subscription, plans: Plans, *, now: datetime) -> Begun:
+    """One that has no period yet, at this moment of its customer: it waits for its start, or for the end of its trial,
+    or all periods that have begun are billed with one invoice.
+
+    InvalidInput for more of these than an invoice can ask for: it began too long ago.
+    """
+    if subscription.starts_at > now:
+        return Begun(subscription=replace(subscription, state=SubscriptionState.SCHEDULED))
+    if subscription.trial_ends_at is not None and subscription.trial_ends_at > now:
+        return Begun(subscription=replace(subscription, state=SubscriptionState.TRIALING))
+    rows: list[BilledPeriod] = []
+    lines: list[InvoiceLine] = []
+    for period in islice(subscription.schedule.begun_by(now), MOST_PERIODS_AT_ONCE + 1):
+        row, of_it = period_billed(subscription, period, plans)
+        rows.append(row)
+        lines += of_it
+    if len(rows) > MOST_PERIODS_AT_ONCE or len(lines) > MOST_LINES:
+        raise InvalidInput("It begins too early: its periods until now do not fit one invoice.", path=("startsAt",))
+    subscription = replace(subscription, state=SubscriptionState.ACTIVE, period=rows[-1].period)
+    reason = InvoiceReason.CREATE if rows[0].period.covers(now) else InvoiceReason.CATCH_UP
+    draft = draft_of(subscription, reason, tuple(lines), period_start=rows[0].period.start, now=now)
+    return Begun(subscription=subscription, periods=tuple(rows), invoice=draft)
 
 
 def _whole_lines(item: SubscriptionItem, plan: Plan, period: Period) -> Iterator[InvoiceLine]:

@@ -16,6 +16,8 @@ docs. An error's name is a sentence without a subject; its message is for a pers
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 
@@ -96,6 +98,15 @@ class PaydeskError(Exception):
         """The same refusal, told where in the input it arose; a path that is known already grows on the left."""
         self.path = (*path, *self.path)
         return self
+
+
+@contextmanager
+def told_of(*path: str) -> Iterator[None]:
+    """Refusals inside are told where in the input they arose."""
+    try:
+        yield
+    except PaydeskError as error:
+        raise error.at(*path) from None
 
 
 # --- the value itself is wrong --------------------------------------------------------------------------------------

@@ -51,6 +51,11 @@ class Permission(StrEnum):
     CAPTURES_WRITE = "CAPTURES_WRITE"
     """Taking what a charge holds, or releasing it."""
     REFUNDS_WRITE = "REFUNDS_WRITE"
+    SUBSCRIPTIONS_WRITE = "SUBSCRIPTIONS_WRITE"
+    """Subscribing to what is offered, as it is offered, and changing or ending it."""
+    SUBSCRIPTIONS_BY_HAND = "SUBSCRIPTIONS_BY_HAND"
+    """What only the shop decides about a subscription: another trial than its price has, an earlier start, what is
+    credited, pauses."""
     DISPUTES_WRITE = "DISPUTES_WRITE"
     """Answering disputes: sending evidence, or giving in. Neither can be undone."""
     CUSTOMERS_REDACT = "CUSTOMERS_REDACT"
@@ -99,6 +104,8 @@ ROLE_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
             Permission.CHARGES_WRITE,
             Permission.CAPTURES_WRITE,
             Permission.REFUNDS_WRITE,
+            Permission.SUBSCRIPTIONS_WRITE,
+            Permission.SUBSCRIPTIONS_BY_HAND,
             Permission.DISPUTES_WRITE,
             Permission.UPKEEP_READ,
             Permission.UPKEEP_WRITE,
@@ -112,6 +119,8 @@ ROLE_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
             Permission.ORDERS_WRITE,
             Permission.PAYMENT_METHODS_WRITE,
             Permission.REFUNDS_WRITE,
+            Permission.SUBSCRIPTIONS_WRITE,
+            Permission.SUBSCRIPTIONS_BY_HAND,
             # Giving in costs no more than a refund does.
             Permission.DISPUTES_WRITE,
         }
@@ -125,6 +134,7 @@ CUSTOMER_PERMISSIONS = frozenset(
         Permission.ORDERS_WRITE,
         Permission.PAYMENT_METHODS_WRITE,
         Permission.CHARGES_WRITE,
+        Permission.SUBSCRIPTIONS_WRITE,
     }
 )
 """All of them for their own records only."""

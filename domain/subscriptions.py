@@ -235,6 +235,12 @@ class Subscription:
     def access(self) -> Access:
         return _ACCESS[self.state]
 
+    @property
+    def had_trial(self) -> bool:
+        """Or has, or will have: one that was called off before it began has given nothing away."""
+        never_began = self.ended_at is not None and self.ended_at <= self.starts_at
+        return self.trial_ends_at is not None and not never_began
+
     # --- what time does ---------------------------------------------------------------------------------------------
 
     @property

@@ -35,6 +35,11 @@ described_enum(
         Permission.CHARGES_OFF_SESSION: "Charging a stored card while the customer is away.",
         Permission.CAPTURES_WRITE: "Taking what a charge holds, or releasing it.",
         Permission.REFUNDS_WRITE: "Giving money back.",
+        Permission.SUBSCRIPTIONS_WRITE: "Subscribing customers to what is offered, and changing or ending that.",
+        Permission.SUBSCRIPTIONS_BY_HAND: (
+            "What only the shop decides of a subscription: another trial than its price has, an earlier start, "
+            "credits, pauses, metadata, and who starts its first payment."
+        ),
         Permission.DISPUTES_WRITE: "Answering disputes: sending evidence, or giving in.",
         Permission.CUSTOMERS_REDACT: "Erasing the personal data of customers, for ever.",
         Permission.KEYS_READ: "Listing server keys, never their secrets.",

@@ -103,13 +103,19 @@ class ProviderAccountService:
         return result
 
     async def introduce_payer(self, principal: Principal, order_id: str) -> None:
-        """Have the default account know the customer of an order, before a card is charged that nobody has stored.
-
-        Whether the order may be paid is not asked here. Raises ProviderRefused and ProviderUnavailable.
-        """
+        """As `introduce`, of the customer of an order. Whether the order may be paid is not asked here."""
         async with self._store.reading() as tx:
             order = await tx.orders.get(order_id)
-            customer = await tx.customers.get(order.customer_id) if order else None
+        if order is not None:
+            await self.introduce(principal, order.customer_id)
+
+    async def introduce(self, principal: Principal, customer_id: str) -> None:
+        """Have the default account know a customer, before a card of theirs is charged that nobody has stored.
+
+        Raises ProviderRefused and ProviderUnavailable.
+        """
+        async with self._store.reading() as tx:
+            customer = await tx.customers.get(customer_id)
         if customer is not None and principal.sees(customer.id) and customer.redacted_at is None:
             await self._introduce(customer, self._providers.default_account)
 

@@ -155,7 +155,7 @@ class ChargeService:
         self._deployment.check_return_url(command.return_url, "returnUrl")
         if command.new_card is not None:
             principal.require(Permission.PAYMENT_METHODS_WRITE)
-            _check_new_card(command)
+            check_new_card(command.payment_method_id, command.initiator)
             if not self._deployment.recovery:
                 await self._accounts.introduce_payer(principal, command.order_id)
         try:
@@ -350,9 +350,13 @@ class ChargeService:
     async def _method(self, tx: Transaction, order: Order, command: ChargeOrder, *, now: datetime) -> PaymentMethod:
         if command.new_card is None:
             return await _usable_method(tx, order, command.payment_method_id)
+        return self.new_method(order, command.new_card, now=now)
+
+    def new_method(self, payable: Payable, card: NewCard, *, now: datetime) -> PaymentMethod:
+        """A payment method for a card that is charged before it is stored; written down with its charge."""
         account = self._accounts.default_account
         self._teller.require_support(account, ProviderAction.CHARGE_NEW_CARD)
-        return _new_method(order, command.new_card, account=account, now=now)
+        return _new_method(payable, card, account=account, now=now)
 
     def _against(self, method: PaymentMethod, terms: Terms) -> Sequence[Against]:
         limits = self._deployment.declines
@@ -462,13 +466,21 @@ async def _method_of_subscription(tx: Transaction, invoice: Invoice) -> str | No
 
 
 async def _usable_method(tx: Transaction, payable: Payable, payment_method_id: str | None) -> PaymentMethod:
+    method = await usable_method(tx, payable.customer_id, payment_method_id)
+    if method is None:
+        raise PaymentMethodMissing
+    return method
+
+
+async def usable_method(tx: Transaction, customer_id: str, payment_method_id: str | None) -> PaymentMethod | None:
+    """The one that is named, else the customer's default; locked. None where there is none to be named."""
     if payment_method_id is None:
-        customer = await tx.customers.get(payable.customer_id)
+        customer = await tx.customers.get(customer_id)
         payment_method_id = customer.default_payment_method_id if customer else None
     if payment_method_id is None:
-        raise PaymentMethodMissing
+        return None
     method = await tx.payment_methods.get_for_update(payment_method_id)
-    if method is None or method.customer_id != payable.customer_id:
+    if method is None or method.customer_id != customer_id:
         raise NotFound("payment method", path=("paymentMethodId",))
     method.check_usable()
     return method
@@ -492,23 +504,23 @@ async def _continuation(tx: Transaction, charge: Charge, token: str | None) -> C
 _TOKEN = ("newCard", "token")
 
 
-def _check_new_card(command: ChargeOrder) -> None:
-    if command.payment_method_id is not None:
+def check_new_card(payment_method_id: str | None, initiator: Initiator) -> None:
+    if payment_method_id is not None:
         raise InvalidInput("A payment is made with a stored card or with a new one.", path=("newCard",))
-    if not command.initiator.on_session:
+    if not initiator.on_session:
         raise InvalidInput("A new card is charged while its owner is there.", path=("newCard",))
 
 
-def _new_method(order: Order, card: NewCard, *, account: str, now: datetime) -> PaymentMethod:
+def _new_method(payable: Payable, card: NewCard, *, account: str, now: datetime) -> PaymentMethod:
     """Its token is kept in the operation's request alone, which drops it when it is over."""
     return PaymentMethod(
         id=new_id(IdPrefix.PAYMENT_METHOD),
-        customer_id=order.customer_id,
+        customer_id=payable.customer_id,
         account=account,
         token=None,
         storing=Storing.WITH_CHARGE if card.store else Storing.NEVER,
         make_default=card.store and card.make_default,
-        livemode=order.livemode,
+        livemode=payable.livemode,
         created_at=now,
         updated_at=now,
     )

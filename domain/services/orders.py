@@ -1,7 +1,6 @@
 """Orders: lines while open, placing, cancelling, expiring."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -16,11 +15,11 @@ from domain.errors import (
     NotFound,
     OrderHeld,
     OrderNotCancelable,
-    PaydeskError,
     PermissionDenied,
     ProductArchived,
     ProviderRefused,
     ProviderUnavailable,
+    told_of,
 )
 from domain.events import Event, EventKind, new_event
 from domain.idempotency import KeyedRequest
@@ -115,7 +114,7 @@ class OrderService:
                 customer.check_not_redacted()
                 lines = []
                 for place_, wanted in enumerate(command.lines):
-                    with _told_of("lines", str(place_)):
+                    with told_of("lines", str(place_)):
                         lines.append(await _new_line(tx, principal, wanted))
                 order = Order(
                     id=order_id,
@@ -130,7 +129,7 @@ class OrderService:
                     updated_at=now,
                 )
                 for place_, line in enumerate(lines):
-                    with _told_of("lines", str(place_)):
+                    with told_of("lines", str(place_)):
                         order = order.with_line(line, now=now)
                 await tx.orders.insert(order)
                 await tx.events.add(
@@ -309,15 +308,6 @@ async def place(tx: Transaction, order: Order, *, actor: str, now: datetime) -> 
     return placed
 
 
-@contextmanager
-def _told_of(*path: str) -> Iterator[None]:
-    """Refusals inside are told where in the input they arose."""
-    try:
-        yield
-    except PaydeskError as error:
-        raise error.at(*path) from None
-
-
 async def _new_line(tx: Transaction, principal: Principal, line: NewLine) -> OrderLine:
     if line.price_id is None:
         return _line_by_hand(principal, line)
@@ -372,7 +362,7 @@ def _customer_of(principal: Principal, customer_id: str | None) -> str:
 
 def _currency_of(command: CreateOrder, lines: Sequence[OrderLine]) -> str:
     if command.currency is not None:
-        with _told_of("currency"):
+        with told_of("currency"):
             currency_exponent(command.currency)
         return command.currency
     if not lines:

@@ -7,6 +7,7 @@ from domain.invoices import Invoice
 from domain.jobs import JobKind
 from domain.services import dunning, subscription_events
 from domain.services.business_time import now_of
+from domain.services.first_payments import with_its_card
 from domain.services.invoice_events import tell
 from domain.services.keeping import keep
 from domain.services.locking import there
@@ -21,10 +22,12 @@ async def pay(tx: Transaction, invoice: Invoice, *, actor: str, now: datetime) -
     paid = await tx.invoices.save(invoice.paid(now=now))
     await tell(tx, EventKind.INVOICE_PAID, paid, actor=actor, now=now, told=told)
     if paid.subscription_id is not None:
-        await _go_on(tx, paid.subscription_id, actor=actor, now=now, told=told)
+        await _go_on(tx, paid, paid.subscription_id, actor=actor, now=now, told=told)
 
 
-async def _go_on(tx: Transaction, subscription_id: str, *, actor: str, now: datetime, told: datetime) -> None:
+async def _go_on(
+    tx: Transaction, invoice: Invoice, subscription_id: str, *, actor: str, now: datetime, told: datetime
+) -> None:
     before = there(await tx.subscriptions.get_for_update(subscription_id), subscription_id)
     owed = [each for each in await tx.invoices.open_of_subscription(before.id) if not before.is_update(each.id)]
     if owed:
@@ -35,6 +38,8 @@ async def _go_on(tx: Transaction, subscription_id: str, *, actor: str, now: date
         after = before.paid(now=now)
     if after is before:
         return
+    if before.state is SubscriptionState.INCOMPLETE:
+        after = await with_its_card(tx, after, invoice)
     await keep(tx, after, now=told)
     if after.state is not before.state:
         await subscription_events.tell(tx, EventKind.SUBSCRIPTION_ACTIVATED, after, actor=actor, now=now, told=told)

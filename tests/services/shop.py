@@ -52,6 +52,7 @@ from domain.services.renewing import Renewing
 from domain.services.resolver import Resolver
 from domain.services.sending import Sending
 from domain.services.settlement import Settlement
+from domain.services.subscriptions import SubscriptionService
 from domain.services.teller import Teller
 from domain.services.voids import VoidCharge, VoidService
 from domain.services.webhooks import WebhookService
@@ -115,6 +116,7 @@ class Shop:
     payment_methods: PaymentMethodService
     orders: OrderService
     charges: ChargeService
+    subscriptions: SubscriptionService
     captures: CaptureService
     voids: VoidService
     refunds: RefundService
@@ -513,6 +515,15 @@ def open_shop(
         payment_methods=payment_methods,
         orders=orders,
         charges=charges,
+        subscriptions=SubscriptionService(
+            store=store,
+            accounts=accounts,
+            charges=charges,
+            invoicing=invoicing,
+            sending=sending,
+            clock=clock,
+            deployment=deployment,
+        ),
         captures=captures,
         voids=voids,
         refunds=refunds,
