@@ -48,6 +48,10 @@ def carried_cause(invoice_id: str) -> str:
     return f"invoice:{invoice_id}:carried"
 
 
+def credited_cause(credit_note_id: str) -> str:
+    return f"credit_note:{credit_note_id}"
+
+
 def entry(
     customer_id: str, amount: Money, reason: BalanceReason, *, cause: str, invoice_id: str | None = None, now: datetime
 ) -> BalanceEntry:

@@ -49,6 +49,8 @@ class ErrorCode(StrEnum):
     INVOICE_NOT_OPEN = "INVOICE_NOT_OPEN"
     INVOICE_NOT_PAYABLE = "INVOICE_NOT_PAYABLE"
     INVOICE_ALREADY_PAID = "INVOICE_ALREADY_PAID"
+    INVOICE_NOT_CREDITABLE = "INVOICE_NOT_CREDITABLE"
+    CREDIT_TOO_HIGH = "CREDIT_TOO_HIGH"
     CLOCK_ADVANCING = "CLOCK_ADVANCING"
     CHARGE_IN_PROGRESS = "CHARGE_IN_PROGRESS"
     CHARGE_NOT_CAPTURABLE = "CHARGE_NOT_CAPTURABLE"
@@ -348,6 +350,20 @@ class InvoicePaidInPart(InvoiceAlreadyPaid):
         Conflict.__init__(
             self, "A part of the invoice was taken. Credit what is left of it instead.", path=("invoiceId",)
         )
+
+
+class InvoiceNotCreditable(Conflict):
+    code = ErrorCode.INVOICE_NOT_CREDITABLE
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The invoice is {state.lower()}: there is nothing to be credited.", path=("invoiceId",))
+
+
+class CreditTooHigh(Conflict):
+    code = ErrorCode.CREDIT_TOO_HIGH
+
+    def __init__(self, most: str) -> None:
+        super().__init__(f"At most {most} can be credited in this way.", path=("amount",))
 
 
 class ClockAdvancing(Conflict):

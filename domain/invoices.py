@@ -266,6 +266,13 @@ class Invoice:
             raise InvoiceNotOpen(self.state)
         return replace(self, state=InvoiceState.UNCOLLECTIBLE, uncollectible_at=now, next_try_at=None, updated_at=now)
 
+    def reduced(self, amount: Money, *, now: datetime) -> "Invoice":
+        """A part of what is still to be paid was credited; the caller has seen to it that it is not being taken."""
+        self._check_open()
+        if not amount.is_positive or amount > self.due:
+            raise ValueError(f"{amount} of {self.due} is credited of {self.id}")
+        return replace(self, due=self.due - amount, updated_at=now)
+
     def tried_at(self, next_try_at: datetime | None, *, now: datetime) -> "Invoice":
         """Charged by itself at this moment; None when it is not."""
         self._check_open()

@@ -58,6 +58,12 @@ class Permission(StrEnum):
     credited, pauses."""
     DISPUTES_WRITE = "DISPUTES_WRITE"
     """Answering disputes: sending evidence, or giving in. Neither can be undone."""
+    INVOICES_WRITE = "INVOICES_WRITE"
+    """Invoices that are made, changed, issued or called off by hand, and credit notes."""
+    BALANCES_WRITE = "BALANCES_WRITE"
+    """Putting into a customer's balance what nobody has paid, or taking it back."""
+    ISSUERS_WRITE = "ISSUERS_WRITE"
+    """What is printed on every invoice, how they are numbered, and what is done when they are not paid."""
     CUSTOMERS_REDACT = "CUSTOMERS_REDACT"
     """Erasing what is known of a customer as a person. It cannot be undone."""
     KEYS_READ = "KEYS_READ"
@@ -81,6 +87,7 @@ ALL_PERMISSIONS = frozenset(Permission)
 
 PERMISSIONS_TO_BE_NAMED = frozenset(
     {
+        Permission.ISSUERS_WRITE,
         Permission.CUSTOMERS_REDACT,
         Permission.KEYS_READ,
         Permission.KEYS_WRITE,
@@ -107,6 +114,8 @@ ROLE_PERMISSIONS: dict[StaffRole, frozenset[Permission]] = {
             Permission.SUBSCRIPTIONS_WRITE,
             Permission.SUBSCRIPTIONS_BY_HAND,
             Permission.DISPUTES_WRITE,
+            Permission.INVOICES_WRITE,
+            Permission.BALANCES_WRITE,
             Permission.UPKEEP_READ,
             Permission.UPKEEP_WRITE,
         }

@@ -41,6 +41,9 @@ described_enum(
             "credits, pauses, metadata, and who starts its first payment."
         ),
         Permission.DISPUTES_WRITE: "Answering disputes: sending evidence, or giving in.",
+        Permission.INVOICES_WRITE: "Making, issuing and calling off invoices by hand, and crediting them.",
+        Permission.BALANCES_WRITE: "Putting into a customer's balance what nobody has paid, or taking it back.",
+        Permission.ISSUERS_WRITE: "What is printed on invoices, how they are numbered, and when they are tried again.",
         Permission.CUSTOMERS_REDACT: "Erasing the personal data of customers, for ever.",
         Permission.KEYS_READ: "Listing server keys, never their secrets.",
         Permission.KEYS_WRITE: "Making, rotating and revoking server keys.",

@@ -40,6 +40,8 @@ UserErrorCode = described_enum(
         ErrorCode.INVOICE_NOT_OPEN: "The invoice waits for no payment.",
         ErrorCode.INVOICE_NOT_PAYABLE: "The invoice is a draft, or was called off.",
         ErrorCode.INVOICE_ALREADY_PAID: "The invoice is paid already.",
+        ErrorCode.INVOICE_NOT_CREDITABLE: "The invoice is a draft, or was called off.",
+        ErrorCode.CREDIT_TOO_HIGH: "More than can be credited of what was printed, is due, or was paid.",
         ErrorCode.CLOCK_ADVANCING: "The test clock of the customer is being advanced; ask again when it has arrived.",
         ErrorCode.CHARGE_IN_PROGRESS: "A payment of this order or invoice is under way; ask again when it has ended.",
         ErrorCode.CHARGE_NOT_CAPTURABLE: "The charge holds no money that could be taken; only an AUTHORIZED one does.",

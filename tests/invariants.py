@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from adapters.fake.truth import Truth
+from domain.balances import credited_cause
 from domain.charges import LIVE_STATES, ChargeState
 from domain.events import EventKind
 from domain.invoices import CreditReduces, InvoiceReason, InvoiceState
@@ -198,7 +199,10 @@ def _disputes(books: _Books) -> Iterator[str]:
 
 
 def _orders(books: _Books) -> Iterator[str]:
-    """An order is complete when, and only when, all of it was paid in time."""
+    """An order is complete when, and only when, all of it was paid in time, and then it has an invoice."""
+    issued: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for row in books["invoices"]:
+        issued[row["order_id"]].append((row["state"], row["total"]))
     for order in books["orders"]:
         captured = sum(charge["captured"] for charge in books["charges"] if charge["order_id"] == order["id"])
         state = OrderState(order["state"])
@@ -206,6 +210,9 @@ def _orders(books: _Books) -> Iterator[str]:
             yield f"{order['id']} is complete with {captured} of {order['total']}"
         if state is OrderState.PLACED and captured >= order["total"]:
             yield f"{order['id']} is paid, but not complete"
+        made = issued[order["id"]]
+        if made != ([(InvoiceState.PAID, order["total"])] if state is OrderState.COMPLETED else []):
+            yield f"I6: {order['id']} is {state}, and has the invoices {made}"
         if (state is OrderState.COMPLETED) != (order["completed_at"] is not None):
             yield f"{order['id']} is {state}, completed at {order['completed_at']}"
 
@@ -218,8 +225,10 @@ def _invoices(books: _Books, truth: Truth) -> Iterator[str]:
         live = [charge["id"] for charge in charges if charge["state"] in LIVE_STATES]
         if len(live) > 1:
             yield f"I1: {invoice['id']} has the live charges {live}"
-        own = (note for note in books["credit_notes"] if note["invoice_id"] == invoice["id"])
+        own = [note for note in books["credit_notes"] if note["invoice_id"] == invoice["id"]]
         asked = invoice["due"] + sum(note["amount"] for note in own if note["reduces"] == CreditReduces.DUE)
+        if (credited := sum(note["amount"] for note in own)) > max(invoice["total"], 0):
+            yield f"I6: {credited} of {invoice['total']} was credited of {invoice['id']}"
         taken = sum(truth.captured(charge["id"]) for charge in charges)
         if taken > asked and not any(charge["review_since"] for charge in charges):
             yield f"I1: {taken} of {asked} was taken for {invoice['id']}, and nobody is told"
@@ -253,7 +262,7 @@ def _numbers(books: _Books) -> Iterator[str]:
 
 
 def _balances(books: _Books) -> Iterator[str]:
-    """I8: a balance is what was put there."""
+    """I8: a balance is what was put there, by each credit note that says so what it says."""
     put: Counter[tuple[str, str]] = Counter()
     for entry in books["customer_balance_entries"]:
         put[entry["customer_id"], entry["currency"]] += entry["amount"]
@@ -261,6 +270,11 @@ def _balances(books: _Books) -> Iterator[str]:
     for whose in put.keys() | stands.keys():
         if put[whose] != stands.get(whose, 0):
             yield f"I8: the balance of {whose} is {stands.get(whose, 0)}, and {put[whose]} was put there"
+    noted = {row["cause"]: row["amount"] for row in books["customer_balance_entries"]}
+    for note in books["credit_notes"]:
+        wanted = note["amount"] if note["reduces"] == CreditReduces.BALANCE else None
+        if (there := noted.get(credited_cause(note["id"]))) != wanted:
+            yield f"I8: {note['id']} puts {wanted} into the balance, and {there} is there"
 
 
 def _periods(books: _Books) -> Iterator[str]:

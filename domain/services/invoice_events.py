@@ -1,6 +1,8 @@
 """What is told of an invoice, whoever changed it."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from domain.events import EventKind, new_event
 from domain.invoices import Invoice
@@ -8,10 +10,17 @@ from domain.store import Transaction
 
 
 async def tell(
-    tx: Transaction, kind: EventKind, invoice: Invoice, *, actor: str, now: datetime, told: datetime
+    tx: Transaction,
+    kind: EventKind,
+    invoice: Invoice,
+    *,
+    actor: str,
+    now: datetime,
+    told: datetime,
+    data: Mapping[str, Any] | None = None,
 ) -> None:
     """`now` is the time of the customer, who may live by a test clock; `told` the real one."""
     concerned = (invoice.id, invoice.subscription_id, invoice.order_id, invoice.customer_id)
     subjects = [each for each in concerned if each is not None]
-    data = {} if now == told else {"businessTime": now.isoformat()}
+    data = {**(data or {}), **({} if now == told else {"businessTime": now.isoformat()})}
     await tx.events.add(new_event(kind, *subjects, actor=actor, livemode=invoice.livemode, now=told, data=data))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.balances import BalanceEntry, BalanceReason, applied_cause, carried_cause, entry
+from domain.customers import Customer
 from domain.deployment import Deployment
 from domain.errors import AccountNotConfigured
 from domain.events import EventKind
@@ -91,13 +92,6 @@ class Invoicing:
         drafted = self._drafted(draft, await _waiting(tx, draft), balance, account)
         return await _issue(tx, drafted, actor=actor, now=now, told=told)
 
-    async def confirm(self, tx: Transaction, draft: Invoice, *, actor: str, now: datetime, told: datetime) -> Invoice:
-        """As `open`, for what is paid already, by charges that are not its own: an order's. It takes nothing along,
-        and the balance pays nothing of it."""
-        nothing = Money.zero(draft.currency)
-        opening = Opening(total=draft.total, balance_before=nothing, due=nothing, balance_after=nothing)
-        return await _issue(tx, Drafted(invoice=draft, opening=opening), actor=actor, now=now, told=told)
-
     def _drafted(self, draft: Invoice, waiting: Sequence[PendingLine], balance: Money, account: str | None) -> Drafted:
         draft.check_draft()
         # What does not fit waits for the next invoice: a renewal is not refused because of it.
@@ -132,14 +126,21 @@ async def _issue(tx: Transaction, drafted: Drafted, *, actor: str, now: datetime
     for moved in _entries(draft, opening, now=told):
         await tx.balances.add(moved)
     customer = there(await tx.customers.get(draft.customer_id), draft.customer_id)
-    issued_to = Party(name=customer.name, address=customer.billing_address, email=customer.email)
     await tell(tx, EventKind.INVOICE_OPENED, draft, actor=actor, now=now, told=told)
     if opening.state is InvoiceState.PAID:
         await tell(tx, EventKind.INVOICE_PAID, draft, actor=actor, now=now, told=told)
-    # Last of all: every other invoice of this issuer waits from here on.
-    issuer, number = there(await tx.issuers.get_for_update(draft.issuer_id), draft.issuer_id).invoice_numbered(now=told)
+    return await number(tx, draft, opening, customer, now=now, told=told)
+
+
+async def number(
+    tx: Transaction, draft: Invoice, opening: Opening, customer: Customer, *, now: datetime, told: datetime
+) -> Invoice:
+    """Last of all: every other invoice of this issuer waits from here on."""
+    issuer = there(await tx.issuers.get_for_update(draft.issuer_id), draft.issuer_id)
+    issuer, given = issuer.invoice_numbered(now=told)
     await tx.issuers.save(issuer)
-    return await tx.invoices.save(draft.opened(opening, number, issued_by=issuer.party, issued_to=issued_to, now=now))
+    issued_to = Party(name=customer.name, address=customer.billing_address, email=customer.email)
+    return await tx.invoices.save(draft.opened(opening, given, issued_by=issuer.party, issued_to=issued_to, now=now))
 
 
 def _entries(invoice: Invoice, opening: Opening, *, now: datetime) -> Iterator[BalanceEntry]:

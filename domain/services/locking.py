@@ -41,8 +41,10 @@ async def lock_payable(tx: Transaction, charge: Charge) -> Payable:
 
 
 async def lock_invoice(tx: Transaction, invoice_id: str) -> Invoice:
-    """Of which subscription it is never changes, so that may be read without a lock."""
+    """Of which subscription or order it is never changes, so that may be read without a lock."""
     known = there(await tx.invoices.get(invoice_id), invoice_id)
+    if known.order_id is not None:
+        there(await tx.orders.get_for_update(known.order_id), known.order_id)
     if known.subscription_id is not None:
         there(await tx.subscriptions.get_for_update(known.subscription_id), known.subscription_id)
     return there(await tx.invoices.get_for_update(invoice_id), invoice_id)

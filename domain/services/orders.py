@@ -30,6 +30,7 @@ from domain.operations import VoidPurpose
 from domain.orders import LONGEST_LIFE, MAXIMUM_LINES, Order, OrderLine, OrderState
 from domain.principals import Permission, Principal, system
 from domain.provider import Outcome
+from domain.services import order_invoices
 from domain.services.keyed import claim, made_before
 from domain.services.locking import lock_order
 from domain.services.settlement import kept_of
@@ -301,10 +302,12 @@ class OrderService:
 
 async def place(tx: Transaction, order: Order, *, actor: str, now: datetime) -> Order:
     """Place a locked order; with nothing to pay it is complete at once."""
-    placed = await tx.orders.save(order.placed(now=now))
-    await tx.events.add(_event(EventKind.ORDER_PLACED, placed, actor, now, total=placed.total.minor_units))
+    placed = order.placed(now=now)
+    told = _event(EventKind.ORDER_PLACED, placed, actor, now, total=placed.total.minor_units)
     if placed.state is OrderState.COMPLETED:
-        await tx.events.add(_event(EventKind.ORDER_COMPLETED, placed, actor, now))
+        return await order_invoices.complete(tx, placed, before=[told], actor=actor, now=now)
+    placed = await tx.orders.save(placed)
+    await tx.events.add(told)
     return placed
 
 

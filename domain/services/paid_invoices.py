@@ -15,7 +15,7 @@ from domain.store import Transaction
 from domain.subscriptions import SubscriptionState
 
 
-async def pay(tx: Transaction, invoice: Invoice, *, actor: str, now: datetime) -> None:
+async def pay(tx: Transaction, invoice: Invoice, *, actor: str, now: datetime) -> Invoice:
     """A locked invoice, and before it its subscription, where it is of one (see `lock_invoice`); `now` is real time."""
     told = now
     now = await now_of(tx, invoice.customer_id, now=now)
@@ -23,6 +23,7 @@ async def pay(tx: Transaction, invoice: Invoice, *, actor: str, now: datetime) -
     await tell(tx, EventKind.INVOICE_PAID, paid, actor=actor, now=now, told=told)
     if paid.subscription_id is not None:
         await _go_on(tx, paid, paid.subscription_id, actor=actor, now=now, told=told)
+    return paid
 
 
 async def _go_on(

@@ -11,7 +11,7 @@ from datetime import datetime
 from domain.charges import Charge, ChargeState, ReviewReason
 from domain.clock import Clock
 from domain.deployment import Deployment
-from domain.events import Event, EventKind, new_event
+from domain.events import Event, EventKind
 from domain.invoices import Invoice
 from domain.jobs import JobKind
 from domain.ledger import capture_entries, refund_entries, refunded_cause, returned_entries
@@ -22,7 +22,7 @@ from domain.payables import Payable
 from domain.principals import system
 from domain.provider import ChargeResult, Outcome, PaymentMethodResult, RefundResult, Refusal
 from domain.refunds import Refund, RefundState
-from domain.services import declines, new_cards, paid_invoices, unpaid_invoices
+from domain.services import declines, new_cards, order_invoices, paid_invoices, unpaid_invoices
 from domain.services.answers import (
     LOOK_AFTER_SECONDS,
     counted,
@@ -323,25 +323,12 @@ def _with_purpose(operation: Operation, before: Charge, after: Charge, *, now: d
 async def _complete_if_paid(tx: Transaction, payable: Payable, *, actor: str, now: datetime) -> None:
     if not payable.takes_money or await captured_of(tx, payable) < payable.to_pay:
         return
+    # Those first, for the issuer of the invoice is locked after all else.
+    await _give_up_others(tx, payable, now=now)
     if isinstance(payable, Order):
-        await _complete(tx, payable, actor=actor, now=now)
+        await order_invoices.complete(tx, payable.completed(now=now), actor=actor, now=now)
     else:
         await paid_invoices.pay(tx, payable, actor=actor, now=now)
-    await _give_up_others(tx, payable, now=now)
-
-
-async def _complete(tx: Transaction, order: Order, *, actor: str, now: datetime) -> None:
-    completed = await tx.orders.save(order.completed(now=now))
-    await tx.events.add(
-        new_event(
-            EventKind.ORDER_COMPLETED,
-            completed.id,
-            completed.customer_id,
-            actor=actor,
-            livemode=completed.livemode,
-            now=now,
-        )
-    )
 
 
 async def _give_up_others(tx: Transaction, payable: Payable, *, now: datetime) -> None:
@@ -373,9 +360,10 @@ def _request_ended(operation: Operation, charge: Charge, *, now: datetime) -> Ch
 
 
 async def charges_of(tx: Transaction, payable: Payable) -> Sequence[Charge]:
-    """All of them, oldest first."""
-    if isinstance(payable, Order):
-        return await tx.charges.of_order(payable.id)
+    """All of them, oldest first; of an order's invoice, those of the order, which have paid it."""
+    order_id = payable.id if isinstance(payable, Order) else payable.order_id
+    if order_id is not None:
+        return await tx.charges.of_order(order_id)
     return await tx.charges.of_invoice(payable.id)
 
 

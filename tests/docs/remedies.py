@@ -30,6 +30,8 @@ REMEDIES: dict[ErrorCode, str] = {
     ErrorCode.INVOICE_NOT_OPEN: "Read the invoice again, and show its state.",
     ErrorCode.INVOICE_NOT_PAYABLE: "Read the invoice again, and show its state.",
     ErrorCode.INVOICE_ALREADY_PAID: "Show that it is paid.",
+    ErrorCode.INVOICE_NOT_CREDITABLE: "Change or delete the draft; of one that was called off nothing is owed.",
+    ErrorCode.CREDIT_TOO_HIGH: "Read the invoice's `creditable`, and credit that at most.",
     ErrorCode.CLOCK_ADVANCING: "Wait until the clock is `READY`.",
     ErrorCode.CHARGE_IN_PROGRESS: "Read `order.charges`, wait for the end of the live one, then decide.",
     ErrorCode.CHARGE_NOT_CAPTURABLE: "Read its `state`: it was captured, voided, or never held anything.",

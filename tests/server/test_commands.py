@@ -129,7 +129,7 @@ async def test_a_key_opens_what_its_scopes_say_until_it_is_revoked(sandbox: Proc
     assert "revoked" in line_of(listed, "reports")
     assert "(CATALOGUE_READ, RECORDS_READ)" in line_of(listed, "reports")
     assert "active" in line_of(listed, "shop backend")
-    named = "AUDIT_READ, CUSTOMERS_REDACT, KEYS_READ, KEYS_WRITE, UPKEEP_READ, UPKEEP_WRITE"
+    named = "AUDIT_READ, CUSTOMERS_REDACT, ISSUERS_WRITE, KEYS_READ, KEYS_WRITE, UPKEEP_READ, UPKEEP_WRITE"
     assert f"(all but {named})" in line_of(listed, "shop backend")
     assert everything not in listed
     assert reader not in listed

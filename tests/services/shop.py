@@ -35,6 +35,7 @@ from domain.services.billing import Billing
 from domain.services.captures import CaptureCharge, CaptureService
 from domain.services.charges import Charged, ChargeOrder, ChargeService, ContinueCharge, NewCard
 from domain.services.collecting import Collecting
+from domain.services.credit_notes import CreditNoteService
 from domain.services.customers import CreateCustomer, CustomerService
 from domain.services.decisions import DecisionService
 from domain.services.discrepancies import DiscrepancyService
@@ -118,6 +119,7 @@ class Shop:
     charges: ChargeService
     subscriptions: SubscriptionService
     captures: CaptureService
+    credit_notes: CreditNoteService
     voids: VoidService
     refunds: RefundService
     disputes: DisputeService
@@ -525,6 +527,7 @@ def open_shop(
             deployment=deployment,
         ),
         captures=captures,
+        credit_notes=CreditNoteService(store=store, clock=clock),
         voids=voids,
         refunds=refunds,
         dispute_settlement=dispute_settlement,

@@ -238,25 +238,6 @@ async def test_the_balance_is_moved_by_what_the_invoice_does_not_ask_for(
 
 
 @ON_ONE
-async def test_what_is_paid_by_charges_of_its_own_kind_takes_nothing_along(shop: Shop) -> None:
-    customer_id = await shop.customer()
-    await granted(shop, customer_id, 5_00)
-    await wait_for(shop, customer_id, 3_00)
-    now = shop.clock.now()
-
-    async with shop.store.transaction() as tx:
-        invoice = await invoicing(shop).confirm(
-            tx, a_draft(shop, customer_id, 20_00), actor="system:test", now=now, told=now
-        )
-
-    assert (invoice.state, invoice.total, invoice.due) == (InvoiceState.PAID, usd(20_00), usd(0))
-    assert await balance(shop, customer_id) == (5_00, [])
-    async with shop.store.reading() as tx:
-        assert len(await tx.invoices.waiting_lines(customer_id, "USD", subscription_id=None)) == 1
-    await shop.check()
-
-
-@ON_ONE
 async def test_events_say_which_time_it_was_for_somebody_on_a_test_clock(shop: Shop) -> None:
     customer_id = await shop.customer()
     told = shop.clock.now()

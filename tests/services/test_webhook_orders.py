@@ -178,8 +178,10 @@ async def _end_of_story(connection: Connection) -> dict[str, Any]:
 
     sums = "SELECT charge_id, account, sum(amount) AS amount FROM ledger_entries GROUP BY charge_id, account"
     told = "SELECT kind, subject_id FROM events JOIN event_subjects ON event_id = events.id"
+    told += " WHERE subject_id NOT LIKE 'inv_%'"  # whose ids are made when an order is paid
     return {
         "orders": await rows("orders", "id", "state", "version"),
+        "invoices": await rows("invoices", "order_id", "state", "total"),
         "charges": await rows(
             "charges",
             "id",
