@@ -56,6 +56,8 @@ class Step:
     """The charge that keeps something from being done that is due."""
     next_at: datetime | None
     """When something is due next, in the customer's time; in the past while it waits."""
+    tries_at: datetime | None = None
+    """When an invoice is charged whose charge was put off, or is tried again."""
     now: datetime
     """The customer's time of this step."""
     by_test_clock: bool = False
@@ -115,8 +117,11 @@ class Billing:
     async def collect(self, subscription_id: str) -> float | None:
         """Charge what can be charged since something has happened; as `bill`."""
         step = await self._go_on(subscription_id)
-        waits = step is not None and step.waits_for is not None
-        return LOOK_AGAIN_SECONDS if waits else None
+        if step is None or (step.waits_for is None and step.tries_at is None):
+            return None
+        if step.waits_for is not None or step.tries_at is None:
+            return LOOK_AGAIN_SECONDS
+        return (step.tries_at - step.now).total_seconds()
 
     async def _go_on(self, subscription_id: str) -> Step | None:
         step = await self.step(subscription_id)
@@ -147,7 +152,7 @@ class Billing:
             return None, ()
         told = whole_seconds(self._clock.now())
         now = await now_of(tx, subscription.customer_id, now=told)
-        waits_for = None
+        waits_for, tries_at = None, None
         for due in _due_by(subscription, now):
             stepped = await self._done(tx, subscription, due, now=now, told=told, actor=_ACTOR)
             if stepped.waits_for is None:
@@ -155,7 +160,7 @@ class Billing:
             # What comes after it need not wait too: a charge that nobody knows the end of stops no period.
             waits_for = waits_for or stepped.waits_for
         else:
-            stepped = await self._collect_next(tx, subscription, now=now, told=told, actor=_ACTOR)
+            stepped, tries_at = await self._collect_next(tx, subscription, now=now, told=told, actor=_ACTOR)
             waits_for = waits_for or stepped.waits_for
         is_same = stepped.subscription == subscription
         kept = subscription if is_same else await self._kept(tx, subscription, stepped.subscription, now=now, told=told)
@@ -165,6 +170,7 @@ class Billing:
             again=done and next_at is not None and next_at <= now,
             waits_for=waits_for,
             next_at=next_at,
+            tries_at=tries_at,
             now=now,
             by_test_clock=now != told,
         )
@@ -241,24 +247,26 @@ class Billing:
 
     async def _collect_next(
         self, tx: Transaction, subscription: Subscription, *, now: datetime, told: datetime, actor: str
-    ) -> Stepped:
-        """Charge the oldest invoice where its time has come, or with a card that it was not tried with."""
+    ) -> tuple[Stepped, datetime | None]:
+        """Charge the oldest invoice where its time has come, or with a card that it was not tried with; beside it, when
+        its time comes."""
         unchanged = Stepped(subscription=subscription)
         invoice = await self._owed(tx, subscription)
         if invoice is None:
-            return await self._renewing.open_waiting(tx, subscription, now=now, told=told, actor=actor)
+            return await self._renewing.open_waiting(tx, subscription, now=now, told=told, actor=actor), None
         charges = await tx.charges.of_invoice(invoice.id)
         method = await self._collecting.method_of(tx, subscription)
         is_due = invoice.next_try_at is not None and invoice.next_try_at <= now
         is_new = method is not None and all(charge.payment_method_id != method.id for charge in charges)
         waits_for_card = is_new and (bool(charges) or invoice.next_try_at is None) and not subscription.is_ended
         if not is_due and not waits_for_card:
-            return unchanged
+            return unchanged, invoice.next_try_at
         live = next((charge for charge in charges if charge.is_live), None)
         if live is not None:
             waits = live.state is ChargeState.REQUIRES_ACTION and not live.initiator.on_session
-            return replace(unchanged, waits_for=live.id) if waits else unchanged
-        return await self._collecting.collect(tx, subscription, invoice, method, actor=actor, now=now, told=told)
+            return (replace(unchanged, waits_for=live.id) if waits else unchanged), None
+        collected = await self._collecting.collect(tx, subscription, invoice, method, actor=actor, now=now, told=told)
+        return collected, None
 
     async def _owed(self, tx: Transaction, subscription: Subscription) -> Invoice | None:
         """The oldest invoice that waits for money; not that of a change which is only made when it is paid."""

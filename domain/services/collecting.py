@@ -88,7 +88,7 @@ class Collecting:
         except (AccountNotConfigured, DiscrepancyOpen, ProviderUnavailable, UnsupportedByProvider) as refused:
             # No fault of the customer, and no bank was asked: it is for a provider to come back, or for us to mend.
             seconds = refused.retry_after_seconds or 0
-            await dunning.put_off(tx, invoice, at_least_seconds=seconds, now=now)
+            await dunning.put_off(tx, invoice, at_least_seconds=seconds, now=now, told=told)
             return unchanged
         await dunning.try_at(tx, invoice, None, now=now)
         return Stepped(subscription=subscription.tried(now=now), operations=(operation,))

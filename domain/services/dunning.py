@@ -62,13 +62,18 @@ async def go_on(
     return after
 
 
-async def put_off(tx: Transaction, invoice: Invoice, *, at_least_seconds: float = 0.0, now: datetime) -> None:
-    """Charge a locked invoice of a subscription later, in real time: it waits for a provider, or for one of us."""
+async def put_off(
+    tx: Transaction, invoice: Invoice, *, at_least_seconds: float = 0.0, now: datetime, told: datetime
+) -> None:
+    """Charge a locked invoice of a subscription later, in real time: it waits for a provider, or for one of us.
+
+    A customer whose time stands still has their next try now, whenever the job comes to it.
+    """
     if invoice.subscription_id is None:
         return
     waited = (now - (invoice.opened_at or now)).total_seconds()
     seconds = max(min(max(waited / 2, SOONEST_SECONDS), LATEST_SECONDS), at_least_seconds)
-    await try_at(tx, invoice, now + timedelta(seconds=seconds), now=now)
+    await try_at(tx, invoice, now + timedelta(seconds=seconds) if now == told else now, now=now)
     await tx.jobs.schedule(JobKind.COLLECT_SUBSCRIPTION, invoice.subscription_id, after_seconds=seconds)
 
 

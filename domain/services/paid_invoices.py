@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from domain.clock import whole_seconds
 from domain.events import EventKind
 from domain.invoices import Invoice
 from domain.jobs import JobKind
@@ -22,6 +23,7 @@ async def pay(tx: Transaction, invoice: Invoice, *, actor: str, now: datetime) -
     paid = await tx.invoices.save(invoice.paid(now=now))
     await tell(tx, EventKind.INVOICE_PAID, paid, actor=actor, now=now, told=told)
     if paid.subscription_id is not None:
+        now, told = whole_seconds(now), whole_seconds(told)
         await _go_on(tx, paid, paid.subscription_id, actor=actor, now=now, told=told)
     return paid
 

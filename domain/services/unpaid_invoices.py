@@ -7,6 +7,7 @@ paid, and changes nothing of one under way. An invoice of no subscription waits 
 from datetime import datetime
 
 from domain.charges import Charge, ChargeState, FailureCode
+from domain.clock import whole_seconds
 from domain.declines import DeclineCode
 from domain.invoices import Invoice, InvoiceState
 from domain.services import dunning
@@ -32,10 +33,11 @@ async def settle(tx: Transaction, invoice: Invoice, charge: Charge, *, actor: st
     subscription = there(await tx.subscriptions.get_for_update(invoice.subscription_id), invoice.subscription_id)
     if subscription.is_update(invoice.id):
         return
-    told, now = now, (await now_of(tx, invoice.customer_id, now=now)).replace(microsecond=0)
+    told = whole_seconds(now)
+    now = await now_of(tx, invoice.customer_id, now=told)
     goes_by_itself = off_session or (subscription.may_be_past_due and subscription.dunning is None)
     if charge.state is ChargeState.FAILED and charge.failure_code in _NOBODY_ASKED and goes_by_itself:
-        await dunning.put_off(tx, invoice, now=now)
+        await dunning.put_off(tx, invoice, now=now, told=told)
         after = subscription
     elif goes_by_itself:
         after = await dunning.go_on(

@@ -49,6 +49,7 @@ DEEDS: dict[str, Callable[[Shop, Deed], Awaitable[object]]] = {
     "fight": lambda shop, deed: _id_of(shop.send_evidence(deed.subject, key=deed.key)),
     "give in": lambda shop, deed: _id_of(shop.give_in(deed.subject, key=deed.key)),
     "cancel": lambda shop, deed: shop.orders.cancel(SHOP, deed.subject, version=None),
+    "renew": lambda shop, deed: shop.billing.bill(deed.subject),
     "work": lambda shop, _: shop.worker.run_due(),
     "take webhooks": lambda shop, _: shop.deliver_webhooks(),
 }

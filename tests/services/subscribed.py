@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from domain.clock import whole_seconds
@@ -73,6 +73,12 @@ async def subscribed(
     return subscription
 
 
+async def behind(shop: Shop, customer_id: str, *, days: float = 32, **fields: Any) -> Subscription:
+    """One whose renewal is due, of which nobody has thought yet."""
+    began = whole_seconds(shop.clock.now()) - timedelta(days=days)
+    return await subscribed(shop, customer_id=customer_id, starts_at=began, **fields)
+
+
 async def as_it_is(shop: Shop, subscription: Subscription) -> Subscription:
     async with TortoiseStore(shop.database).reading() as tx:
         return there(await tx.subscriptions.get(subscription.id), subscription.id)
@@ -88,11 +94,6 @@ async def invoices_of(shop: Shop, subscription: Subscription) -> list[Invoice]:
     rows = await shop.rows("SELECT id FROM invoices WHERE subscription_id = $1 ORDER BY id", subscription.id)
     async with TortoiseStore(shop.database).reading() as tx:
         return [there(await tx.invoices.get(row["id"]), row["id"]) for row in rows]
-
-
-async def due_jobs(shop: Shop) -> int:
-    """What workers have to do by now: time does not move the jobs' own clock, so it is moved here."""
-    return await shop.run_jobs()
 
 
 def at(subscription: Subscription) -> datetime:
