@@ -67,10 +67,12 @@ from domain.services.accounts import (
     out_of_reach,
 )
 from domain.services.api_keys import ApiKeyService, CreateApiKey, RotateApiKey
+from domain.services.applying import Applying
 from domain.services.auditing import AuditedStore
 from domain.services.background import Background
 from domain.services.billing import Billing
 from domain.services.captures import CaptureService
+from domain.services.changing import ChangeService
 from domain.services.charges import ChargeService
 from domain.services.collecting import Collecting
 from domain.services.customers import CustomerService
@@ -78,10 +80,13 @@ from domain.services.decisions import DecisionService
 from domain.services.discrepancies import DiscrepancyService
 from domain.services.dispute_settlement import DisputeSettlement
 from domain.services.disputes import DisputeService
+from domain.services.ending import Ending, EndingService
 from domain.services.feed import Feed
 from domain.services.invoicing import Invoicing
 from domain.services.jobs import JobService
+from domain.services.managing import Managing
 from domain.services.orders import OrderService
+from domain.services.pausing import Pausing, PausingService
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.products import ProductService
 from domain.services.reconciliation import ReconciliationService
@@ -89,9 +94,12 @@ from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundService
 from domain.services.renewing import Renewing
 from domain.services.resolver import Resolver
+from domain.services.scheduled import handlers
 from domain.services.sending import Sending
 from domain.services.settlement import Settlement
+from domain.services.subscription_cards import SubscriptionCardService
 from domain.services.teller import Teller
+from domain.services.undoing import UndoingService
 from domain.services.voids import VoidService
 from domain.services.webhooks import WebhookService
 from domain.store import Store
@@ -256,12 +264,26 @@ async def gateway(
         )
         invoicing = Invoicing(teller=teller, deployment=deployment)
         collecting = Collecting(charges=charges)
+        applying = Applying(invoicing=invoicing, collecting=collecting)
+        ending, pausing = Ending(applying=applying), Pausing(applying=applying)
         billing = Billing(
             store=store,
             renewing=Renewing(invoicing=invoicing, collecting=collecting),
             collecting=collecting,
             voids=voids,
             sending=sending,
+            changes=handlers(ending=ending, pausing=pausing),
+            clock=clock,
+            deployment=deployment,
+        )
+        managing = Managing(store=store, billing=billing, sending=sending, clock=clock, deployment=deployment)
+        changes = ChangeService(
+            store=store,
+            managing=managing,
+            billing=billing,
+            applying=applying,
+            charges=charges,
+            invoicing=invoicing,
             clock=clock,
             deployment=deployment,
         )
@@ -293,6 +315,11 @@ async def gateway(
                     products=ProductService(store=store, clock=clock, deployment=deployment),
                     payment_methods=payment_methods,
                     orders=orders,
+                    changes=changes,
+                    endings=EndingService(managing=managing, ending=ending),
+                    pauses=PausingService(managing=managing, pausing=pausing),
+                    undoing=UndoingService(managing=managing),
+                    subscription_cards=SubscriptionCardService(managing=managing, collecting=collecting),
                     charges=charges,
                     captures=captures,
                     voids=voids,

@@ -36,7 +36,14 @@ from domain.pricing import Tier
 from domain.principals import Principal, PrincipalKind, StaffRole
 from domain.products import Interval, Price, Product, ProductImage
 from domain.refunds import Refund
-from domain.subscriptions import Subscription
+from domain.subscriptions import (
+    Pause,
+    PendingChange,
+    PendingUpdate,
+    Subscription,
+    SubscriptionItem,
+    WantedItem,
+)
 from domain.test_clocks import TestClock
 from domain.webhooks import WebhookDelivery
 
@@ -78,6 +85,10 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
             "time_zone",
             "starts_at",
             "trial_ends_at",
+            "items",
+            "pending_change",
+            "pending_update",
+            "pause",
             "payment_method_id",
             "cancel_at",
             "cancel_reason",
@@ -354,6 +365,19 @@ def _plain(value: Any) -> Any:
                 "unitAmount": _plain(value.unit_amount),
                 "quantity": value.quantity,
             }
+        case SubscriptionItem():
+            gone = {"removedAt": _plain(value.removed_at)} if value.removed_at else {}
+            return {"id": value.id, "priceId": value.price_id, "quantity": value.quantity, **gone}
+        case WantedItem():
+            return {"id": value.item_id, "priceId": value.price_id, "quantity": value.quantity}
+        case PendingChange():
+            return {"items": _plain(value.items), "at": _plain(value.at)}
+        case PendingUpdate():
+            told = {"items": _plain(value.items), "at": _plain(value.at)}
+            return {**told, "invoiceId": value.invoice_id, "expiresAt": _plain(value.expires_at)}
+        case Pause():
+            until = {"until": _plain(value.until)} if value.until else {}
+            return {"behavior": str(value.behavior), "since": _plain(value.since), **until}
         case frozenset():
             return sorted(_plain(each) for each in value)
         case tuple():

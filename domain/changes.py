@@ -250,12 +250,24 @@ def changed(
     return Changed(subscription=after, billed=moved.billed, lines=tuple(moved.lines))
 
 
+def announced(subscription: Subscription, wanted: Sequence[WantedItem], *, at: datetime) -> Subscription:
+    """With the items that a change will bring, as if they had gone already: the lines of its invoice name them."""
+    known = {item.id for item in subscription.items}
+    coming = (
+        SubscriptionItem(id=new.item_id, price_id=new.price_id, quantity=new.quantity, removed_at=at)
+        for new in wanted
+        if new.item_id not in known
+    )
+    return replace(subscription, items=(*subscription.items, *coming))
+
+
 def changed_at_end(subscription: Subscription, wanted: Sequence[WantedItem], plans: Plans, *, at: datetime) -> Changed:
     """What was scheduled for this moment, at which a period, a trial or the time before it has ended: whoever bills
     what follows finds it as it is to be."""
     after = _with_items(subscription, wanted, at=at)
     if begins_anew(subscription, wanted, plans):
-        after = _with_interval(after, interval_of(subscription, wanted, plans), begins=at)
+        begins = at if subscription.period is not None else None
+        after = _with_interval(after, interval_of(subscription, wanted, plans), begins=begins)
     return Changed(subscription=after)
 
 
@@ -288,12 +300,10 @@ def _with_items(subscription: Subscription, wanted: Sequence[WantedItem], *, at:
     kept = []
     for item in subscription.items:
         as_wanted = by_id.pop(item.id, None)
-        if item.removed_at is not None:
-            kept.append(item)
-        elif as_wanted is None:
-            kept.append(replace(item, removed_at=at))
+        if as_wanted is not None:
+            kept.append(replace(item, price_id=as_wanted.price_id, quantity=as_wanted.quantity, removed_at=None))
         else:
-            kept.append(replace(item, price_id=as_wanted.price_id, quantity=as_wanted.quantity))
+            kept.append(item if item.removed_at is not None else replace(item, removed_at=at))
     added = (SubscriptionItem(id=new.item_id, price_id=new.price_id, quantity=new.quantity) for new in by_id.values())
     return replace(subscription, items=(*kept, *added), updated_at=at)
 

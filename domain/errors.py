@@ -51,6 +51,9 @@ class ErrorCode(StrEnum):
     INVOICE_ALREADY_PAID = "INVOICE_ALREADY_PAID"
     INVOICE_NOT_CREDITABLE = "INVOICE_NOT_CREDITABLE"
     CREDIT_TOO_HIGH = "CREDIT_TOO_HIGH"
+    SUBSCRIPTION_NOT_CHANGEABLE = "SUBSCRIPTION_NOT_CHANGEABLE"
+    CHANGE_PENDING = "CHANGE_PENDING"
+    NOTHING_TO_UNDO = "NOTHING_TO_UNDO"
     CLOCK_ADVANCING = "CLOCK_ADVANCING"
     CHARGE_IN_PROGRESS = "CHARGE_IN_PROGRESS"
     CHARGE_NOT_CAPTURABLE = "CHARGE_NOT_CAPTURABLE"
@@ -222,7 +225,7 @@ class StaleVersion(Conflict):
 
     def __init__(self, *, expected: int, actual: int) -> None:
         super().__init__(
-            f"The order changed in the meantime: you have version {expected}, it is at {actual}. Read it again.",
+            f"It changed in the meantime: you have version {expected}, it is at {actual}. Read it again.",
             path=("version",),
         )
 
@@ -364,6 +367,39 @@ class CreditTooHigh(Conflict):
 
     def __init__(self, most: str) -> None:
         super().__init__(f"At most {most} can be credited in this way.", path=("amount",))
+
+
+class SubscriptionNotChangeable(Conflict):
+    code = ErrorCode.SUBSCRIPTION_NOT_CHANGEABLE
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"The subscription is {state.lower().replace('_', ' ')}: this cannot be done to it now.",
+            path=("subscriptionId",),
+        )
+
+
+class SomethingOwed(SubscriptionNotChangeable):
+    def __init__(self) -> None:
+        Conflict.__init__(
+            self,
+            "Something of it is owed. Pay that first, or change it when its period ends.",
+            path=("subscriptionId",),
+        )
+
+
+class ChangePending(Conflict):
+    code = ErrorCode.CHANGE_PENDING
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, path=("subscriptionId",))
+
+
+class NothingToUndo(Conflict):
+    code = ErrorCode.NOTHING_TO_UNDO
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"No {what.lower()} of this subscription is scheduled.", path=("what",))
 
 
 class ClockAdvancing(Conflict):

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.dunning import Dunning
+from domain.errors import StaleVersion
 from domain.periods import AnchorDay, Period, Schedule
 from domain.products import Interval
 from domain.proration import ItemPeriod, Rate
@@ -240,6 +241,10 @@ class Subscription:
         """Or has, or will have: one that was called off before it began has given nothing away."""
         never_began = self.ended_at is not None and self.ended_at <= self.starts_at
         return self.trial_ends_at is not None and not never_began
+
+    def check_version(self, expected: int | None) -> None:
+        if expected is not None and expected != self.version:
+            raise StaleVersion(expected=expected, actual=self.version)
 
     # --- what time does ---------------------------------------------------------------------------------------------
 

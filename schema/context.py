@@ -12,19 +12,24 @@ from domain.queries import Queries, Viewer
 from domain.services.accounts import ProviderAccountService
 from domain.services.api_keys import ApiKeyService
 from domain.services.captures import CaptureService
+from domain.services.changing import ChangeService
 from domain.services.charges import ChargeService
 from domain.services.customers import CustomerService
 from domain.services.decisions import DecisionService
 from domain.services.discrepancies import DiscrepancyService
 from domain.services.disputes import DisputeService
+from domain.services.ending import EndingService
 from domain.services.feed import Feed
 from domain.services.jobs import JobService
 from domain.services.orders import OrderService
+from domain.services.pausing import PausingService
 from domain.services.payment_methods import PaymentMethodService
 from domain.services.products import ProductService
 from domain.services.reconciliation import ReconciliationService
 from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundService
+from domain.services.subscription_cards import SubscriptionCardService
+from domain.services.undoing import UndoingService
 from domain.services.voids import VoidService
 from domain.services.webhooks import WebhookService
 from schema.http.live import Owner
@@ -41,6 +46,11 @@ class Services:
     products: ProductService
     payment_methods: PaymentMethodService
     orders: OrderService
+    changes: ChangeService
+    endings: EndingService
+    pauses: PausingService
+    undoing: UndoingService
+    subscription_cards: SubscriptionCardService
     charges: ChargeService
     captures: CaptureService
     voids: VoidService

@@ -66,10 +66,12 @@ class Invoicing:
             updated_at=now,
         )
 
-    async def draft(self, tx: Transaction, draft: Invoice, *, account: str | None = None) -> Drafted:
-        """What it would be if it were opened now: nothing is locked and nothing written. `account` as for `open`."""
+    async def draft(
+        self, tx: Transaction, draft: Invoice, *, account: str | None = None, takes_along: bool = True
+    ) -> Drafted:
+        """What it would be if it were opened now: nothing is locked and nothing written. Arguments as for `open`."""
         balance = await tx.balances.get(draft.customer_id, draft.currency)
-        return self._drafted(draft, await _waiting(tx, draft), balance, account)
+        return self._drafted(draft, await _waiting(tx, draft) if takes_along else (), balance, account)
 
     async def open(
         self,
@@ -77,6 +79,7 @@ class Invoicing:
         draft: Invoice,
         *,
         account: str | None = None,
+        takes_along: bool = True,
         actor: str,
         now: datetime,
         told: datetime,
@@ -84,12 +87,13 @@ class Invoicing:
         """The invoice with its number: PAID where nothing is to be charged, else OPEN.
 
         A draft that is written down already is locked. `account` is the one that it will be charged through, which
-        takes no less than a certain amount; None where nobody knows yet: that of new cards. `now` is the customer's
-        time, `told` the real one.
+        takes no less than a certain amount; None where nobody knows yet: that of new cards. What is dropped unless it
+        is paid `takes_along` no lines that wait, which would be dropped with it. `now` is the customer's time, `told`
+        the real one.
         """
         # Under its lock nobody else takes the same lines along, nor the same balance.
         balance = await tx.balances.get_for_update(draft.customer_id, draft.currency)
-        drafted = self._drafted(draft, await _waiting(tx, draft), balance, account)
+        drafted = self._drafted(draft, await _waiting(tx, draft) if takes_along else (), balance, account)
         return await _issue(tx, drafted, actor=actor, now=now, told=told)
 
     def _drafted(self, draft: Invoice, waiting: Sequence[PendingLine], balance: Money, account: str | None) -> Drafted:

@@ -13,6 +13,7 @@ from domain.orders import Order
 from domain.payables import Payable
 from domain.principals import Principal
 from domain.store import Transaction
+from domain.subscriptions import Subscription
 
 Row = TypeVar("Row")
 
@@ -22,6 +23,13 @@ async def lock_order(tx: Transaction, principal: Principal, order_id: str) -> Or
     if order is None or not principal.sees(order.customer_id):
         raise NotFound("order", path=("orderId",))
     return order
+
+
+async def lock_subscription(tx: Transaction, principal: Principal, subscription_id: str) -> Subscription:
+    subscription = await tx.subscriptions.get_for_update(subscription_id)
+    if subscription is None or not principal.sees(subscription.customer_id):
+        raise NotFound("subscription", path=("subscriptionId",))
+    return subscription
 
 
 async def lock_charge(tx: Transaction, principal: Principal, charge_id: str) -> tuple[Payable, Charge]:

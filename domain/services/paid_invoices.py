@@ -12,6 +12,7 @@ from domain.services.first_payments import with_its_card
 from domain.services.invoice_events import tell
 from domain.services.keeping import keep
 from domain.services.locking import there
+from domain.services.updates import apply_if_update
 from domain.store import Transaction
 from domain.subscriptions import SubscriptionState
 
@@ -24,6 +25,7 @@ async def pay(tx: Transaction, invoice: Invoice, *, actor: str, now: datetime) -
     await tell(tx, EventKind.INVOICE_PAID, paid, actor=actor, now=now, told=told)
     if paid.subscription_id is not None:
         now, told = whole_seconds(now), whole_seconds(told)
+        await apply_if_update(tx, paid, paid.subscription_id, actor=actor, now=now, told=told)
         await _go_on(tx, paid, paid.subscription_id, actor=actor, now=now, told=told)
     return paid
 

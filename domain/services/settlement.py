@@ -324,14 +324,14 @@ async def _complete_if_paid(tx: Transaction, payable: Payable, *, actor: str, no
     if not payable.takes_money or await captured_of(tx, payable) < payable.to_pay:
         return
     # Those first, for the issuer of the invoice is locked after all else.
-    await _give_up_others(tx, payable, now=now)
+    await give_up_others(tx, payable, now=now)
     if isinstance(payable, Order):
         await order_invoices.complete(tx, payable.completed(now=now), actor=actor, now=now)
     else:
         await paid_invoices.pay(tx, payable, actor=actor, now=now)
 
 
-async def _give_up_others(tx: Transaction, payable: Payable, *, now: datetime) -> None:
+async def give_up_others(tx: Transaction, payable: Payable, *, now: datetime) -> None:
     """A charge that was given up has paid after all, while another waits: that one would be paid on top."""
     for charge in await charges_of(tx, payable):
         if charge.is_live:

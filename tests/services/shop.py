@@ -30,9 +30,11 @@ from domain.provider import CaptureMode, EvidenceKind, Initiator, RedirectAction
 from domain.refunds import Refund
 from domain.services.accounts import ProviderAccountService
 from domain.services.api_keys import ApiKeyService
+from domain.services.applying import Applying
 from domain.services.background import Background
 from domain.services.billing import Billing
 from domain.services.captures import CaptureCharge, CaptureService
+from domain.services.changing import ChangeService
 from domain.services.charges import Charged, ChargeOrder, ChargeService, ContinueCharge, NewCard
 from domain.services.collecting import Collecting
 from domain.services.credit_notes import CreditNoteService
@@ -41,9 +43,12 @@ from domain.services.decisions import DecisionService
 from domain.services.discrepancies import DiscrepancyService
 from domain.services.dispute_settlement import DisputeSettlement
 from domain.services.disputes import AcceptDispute, DisputeService, SubmitEvidence
+from domain.services.ending import Ending, EndingService
 from domain.services.invoicing import Invoicing
 from domain.services.keyed import keyed
+from domain.services.managing import Managing
 from domain.services.orders import CreateOrder, NewLine, OrderService
+from domain.services.pausing import Pausing, PausingService
 from domain.services.payment_methods import AttachPaymentMethod, PaymentMethodService
 from domain.services.products import ProductService
 from domain.services.reconciliation import ReconciliationService
@@ -51,10 +56,13 @@ from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundCharge, Refunded, RefundService
 from domain.services.renewing import Renewing
 from domain.services.resolver import Resolver
+from domain.services.scheduled import handlers
 from domain.services.sending import Sending
 from domain.services.settlement import Settlement
+from domain.services.subscription_cards import SubscriptionCardService
 from domain.services.subscriptions import SubscriptionService
 from domain.services.teller import Teller
+from domain.services.undoing import UndoingService
 from domain.services.voids import VoidCharge, VoidService
 from domain.services.webhooks import WebhookService
 from domain.store import Store
@@ -133,6 +141,11 @@ class Shop:
     decisions: DecisionService
     invoicing: Invoicing
     billing: Billing
+    changes: ChangeService
+    endings: EndingService
+    pauses: PausingService
+    undoing: UndoingService
+    subscription_cards: SubscriptionCardService
     background: Background
     worker: Worker
     numbers: "count[int]" = field(default_factory=count)
@@ -478,12 +491,26 @@ def open_shop(
     )
     invoicing = Invoicing(teller=teller, deployment=deployment)
     collecting = Collecting(charges=charges)
+    applying = Applying(invoicing=invoicing, collecting=collecting)
+    ending, pausing = Ending(applying=applying), Pausing(applying=applying)
     billing = Billing(
         store=store,
         renewing=Renewing(invoicing=invoicing, collecting=collecting),
         collecting=collecting,
         voids=voids,
         sending=sending,
+        changes=handlers(ending=ending, pausing=pausing),
+        clock=clock,
+        deployment=deployment,
+    )
+    managing = Managing(store=store, billing=billing, sending=sending, clock=clock, deployment=deployment)
+    changes = ChangeService(
+        store=store,
+        managing=managing,
+        billing=billing,
+        applying=applying,
+        charges=charges,
+        invoicing=invoicing,
         clock=clock,
         deployment=deployment,
     )
@@ -548,6 +575,11 @@ def open_shop(
         decisions=DecisionService(store=store, teller=teller, settlement=settlement, resolver=resolver, clock=clock),
         invoicing=invoicing,
         billing=billing,
+        changes=changes,
+        endings=EndingService(managing=managing, ending=ending),
+        pauses=PausingService(managing=managing, pausing=pausing),
+        undoing=UndoingService(managing=managing),
+        subscription_cards=SubscriptionCardService(managing=managing, collecting=collecting),
         background=background,
         worker=Worker(TortoiseJobQueue(database), background.run, longest_job_seconds=deployment.longest_job_seconds),
     )
