@@ -98,6 +98,7 @@ from domain.services.scheduled import handlers
 from domain.services.sending import Sending
 from domain.services.settlement import Settlement
 from domain.services.subscription_cards import SubscriptionCardService
+from domain.services.subscriptions import SubscriptionService
 from domain.services.teller import Teller
 from domain.services.undoing import UndoingService
 from domain.services.voids import VoidService
@@ -320,6 +321,15 @@ async def gateway(
                     pauses=PausingService(managing=managing, pausing=pausing),
                     undoing=UndoingService(managing=managing),
                     subscription_cards=SubscriptionCardService(managing=managing, collecting=collecting),
+                    subscriptions=SubscriptionService(
+                        store=store,
+                        accounts=accounts,
+                        charges=charges,
+                        invoicing=invoicing,
+                        sending=sending,
+                        clock=clock,
+                        deployment=deployment,
+                    ),
                     charges=charges,
                     captures=captures,
                     voids=voids,

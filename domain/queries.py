@@ -18,6 +18,7 @@ from domain.customers import Customer, ProviderAccount
 from domain.decisions import Decision, DecisionKind
 from domain.discrepancies import Discrepancy, DiscrepancyKind, DiscrepancyState
 from domain.disputes import Dispute
+from domain.entitlements import Entitlement
 from domain.events import Event, EventKind
 from domain.invoices import InvoiceLine, InvoiceReason, InvoiceState, PendingLine
 from domain.issuers import Party
@@ -31,6 +32,7 @@ from domain.products import Price, PriceType, Product
 from domain.provider import DisputeState
 from domain.refunds import Refund, RefundState
 from domain.search import Search
+from domain.subscriptions import Subscription, SubscriptionItem, SubscriptionState
 from domain.webhooks import DeliveryState, DeliveryView
 
 
@@ -164,6 +166,19 @@ class OrderFilter:
     payment_states: Sequence[PaymentState] = ()
     customer_id: str | None = None
     external_id: str | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionFilter:
+    states: Sequence[SubscriptionState] = ()
+    price_id: str | None = None
+    """One item at least, among those that are present."""
+    ends: bool | None = None
+    """Whether it is to be cancelled at some moment."""
+    period_ends_from: datetime | None = None
+    period_ends_before: datetime | None = None
     created_from: datetime | None = None
     created_before: datetime | None = None
 
@@ -400,6 +415,11 @@ class Queries(Protocol):
     @property
     def orders(self) -> Reads[OrderView, OrderFilter]: ...
     @property
+    def subscriptions(self) -> Reads[Subscription, SubscriptionFilter]:
+        """Without their items."""
+        ...
+
+    @property
     def invoices(self) -> Reads[InvoiceView, InvoiceFilter]: ...
     @property
     def invoice_items(self) -> Reads[PendingLine, InvoiceItemFilter]: ...
@@ -431,5 +451,10 @@ class Queries(Protocol):
         ...
 
     async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]: ...
+    async def items_of_subscriptions(self, subscription_ids: Sequence[str]) -> Mapping[str, Sequence[SubscriptionItem]]:
+        """Those that are present."""
+        ...
+
+    async def entitlements_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[Entitlement]]: ...
     async def lines_of_invoices(self, invoice_ids: Sequence[str]) -> Mapping[str, Sequence[InvoiceLine]]: ...
     async def accounts_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[ProviderAccount]]: ...

@@ -64,6 +64,7 @@ _ACCESS: Mapping[SubscriptionState, Access] = {
     SubscriptionState.CANCELED: Access.REVOKED,
     SubscriptionState.EXPIRED: Access.REVOKED,
 }
+STATES_WITH_ACCESS = tuple(state for state, access in _ACCESS.items() if access is not Access.REVOKED)
 
 
 class CancelReason(StrEnum):
@@ -237,6 +238,22 @@ class Subscription:
         return _ACCESS[self.state]
 
     @property
+    def access_ends_at(self) -> datetime | None:
+        """When the access that there is ends as things stand; None where it goes on, or there is none."""
+        if self.access is Access.REVOKED:
+            return None
+        pause_begins = self.pause.since if self.pause else None
+        dunning_ends = self.dunning.ends_at if self.dunning else None
+        return min((at for at in (self.cancel_at, pause_begins, dunning_ends) if at is not None), default=None)
+
+    @property
+    def next_try_at(self) -> datetime | None:
+        """While there is dunning: when the card is tried again by itself; None when it is not."""
+        if self.dunning is None:
+            return None
+        return self.dunning.next_try(last_tried_at=self.last_tried_at or self.dunning.since)
+
+    @property
     def had_trial(self) -> bool:
         """Or has, or will have: one that was called off before it began has given nothing away."""
         never_began = self.ended_at is not None and self.ended_at <= self.starts_at
@@ -293,11 +310,7 @@ class Subscription:
     def _times_of_dunning(self) -> Mapping[DueKind, datetime | None]:
         if self.dunning is None:
             return {}
-        tried_at = self.last_tried_at or self.dunning.since
-        return {
-            DueKind.RETRY: self.dunning.next_try(last_tried_at=tried_at),
-            DueKind.END_DUNNING: self.dunning.ends_at,
-        }
+        return {DueKind.RETRY: self.next_try_at, DueKind.END_DUNNING: self.dunning.ends_at}
 
     # --- what happens -----------------------------------------------------------------------------------------------
 

@@ -60,7 +60,7 @@ def subscription_from_row(row: Row, item_rows: Iterable[Row]) -> Subscription:
         trial_ends_at=optional_instant(row["trial_ends_at"]),
         periods_from=instant(row["periods_from"]),
         period=_present_period(row),
-        items=tuple(_item_from_row(item) for item in item_rows),
+        items=tuple(subscription_item_from_row(item) for item in item_rows),
         payment_method_id=row["payment_method_id"],
         cancel_at=optional_instant(row["cancel_at"]),
         cancel_reason=optional(CancelReason, row["cancel_reason"]),
@@ -120,7 +120,7 @@ def subscription_to_row(subscription: Subscription) -> Columns:
     }
 
 
-def _item_from_row(row: Row) -> SubscriptionItem:
+def subscription_item_from_row(row: Row) -> SubscriptionItem:
     return SubscriptionItem(
         id=row["id"],
         price_id=row["price_id"],

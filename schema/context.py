@@ -29,6 +29,7 @@ from domain.services.reconciliation import ReconciliationService
 from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundService
 from domain.services.subscription_cards import SubscriptionCardService
+from domain.services.subscriptions import SubscriptionService
 from domain.services.undoing import UndoingService
 from domain.services.voids import VoidService
 from domain.services.webhooks import WebhookService
@@ -51,6 +52,7 @@ class Services:
     pauses: PausingService
     undoing: UndoingService
     subscription_cards: SubscriptionCardService
+    subscriptions: SubscriptionService
     charges: ChargeService
     captures: CaptureService
     voids: VoidService

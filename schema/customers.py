@@ -20,6 +20,7 @@ from domain.queries import (
     OrderSort,
     PaymentMethodFilter,
     Sort,
+    SubscriptionFilter,
 )
 from domain.services.customers import CreateCustomer
 from domain.services.payment_methods import CreateCustomerWithPaymentMethod
@@ -39,6 +40,7 @@ from schema.orders import Order, OrdersFilter, OrdersSort
 from schema.pagination import Connection, given
 from schema.payment_methods import FROM_CARD_FORM, RETURN_URL, PaymentMethod, PaymentMethodFilterInput
 from schema.scalars import URL, Metadata
+from schema.subscriptions import Entitlement, PlanSubscription, SubscriptionsFilter
 from schema.timeline import HasTimeline
 
 _COUNTRY = "ISO 3166-1, two capital letters, such as `DE`."
@@ -125,6 +127,23 @@ class Customer(HasTimeline):
     ) -> Connection[Order]:
         where = filter.to_domain() if filter else OrderFilter()
         return paged(lambda request: info.context.loaders.orders_of_customer.load(root.id, request, where))
+
+    @listed(BY_ID, description="What they have subscribed to, those that ended included.")
+    def subscriptions(
+        root: strawberry.Parent[domain.Customer],
+        info: Info,
+        filter: SubscriptionsFilter = strawberry.UNSET,
+        sort: SortArgument = Sort.NEWEST,
+    ) -> Connection[PlanSubscription]:
+        where = filter.to_domain() if filter else SubscriptionFilter()
+        return paged(lambda request: info.context.loaders.subscriptions_of_customer.load(root.id, request, where))
+
+    @strawberry.field(
+        description="What they may use because they have subscribed to it: one for each product, with the best access "
+        "that they have."
+    )
+    async def entitlements(root: strawberry.Parent[domain.Customer], info: Info) -> list[Entitlement]:
+        return cast("list[Entitlement]", await info.context.loaders.entitlements_of_customer.load(root.id))
 
     @listed(INVOICES, description="What was asked of them; a customer sees no drafts.")
     def invoices(

@@ -34,10 +34,12 @@ from schema.timeline import HasTimeline
 if TYPE_CHECKING:
     from schema.customers import Address, Customer
     from schema.orders import Order
+    from schema.subscriptions import PlanSubscription
 
 LazyAddress = Annotated["Address", strawberry.lazy("schema.customers")]
 LazyCustomer = Annotated["Customer", strawberry.lazy("schema.customers")]
 LazyOrder = Annotated["Order", strawberry.lazy("schema.orders")]
+LazySubscription = Annotated["PlanSubscription", strawberry.lazy("schema.subscriptions")]
 
 described_enum(
     InvoiceState,
@@ -197,6 +199,10 @@ class Invoice(HasTimeline):
     async def customer(root: strawberry.Parent[InvoiceView], info: Info) -> LazyCustomer | None:
         return cast("Customer | None", await info.context.loaders.customers.load(root.customer_id))
 
+    @strawberry.field(description="The subscription that it is of; null when it is of none, or you may not see it.")
+    async def subscription(root: strawberry.Parent[InvoiceView], info: Info) -> LazySubscription | None:
+        return cast("PlanSubscription | None", await info.context.loaders.subscriptions.load_if(root.subscription_id))
+
     @strawberry.field(description="The order whose payment it confirms; null when it confirms none.")
     async def order(root: strawberry.Parent[InvoiceView], info: Info) -> LazyOrder | None:
         return cast("Order | None", await info.context.loaders.orders.load_if(root.order_id))
@@ -258,6 +264,10 @@ class InvoiceItem(Node):
     @strawberry.field(description="Who is to pay it; null if you may not see them.")
     async def customer(root: strawberry.Parent[domain.PendingLine], info: Info) -> LazyCustomer | None:
         return cast("Customer | None", await info.context.loaders.customers.load(root.customer_id))
+
+    @strawberry.field(description="The subscription whose next invoice takes it; null when any of the customer does.")
+    async def subscription(root: strawberry.Parent[domain.PendingLine], info: Info) -> LazySubscription | None:
+        return cast("PlanSubscription | None", await info.context.loaders.subscriptions.load_if(root.subscription_id))
 
     @strawberry.field(description="The invoice that has taken it; null while it waits, and if you may not see it.")
     async def invoice(root: strawberry.Parent[domain.PendingLine], info: Info) -> Invoice | None:

@@ -1,4 +1,4 @@
-"""Live updates: an order, an invoice, a charge, or everything, each event once and in the order of the commits.
+"""Live updates: an order, a subscription, an invoice, a charge, or everything, each event once, as they were committed.
 
 What may be seen is asked again for each event, with the credentials that the subscription began with: a key that was
 revoked, a scope that was taken away or a record that changed hands ends it at the next event. The reads decide, as they
@@ -21,6 +21,7 @@ from schema.invoices import Invoice
 from schema.listing import words
 from schema.orders import Order
 from schema.pagination import decode_cursor, encode_cursor, given, refused
+from schema.subscriptions import PlanSubscription
 from schema.timeline import Event, TimelineFilter
 
 _FEED = "FEED"
@@ -52,6 +53,15 @@ class OrderUpdate:
 @strawberry.type(description="A charge, and what happened to it.")
 class ChargeUpdate:
     charge: Charge | None = strawberry.field(
+        description="As it is now, which may be later than the event; null if you may no longer see it."
+    )
+    event: Event | None = strawberry.field(description=f"What happened. {_FIRST}")
+    cursor: str = strawberry.field(description=_CURSOR)
+
+
+@strawberry.type(description="A subscription, and what happened to it.")
+class SubscriptionUpdate:
+    subscription: PlanSubscription | None = strawberry.field(
         description="As it is now, which may be later than the event; null if you may no longer see it."
     )
     event: Event | None = strawberry.field(description=f"What happened. {_FIRST}")
@@ -106,6 +116,20 @@ class Subscription:
         async with aclosing(_updates(info, "charge", id, after, lambda now: now.loaders.charges.load(id))) as updates:
             async for charge, event, cursor in updates:
                 yield ChargeUpdate(charge=charge, event=event, cursor=cursor)
+
+    @strawberry.subscription(
+        description="The subscription now, and again each time something happens to it or to what hangs from it."
+    )
+    async def subscription_updated(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Id of the subscription, `sub_…`.")],
+        after: After = strawberry.UNSET,
+    ) -> AsyncGenerator[SubscriptionUpdate | None, None]:
+        updates = _updates(info, "subscription", id, after, lambda now: now.loaders.subscriptions.load(id))
+        async with aclosing(updates):
+            async for subscription, event, cursor in updates:
+                yield SubscriptionUpdate(subscription=subscription, event=event, cursor=cursor)
 
     @strawberry.subscription(
         description="The invoice now, and again each time something happens to it or to what hangs from it."

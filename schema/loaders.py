@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from strawberry.dataloader import DataLoader
 
 from domain.customers import ProviderAccount
+from domain.entitlements import Entitlement
 from domain.ids import IdPrefix, prefix_of
 from domain.invoices import InvoiceLine
 from domain.orders import OrderLine
@@ -19,6 +20,7 @@ from domain.queries import (
     Relation,
     Viewer,
 )
+from domain.subscriptions import SubscriptionItem
 from schema.masking import ExposedError
 
 Record = TypeVar("Record")
@@ -121,6 +123,7 @@ class Loaders:
         self.products = ById(queries.products, viewer)
         self.prices = ById(queries.prices, viewer)
         self.orders = ById(queries.orders, viewer)
+        self.subscriptions = ById(queries.subscriptions, viewer)
         self.invoices = ById(queries.invoices, viewer)
         self.invoice_items = ById(queries.invoice_items, viewer)
         self.payment_methods = ById(queries.payment_methods, viewer)
@@ -137,6 +140,7 @@ class Loaders:
         self.discrepancies = ById(queries.discrepancies, Viewer(sees_all=True))
 
         self.orders_of_customer = PagesOf(queries.orders, Relation.CUSTOMER, viewer, budget)
+        self.subscriptions_of_customer = PagesOf(queries.subscriptions, Relation.CUSTOMER, viewer, budget)
         self.invoices_of_customer = PagesOf(queries.invoices, Relation.CUSTOMER, viewer, budget)
         self.invoices_of_subscription = PagesOf(queries.invoices, Relation.SUBSCRIPTION, viewer, budget)
         self.invoices_of_order = PagesOf(queries.invoices, Relation.ORDER, viewer, budget)
@@ -152,6 +156,8 @@ class Loaders:
         self.events_of = PagesOf(queries.events, Relation.SUBJECT, viewer, budget)
 
         self.lines_of_order: ListOf[OrderLine] = ListOf(queries.lines_of_orders, budget)
+        self.items_of_subscription: ListOf[SubscriptionItem] = ListOf(queries.items_of_subscriptions, budget)
+        self.entitlements_of_customer: ListOf[Entitlement] = ListOf(queries.entitlements_of_customers, budget)
         self.lines_of_invoice: ListOf[InvoiceLine] = ListOf(queries.lines_of_invoices, budget)
         self.accounts_of_customer: ListOf[ProviderAccount] = ListOf(queries.accounts_of_customers, budget)
 
@@ -167,6 +173,7 @@ class Loaders:
             IdPrefix.PRODUCT: self.products,
             IdPrefix.PRICE: self.prices,
             IdPrefix.ORDER: self.orders,
+            IdPrefix.SUBSCRIPTION: self.subscriptions,
             IdPrefix.INVOICE: self.invoices,
             IdPrefix.INVOICE_LINE: self.invoice_items,
             IdPrefix.PAYMENT_METHOD: self.payment_methods,

@@ -24,6 +24,8 @@ from schema.products import ProductMutation, ProductQuery
 from schema.provider import ProviderQuery
 from schema.refunds import RefundMutation, RefundQuery
 from schema.scalars import SCALARS
+from schema.subscribing import SubscribingMutation, SubscribingQuery
+from schema.subscriptions import SubscriptionQuery
 from schema.timeline import Event
 from schema.webhooks import WebhookDeliveryMutation, WebhookDeliveryQuery
 
@@ -37,6 +39,8 @@ class Query(
     CustomerQuery,
     ProductQuery,
     OrderQuery,
+    SubscriptionQuery,
+    SubscribingQuery,
     InvoiceQuery,
     ChargeQuery,
     RefundQuery,
@@ -61,6 +65,7 @@ class Mutation(
     PaymentMethodMutation,
     ProductMutation,
     OrderMutation,
+    SubscribingMutation,
     ChargeMutation,
     RefundMutation,
     DisputeMutation,

@@ -10,6 +10,7 @@ _INSTEAD: dict[IdPrefix, tuple[str, str]] = {
     IdPrefix.PRODUCT: ("A product", "archive it with productArchive."),
     IdPrefix.PRICE: ("A price", "archive it with priceArchive."),
     IdPrefix.ORDER: ("An order", "cancel it with orderCancel."),
+    IdPrefix.SUBSCRIPTION: ("A subscription", "end it with subscriptionCancel."),
     IdPrefix.PAYMENT_METHOD: ("A payment method", "detach it with paymentMethodDetach."),
     IdPrefix.CHARGE: ("A charge", "give its money back with chargeRefund."),
     IdPrefix.REFUND: ("A refund", "it is part of the books."),
@@ -42,6 +43,8 @@ async def _is_visible(queries: Queries, prefix: IdPrefix, object_id: str, viewer
             return object_id in await queries.prices.by_ids(ids, viewer=viewer)
         case IdPrefix.ORDER:
             return object_id in await queries.orders.by_ids(ids, viewer=viewer)
+        case IdPrefix.SUBSCRIPTION:
+            return object_id in await queries.subscriptions.by_ids(ids, viewer=viewer)
         case IdPrefix.PAYMENT_METHOD:
             return object_id in await queries.payment_methods.by_ids(ids, viewer=viewer)
         case IdPrefix.CHARGE:

@@ -58,7 +58,7 @@ class WantedSubscription:
     items: Sequence[WantedPrice]
     trial_days: int | None = None
     """None: as its prices have it. Zero: none."""
-    trial_until: datetime | None = None
+    trial_ends_at: datetime | None = None
     starts_at: datetime | None = None
     """None: now."""
     anchor_day: AnchorDay | None = None
@@ -280,7 +280,7 @@ class SubscriptionService:
         starts_at = _start(wanted, now=now)
         by_hand = (
             ("trialDays", wanted.trial_days is not None),
-            ("trialUntil", wanted.trial_until is not None),
+            ("trialEndsAt", wanted.trial_ends_at is not None),
             ("startsAt", starts_at < now),
             # A server may believe what it reads there.
             ("metadata", wanted.metadata is not None),
@@ -399,12 +399,12 @@ async def _trial_end(
     zone: str,
     now: datetime,
 ) -> datetime | None:
-    if wanted.trial_days is not None and wanted.trial_until is not None:
-        raise InvalidInput("A trial takes a number of days, or goes on until a moment.", path=("trialUntil",))
-    if wanted.trial_until is not None:
-        until = whole_seconds(wanted.trial_until)
+    if wanted.trial_days is not None and wanted.trial_ends_at is not None:
+        raise InvalidInput("A trial takes a number of days, or goes on until a moment.", path=("trialEndsAt",))
+    if wanted.trial_ends_at is not None:
+        until = whole_seconds(wanted.trial_ends_at)
         if not starts_at < until <= now + FARTHEST_START:
-            raise InvalidInput("A trial ends after the start, within five years of now.", path=("trialUntil",))
+            raise InvalidInput("A trial ends after the start, within five years of now.", path=("trialEndsAt",))
         return until
     days = wanted.trial_days
     if days is None:

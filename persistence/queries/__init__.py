@@ -8,8 +8,10 @@ from typing import Final
 
 from domain.books import BookReport, BookSpan
 from domain.customers import ProviderAccount
+from domain.entitlements import Entitlement
 from domain.invoices import InvoiceLine
 from domain.orders import OrderLine
+from domain.subscriptions import SubscriptionItem
 from persistence.database import Database
 from persistence.queries.api_keys import api_keys
 from persistence.queries.audit import audit_entries
@@ -26,6 +28,7 @@ from persistence.queries.orders import lines_of_orders, orders
 from persistence.queries.payment_methods import payment_methods
 from persistence.queries.products import prices, products
 from persistence.queries.refunds import refunds
+from persistence.queries.subscriptions import entitlements_of_customers, items_of_subscriptions, subscriptions
 from persistence.queries.webhooks import webhook_deliveries
 
 __all__ = ["TortoiseQueries"]
@@ -40,6 +43,7 @@ class TortoiseQueries:
         self.products: Final = products(database)
         self.prices: Final = prices(database)
         self.orders: Final = orders(database)
+        self.subscriptions: Final = subscriptions(database)
         self.invoices: Final = invoices(database)
         self.invoice_items: Final = invoice_items(database)
         self.payment_methods: Final = payment_methods(database)
@@ -59,6 +63,12 @@ class TortoiseQueries:
 
     async def lines_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, Sequence[OrderLine]]:
         return await lines_of_orders(self._database, order_ids)
+
+    async def items_of_subscriptions(self, subscription_ids: Sequence[str]) -> Mapping[str, Sequence[SubscriptionItem]]:
+        return await items_of_subscriptions(self._database, subscription_ids)
+
+    async def entitlements_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[Entitlement]]:
+        return await entitlements_of_customers(self._database, customer_ids)
 
     async def lines_of_invoices(self, invoice_ids: Sequence[str]) -> Mapping[str, Sequence[InvoiceLine]]:
         return await lines_of_invoices(self._database, invoice_ids)

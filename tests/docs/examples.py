@@ -75,6 +75,20 @@ _WRITTEN: Mapping[str, Written] = {
         "nodes { id state paymentState total { formatted } } pageInfo { hasNextPage endCursor }",
         {"first": 10, "filter": {"states": ["OPEN", "PLACED"]}, "sort": "TOTAL_HIGHEST"},
     ),
+    "subscription": Written(
+        "id state access period { startsAt endsAt } trialEndsAt cancelAt items { id quantity price { id } } "
+        "latestInvoice { id state nextAction { ... on RedirectAction { url } } }",
+        {"id": "sub_…"},
+    ),
+    "subscriptions": Written(
+        "nodes { id state period { endsAt } customer { id } } pageInfo { hasNextPage endCursor }",
+        {"first": 10, "filter": {"states": ["PAST_DUE"], "created": {"since": "2026-01-01T00:00:00Z"}}},
+    ),
+    "subscriptionPreview": Written(
+        "preview { state trialEndsAt invoice { lines { name quantity amount { formatted } } due { formatted } } "
+        "nextBill { total { formatted } period { startsAt } } } userErrors { code message path }",
+        {"input": {"customerId": "cus_…", "items": [{"priceId": "price_…", "quantity": 2}]}},
+    ),
     "invoice": Written(
         "id number state lines { name quantity amount { formatted } period { startsAt endsAt } } total { formatted } "
         "balanceApplied { formatted } due { formatted } amountRemaining { formatted }",
@@ -133,6 +147,10 @@ _WRITTEN: Mapping[str, Written] = {
     ),
     # --- following ------------------------------------------------------------------------------------------------
     "orderUpdated": Written("cursor event { kind summary } order { id state paymentState }", {"id": "ord_…"}),
+    "subscriptionUpdated": Written(
+        "cursor event { kind summary } subscription { id state access }",
+        {"id": "sub_…"},
+    ),
     "invoiceUpdated": Written(
         "cursor event { kind summary } invoice { id state nextAction { ... on RedirectAction { url } } }",
         {"id": "inv_…"},
@@ -213,6 +231,15 @@ _WRITTEN: Mapping[str, Written] = {
     "orderCreate": Written(
         "order { id version total { formatted } }",
         {"customerId": "cus_…", "lines": [{"priceId": "price_…", "quantity": 2}]},
+    ),
+    "subscriptionCreate": Written(
+        "subscription { id state access latestInvoice { id state nextAction { ... on RedirectAction { url } } } }",
+        {
+            "customerId": "cus_…",
+            "items": [{"priceId": "price_…", "quantity": 2}],
+            "returnUrl": "https://shop.example/thanks",
+            "idempotencyKey": "0c8f1d52-6f0b-4c62-9d2b-9a3b6a7c4d10",
+        },
     ),
     "orderAddLine": Written(
         "order { version total { formatted } lines { id name quantity } }", {"orderId": "ord_…", "priceId": "price_…"}
@@ -314,6 +341,7 @@ _PREFIXES = {
     "price": "price",
     "product": "prod",
     "refund": "ref",
+    "subscription": "sub",
     "line": "line",
 }
 

@@ -60,6 +60,11 @@ _PAGES: Mapping[str, Page] = {
     "payment-methods": Page("Payment methods", "Cards, and the session that a card form needs.", ("payment_methods",)),
     "products": Page("Products and prices", "The catalogue.", ("products",)),
     "orders": Page("Orders", "What a customer buys.", ("orders",)),
+    "subscriptions": Page(
+        "Subscriptions",
+        "What a customer has, and pays again in each period.",
+        ("subscriptions", "subscribing", "previews", "plan_changes"),
+    ),
     "invoices": Page("Invoices", "What is asked of a customer, and how it was paid.", ("invoices", "invoicing")),
     "charges": Page("Charges", "Taking the money of an order or an invoice.", ("charges", "actions")),
     "refunds": Page("Refunds", "Giving money back.", ("refunds",)),
@@ -69,7 +74,7 @@ _PAGES: Mapping[str, Page] = {
     "records": Page(
         "Records and their history", "Anything by its id, and what happened to it.", ("node", "nodes", "timeline")
     ),
-    "subscriptions": Page("Live updates", "Being told when something happens.", ("subscriptions",)),
+    "live": Page("Live updates", "Being told when something happens.", ("live",)),
     "audit": Page("The audit trail", "Who of the staff changed what.", ("audit",)),
     "lists": Page("Lists", "How every list is paged, filtered and sorted.", ("listing", "pagination")),
     "values": Page("Values", "Money, times and the other scalars.", ("scalars", "money")),

@@ -43,6 +43,16 @@ class World:
     async def order(self) -> str:
         return await self.shop.order(self.ada)
 
+    async def plan(self) -> str:
+        """A recurring price."""
+        sent = {"productId": self.product, "amount": money(20_00), "interval": {"unit": "MONTH"}}
+        return str((await self.shop.do("priceCreate", sent))["id"])
+
+    async def subscription(self, customer_id: str | None = None) -> str:
+        items = [{"priceId": await self.plan()}]
+        sent = {"customerId": customer_id or self.ada, "items": items, "idempotencyKey": new_key()}
+        return str((await self.shop.do("subscriptionCreate", sent))["id"])
+
     async def invoice(self) -> str:
         return (await an_invoice(self.shop, self.ada)).id
 
@@ -198,6 +208,14 @@ async def _line_of_price(world: World) -> list[Json]:
     return [{"priceId": world.price}]
 
 
+async def _items_of_plan(world: World) -> list[Json]:
+    return [{"priceId": await world.plan()}]
+
+
+async def _wish(world: World) -> Json:
+    return {"customerId": world.ada, "items": await _items_of_plan(world)}
+
+
 # --- the table --------------------------------------------------------------------------------------------------------
 
 _CATALOGUE = (SIGN_IN, YES, YES, YES, YES, YES, YES, YES, YES)
@@ -216,6 +234,11 @@ QUERIES: Mapping[str, Row] = {
     "price": Row((P.CATALOGUE_READ,), _CATALOGUE, _with(id=_price)),
     "order": Row((P.RECORDS_READ,), _ONE, _with(id=World.order)),
     "orders": Row((P.RECORDS_READ,), _MANY, _nothing),
+    "subscription": Row((P.RECORDS_READ,), _ONE, _with(id=World.subscription)),
+    "subscriptions": Row((P.RECORDS_READ,), _MANY, _nothing),
+    "subscriptionPreview": Row(
+        (P.SUBSCRIPTIONS_WRITE,), (SIGN_IN, SIGN_IN, YES, MISSING, MISSING, YES, YES, YES, YES), _with(input=_wish)
+    ),
     "invoice": Row((P.RECORDS_READ,), _ONE, _with(id=World.invoice)),
     "invoices": Row((P.RECORDS_READ,), _MANY, _nothing),
     "charge": Row((P.RECORDS_READ,), _ONE, _with(id=World.charge)),
@@ -239,6 +262,7 @@ QUERIES: Mapping[str, Row] = {
 
 SUBSCRIPTIONS: Mapping[str, Row] = {
     "orderUpdated": Row((P.RECORDS_READ,), _ONE, _with(id=World.order)),
+    "subscriptionUpdated": Row((P.RECORDS_READ,), _ONE, _with(id=World.subscription)),
     "invoiceUpdated": Row((P.RECORDS_READ,), _ONE, _with(id=World.invoice)),
     "chargeUpdated": Row((P.RECORDS_READ,), _ONE, _with(id=World.charge)),
     "events": Row((P.RECORDS_READ,), _MANY, _nothing),
@@ -304,6 +328,26 @@ MUTATIONS: Mapping[str, Row] = {
         (P.ORDERS_WRITE, P.ORDERS_BY_HAND),
         (*_NO_AMOUNTS, DENIED, YES, YES, YES),
         _with(customerId=_ada, lines=_line_of_price, metadata={"channel": "web"}),
+    ),
+    "subscriptionCreate": Row(
+        (P.SUBSCRIPTIONS_WRITE, P.CHARGES_WRITE),
+        (*_CUSTOMERS, DENIED, YES, YES, YES),
+        _with(customerId=_ada, items=_items_of_plan, idempotencyKey=_key),
+    ),
+    "subscriptionCreate, new card": Row(
+        (P.SUBSCRIPTIONS_WRITE, P.CHARGES_WRITE, P.PAYMENT_METHODS_WRITE),
+        (*_CUSTOMERS, DENIED, DENIED, YES, YES),
+        _with(customerId=_ada, items=_items_of_plan, newCard={"token": "tok_mastercard"}, idempotencyKey=_key),
+    ),
+    "subscriptionCreate, trial by hand": Row(
+        (P.SUBSCRIPTIONS_WRITE, P.CHARGES_WRITE, P.SUBSCRIPTIONS_BY_HAND),
+        (*_NO_AMOUNTS, DENIED, YES, YES, YES),
+        _with(customerId=_ada, items=_items_of_plan, trialDays=7, idempotencyKey=_key),
+    ),
+    "subscriptionCreate, customer away": Row(
+        (P.SUBSCRIPTIONS_WRITE, P.CHARGES_WRITE, P.SUBSCRIPTIONS_BY_HAND, P.CHARGES_OFF_SESSION),
+        (*_TRUSTED, DENIED, DENIED, YES, YES),
+        _with(customerId=_ada, items=_items_of_plan, initiator="RECURRING", idempotencyKey=_key),
     ),
     "orderAddLine": Row(
         (P.ORDERS_WRITE,), (*_CUSTOMERS, YES, YES, YES, YES), _with(orderId=World.order, priceId=_price)

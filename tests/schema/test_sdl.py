@@ -43,6 +43,7 @@ IDS_WITHOUT_OBJECT = {
     ("Discrepancy", "chargeId"): "as the provider's object names it, whose row may be lost",
     ("Discrepancy", "refundId"): "as the provider's object names it, whose row may be lost",
     ("InvoiceLine", "subscriptionItemId"): "has no life outside of its subscription",
+    ("PlannedItem", "subscriptionItemId"): "has no life outside of its subscription, and may not be there yet",
     ("Party", "taxId"): "names a business to its tax office",
 }
 """Fields that end in Id, and why there is no object to refer to."""
@@ -51,7 +52,7 @@ IDS_WITHOUT_OBJECT = {
 NO_STORY = ("Event", "AuditEntry", "ApiKey", "WebhookDelivery", "Job", "Decision", "InvoiceItem")
 """Parts of a story themselves, what the audit tells of, and lines, whose customer has the story."""
 
-LINES = ("OrderLine", "InvoiceLine")
+LINES = ("OrderLine", "InvoiceLine", "SubscriptionItem")
 """Parts of a record, known to nobody outside of it."""
 
 NO_LIST_IS_ALL = {("PaymentProvider", "currencies")}
@@ -236,7 +237,7 @@ class TestMutations:
     @pytest.mark.parametrize("name", FIELDS)
     def test_each_is_named_noun_first(self, name: str) -> None:
         nouns = (
-            "customer|order|charge|refund|dispute|product|price|paymentMethod|clientSession|apiKey|webhookDelivery|job"
+            "customer|order|subscription|charge|refund|dispute|product|price|paymentMethod|clientSession|apiKey|webhookDelivery|job"
             "|discrepancy|record"
         )
         assert re.fullmatch(rf"({nouns})[A-Z][A-Za-z]+", name)
@@ -262,6 +263,7 @@ class TestMutations:
             "orderCreate",
             "orderAddLine",
             "orderCharge",
+            "subscriptionCreate",
             "chargeContinue",
             "chargeCapture",
             "chargeVoid",
@@ -352,7 +354,8 @@ class TestTypes:
                 connection = get_named_type(field.type).name
                 if not connection.endswith("Connection"):
                     continue
-                noun = connection.removesuffix("Connection")
+                # `Subscription` is the type of live updates: that of the record alone bears another name.
+                noun = connection.removesuffix("Connection").removeprefix("Plan")
                 assert str(field.args["filter"].type) == f"{noun}FilterInput", (name, field_name)
                 assert str(field.args["sort"].type) in ("Sort!", f"{noun}Sort!"), (name, field_name)
 

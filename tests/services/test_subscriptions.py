@@ -298,7 +298,7 @@ async def test_a_trial_by_hand_is_as_long_as_it_says(shop: Shop) -> None:
     plan = await a_plan(shop, trial_days=14)
     customer_id = await a_customer(shop)
     until = shop.clock.now() + 3 * DAY
-    for fields, days in (({"trial_days": 30}, 30), ({"trial_until": until}, 3)):
+    for fields, days in (({"trial_days": 30}, 30), ({"trial_ends_at": until}, 3)):
         subscription = await subscribe(shop, wanted(customer_id, plan, **fields))
         assert subscription.trial_ends_at == subscription.starts_at + days * DAY
     none = await subscribe(shop, wanted(await a_customer(shop), plan, trial_days=0))
@@ -392,7 +392,7 @@ async def some_wish(shop: Shop, customer_id: str, prices: list[Price], card: str
         case 2:
             fields["trial_days"] = chance.randrange(1, 40)
         case 3:
-            fields["trial_until"] = now + timedelta(hours=chance.randrange(1, 500))
+            fields["trial_ends_at"] = now + timedelta(hours=chance.randrange(1, 500))
     if interval == MONTHLY and chance.random() < 0.5:
         fields["anchor_day"] = AnchorDay(chance.randrange(1, 32))
     fields["time_zone"] = chance.choice((None, "Europe/Berlin", "Pacific/Apia", "America/New_York"))
@@ -488,9 +488,9 @@ async def test_what_nobody_can_subscribe_to_is_refused_and_the_preview_says_the_
         (wanted("cus_00000000000000000000000000", plan), NotFound, ("customerId",)),
         (wanted(customer_id, plan, trial_days=-1), InvalidInput, ("trialDays",)),
         (wanted(customer_id, plan, trial_days=731), InvalidInput, ("trialDays",)),
-        (wanted(customer_id, plan, trial_days=1, trial_until=now + DAY), InvalidInput, ("trialUntil",)),
-        (wanted(customer_id, plan, trial_until=now - DAY), InvalidInput, ("trialUntil",)),
-        (wanted(customer_id, plan, trial_until=now + 6 * 365 * DAY), InvalidInput, ("trialUntil",)),
+        (wanted(customer_id, plan, trial_days=1, trial_ends_at=now + DAY), InvalidInput, ("trialEndsAt",)),
+        (wanted(customer_id, plan, trial_ends_at=now - DAY), InvalidInput, ("trialEndsAt",)),
+        (wanted(customer_id, plan, trial_ends_at=now + 6 * 365 * DAY), InvalidInput, ("trialEndsAt",)),
         (wanted(customer_id, plan, starts_at=now + 6 * 365 * DAY), InvalidInput, ("startsAt",)),
         (wanted(customer_id, plan, starts_at=now - 6 * 365 * DAY), InvalidInput, ("startsAt",)),
         (wanted(customer_id, plan, cancel_at=now - DAY), InvalidInput, ("cancelAt",)),
@@ -538,7 +538,7 @@ async def test_what_only_the_shop_decides_customers_do_not(shop: Shop) -> None:
     principal, plan = as_customer("ada", customer_id), await a_plan(shop, trial_days=7)
     cases: list[tuple[dict[str, Any], tuple[str, ...]]] = [
         ({"trial_days": 0}, ("trialDays",)),
-        ({"trial_until": now + DAY}, ("trialUntil",)),
+        ({"trial_ends_at": now + DAY}, ("trialEndsAt",)),
         ({"starts_at": now - DAY}, ("startsAt",)),
         ({"metadata": {"team": "blue"}}, ("metadata",)),
     ]

@@ -56,6 +56,12 @@ export const EXEMPTIONS = [
   { rule: "strict-id-in-types", message: withoutId("LedgerCheck") },
   { rule: "strict-id-in-types", message: withoutId("LedgerDifference") },
   { rule: "strict-id-in-types", message: withoutId("Money") },
+  { rule: "strict-id-in-types", message: withoutId("AnchorDay") },
+  { rule: "strict-id-in-types", message: withoutId("Dunning") },
+  { rule: "strict-id-in-types", message: withoutId("Entitlement") },
+  { rule: "strict-id-in-types", message: withoutId("PendingChange") },
+  { rule: "strict-id-in-types", message: withoutId("PlannedItem") },
+  { rule: "strict-id-in-types", message: withoutId("SubscriptionPause") },
   { rule: "strict-id-in-types", message: withoutId("PriceInterval") },
   { rule: "strict-id-in-types", message: withoutId("PriceTier") },
   { rule: "strict-id-in-types", message: withoutId("ProductImage") },
@@ -64,6 +70,9 @@ export const EXEMPTIONS = [
   { rule: "strict-id-in-types", message: withoutId("Period") },
   // What is made for one use and never read again:
   { rule: "strict-id-in-types", message: withoutId("ClientSession") },
+  { rule: "strict-id-in-types", message: withoutId("InvoicePreview") },
+  { rule: "strict-id-in-types", message: withoutId("NextBillPreview") },
+  { rule: "strict-id-in-types", message: withoutId("SubscriptionPreview") },
   { rule: "strict-id-in-types", message: withoutId("RedirectAction") },
   { rule: "strict-id-in-types", message: withoutId("SdkAction") },
   // How far a comparison is, read off at this moment:
