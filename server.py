@@ -100,6 +100,7 @@ from domain.services.settlement import Settlement
 from domain.services.subscription_cards import SubscriptionCardService
 from domain.services.subscriptions import SubscriptionService
 from domain.services.teller import Teller
+from domain.services.test_clocks import TestClockService
 from domain.services.undoing import UndoingService
 from domain.services.voids import VoidService
 from domain.services.webhooks import WebhookService
@@ -288,6 +289,9 @@ async def gateway(
             clock=clock,
             deployment=deployment,
         )
+        test_clocks = TestClockService(
+            store=store, billing=billing, orders=orders, detached=detached, clock=clock, deployment=deployment
+        )
         background = Background(
             store=store,
             billing=billing,
@@ -297,6 +301,7 @@ async def gateway(
             reconciliation=reconciliation,
             redactions=redactions,
             resolver=resolver,
+            test_clocks=test_clocks,
             voids=voids,
             webhooks=webhooks,
             clock=clock,
@@ -333,6 +338,7 @@ async def gateway(
                     charges=charges,
                     captures=captures,
                     voids=voids,
+                    test_clocks=test_clocks,
                     refunds=refunds,
                     disputes=DisputeService(
                         store=store,

@@ -49,6 +49,8 @@ LIVE_STATES = frozenset({ChargeState.PENDING, ChargeState.REQUIRES_ACTION, Charg
 """A charge that may still take money: an order or an invoice has one at most, which the database holds by a partial
 unique index of each."""
 
+UNDECIDED_STATES = frozenset({ChargeState.PENDING, ChargeState.UNKNOWN})
+
 _RANK: dict[ChargeState, int] = {
     ChargeState.PENDING: 0,
     ChargeState.REQUIRES_ACTION: 0,
@@ -196,7 +198,7 @@ class Charge:
     @property
     def is_undecided(self) -> bool:
         """Neither ended nor waiting for its customer: only the provider knows."""
-        return self.state in (ChargeState.PENDING, ChargeState.UNKNOWN)
+        return self.state in UNDECIDED_STATES
 
     @property
     def is_being_decided(self) -> bool:

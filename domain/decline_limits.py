@@ -107,12 +107,17 @@ class Against:
         """When each limit that these have reached is over."""
         return [end for limit in self.limits if (end := _ends_at(limit, counted, now=now))]
 
-    def count(self, cause: str, *, now: datetime) -> Decline:
+    def on_clock(self, clock_id: str) -> "Against":
+        """Apart from everybody else: on a test clock it is another day."""
+        there = f"{clock_id}\n{self.subject}"
+        return replace(self, subject=f"clock:{sha256(there.encode()).hexdigest()}")
+
+    def count(self, cause: str, *, now: datetime, told: datetime | None = None) -> Decline:
+        """`told` is the real time where `now` is that of a test clock."""
         # A final decline has to be remembered, whatever the limits are.
         windows = [limit.within for limit in self.limits if limit.most] + [_MONTH] * self.is_payment_method
-        return Decline(
-            subject=self.subject, cause=cause, counted_at=now, kept_until=now + max(windows, default=timedelta(0))
-        )
+        kept = max(windows, default=timedelta(0))
+        return Decline(subject=self.subject, cause=cause, counted_at=now, kept_until=(told or now) + kept)
 
 
 def _ends_at(limit: DeclineLimit, declines: Sequence[Decline], *, now: datetime) -> datetime | None:

@@ -36,6 +36,9 @@ class JobKind(StrEnum):
     """Client keys that are older than any client's retry, and declines that count no more; one job for the deployment,
     which schedules itself."""
 
+    ADVANCE_CLOCK = "ADVANCE_CLOCK"
+    """What is due to the customers on a test clock, after the process that did it is gone."""
+
     @property
     def is_about_money(self) -> bool:
         """Never given up, however often it fails: a story of money has to have an end."""
@@ -49,6 +52,7 @@ class JobKind(StrEnum):
             JobKind.COLLECT_SUBSCRIPTION,
             JobKind.RECONCILE,
             JobKind.FORGET_PAYMENT_METHOD,
+            JobKind.ADVANCE_CLOCK,
             # Not money, but a promise by law.
             JobKind.FORGET_CUSTOMER,
         )

@@ -40,6 +40,10 @@ class OrderState(StrEnum):
     EXPIRED = "EXPIRED"
 
 
+WAITING_STATES = frozenset({OrderState.OPEN, OrderState.PLACED})
+"""Its deadline ends it, where it has one."""
+
+
 class PaymentState(StrEnum):
     UNPAID = "UNPAID"
     AUTHORIZED = "AUTHORIZED"
@@ -156,7 +160,7 @@ class Order:
         """`kept` is what its charges took and refunds have not given back."""
         if self.state is OrderState.COMPLETED or kept.is_positive:
             raise OrderNotCancelable(OrderState.COMPLETED if self.state is OrderState.COMPLETED else "paid in part")
-        if self.state not in (OrderState.OPEN, OrderState.PLACED):
+        if self.state not in WAITING_STATES:
             raise OrderNotCancelable(self.state)
 
     # --- what happens -----------------------------------------------------------------------------------------------

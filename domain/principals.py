@@ -66,6 +66,8 @@ class Permission(StrEnum):
     """What is printed on every invoice, how they are numbered, and what is done when they are not paid."""
     CUSTOMERS_REDACT = "CUSTOMERS_REDACT"
     """Erasing what is known of a customer as a person. It cannot be undone."""
+    TEST_CLOCKS_WRITE = "TEST_CLOCKS_WRITE"
+    """Moving the time of customers who live by a test clock; nobody does where money is real."""
     KEYS_READ = "KEYS_READ"
     KEYS_WRITE = "KEYS_WRITE"
     """Making, rotating and revoking server keys; nobody gives one a scope that they do not have."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Protocol, TypeVar
+from typing import ClassVar, Final, Protocol, TypeVar
 
 from domain.api_keys import ApiKey
 from domain.audit import AuditEntry
@@ -33,6 +33,7 @@ from domain.provider import DisputeState
 from domain.refunds import Refund, RefundState
 from domain.search import Search
 from domain.subscriptions import Subscription, SubscriptionItem, SubscriptionState
+from domain.test_clocks import ClockState, TestClock
 from domain.webhooks import DeliveryState, DeliveryView
 
 
@@ -54,6 +55,7 @@ class Relation(StrEnum):
     """The parent that a batch of lists hangs from."""
 
     CUSTOMER = "CUSTOMER"
+    TEST_CLOCK = "TEST_CLOCK"
     PRODUCT = "PRODUCT"
     ORDER = "ORDER"
     SUBSCRIPTION = "SUBSCRIPTION"
@@ -140,6 +142,13 @@ class CustomerFilter:
     external_id: str | None = None
     created_from: datetime | None = None
     created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestClockFilter:
+    __test__: ClassVar[bool] = False  # for pytest
+
+    states: Sequence[ClockState] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -408,6 +417,8 @@ class Reads(Protocol[Record, Filter_contra]):
 class Queries(Protocol):
     @property
     def customers(self) -> Reads[Customer, CustomerFilter]: ...
+    @property
+    def test_clocks(self) -> Reads[TestClock, TestClockFilter]: ...
     @property
     def products(self) -> Reads[Product, ProductFilter]: ...
     @property

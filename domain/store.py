@@ -11,7 +11,7 @@ Rules that every store keeps (`tests/contracts/test_store.py` holds both databas
 - Nothing that waits for the world may be awaited inside a transaction.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -39,7 +39,7 @@ from domain.products import Price, Product
 from domain.reconciliation import Reconciliation
 from domain.refunds import Refund
 from domain.subscriptions import BilledPeriod, Subscription
-from domain.test_clocks import TestClock
+from domain.test_clocks import DueOnClock, TestClock
 from domain.webhooks import WebhookDelivery
 
 T = TypeVar("T")
@@ -228,7 +228,23 @@ class TestClocks(Protocol):
     async def get(self, clock_id: str) -> TestClock | None: ...
     async def get_for_update(self, clock_id: str) -> TestClock | None: ...
     async def of_customer(self, customer_id: str) -> TestClock | None:
-        """The one that they live by; None where that is real time."""
+        """The one that they live by; None where that is real time.
+
+        Nobody moves it before a transaction that has asked ends; others may ask meanwhile. So it has no place in the
+        order of locks, as long as whoever moves it has locked nothing before.
+        """
+        ...
+
+    async def next_due(self, clock_id: str, *, until: datetime, but: Collection[str] = ()) -> DueOnClock | None:
+        """What is due first of all that its customers have, by moment and id; `but` are ids that are left out."""
+        ...
+
+    async def undecided_charges(self, clock_id: str) -> Sequence[str]:
+        """Charges of its customers that only the provider knows the end of; ids."""
+        ...
+
+    async def subscriptions_to_collect(self, clock_id: str) -> Mapping[str, bool]:
+        """Subscriptions of its customers that are to be charged in real time; id → whether they are by now."""
         ...
 
     async def insert(self, clock: TestClock) -> None: ...

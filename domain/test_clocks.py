@@ -5,12 +5,15 @@ concerns a provider go by the real clock always.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, Final
 
 from domain.errors import ClockAdvancing, InvalidInput
 
+FIRST_MOMENT: Final = datetime(2000, 1, 1, tzinfo=UTC)
+LAST_MOMENT: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""Far from where calendars and time zones end, and nobody tests a subscription there."""
 LONGEST_ADVANCE: Final = timedelta(days=5 * 366)
 """Five years in one go, whichever of them are leap years."""
 
@@ -21,6 +24,19 @@ class ClockState(StrEnum):
     """What was due by its target is done, one after another; its customers cannot be changed meanwhile."""
     FAILED = "FAILED"
     """It stands where something did not end; `failure` says what. It may be advanced again."""
+
+
+def check_in_reach(moment: datetime, *path: str) -> None:
+    if not FIRST_MOMENT <= moment < LAST_MOMENT:
+        raise InvalidInput("A test clock stands in the years from 2000 to 2199.", path=path)
+
+
+@dataclass(frozen=True, slots=True)
+class DueOnClock:
+    """What time does to a customer: to a subscription or an order of theirs."""
+
+    at: datetime
+    id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +78,7 @@ class TestClock:
 
     def failed(self, failure: str, *, now: datetime) -> "TestClock":
         return replace(self, state=ClockState.FAILED, failure=failure, updated_at=now)
+
+    @property
+    def is_advancing(self) -> bool:
+        return self.state is ClockState.ADVANCING

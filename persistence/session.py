@@ -55,6 +55,14 @@ class Session:
         rows = await self.locked_rows(model, condition, *parameters)
         return rows[0] if rows else None
 
+    async def held_row(self, model: type[Model], condition: str, *parameters: object) -> Row | None:
+        """As `row`, and nobody changes it until the transaction ends, while others may hold it too.
+
+        A reading holds nothing.
+        """
+        holds = self._writing and self.dialect is Dialect.POSTGRES
+        return await self.row(model, condition + " FOR SHARE" * holds, *parameters)
+
     async def locked_rows(self, model: type[Model], condition: str, *parameters: object) -> Sequence[Row]:
         """Locked in the order that the condition ends with."""
         self._refuse_reading_only()

@@ -27,6 +27,7 @@ described_enum(
         Permission.CATALOGUE_WRITE: "Adding, changing and archiving products and prices.",
         Permission.RECORDS_READ: "Reading customers, orders, charges, refunds, disputes, cards and timelines.",
         Permission.CUSTOMERS_WRITE: "Adding and changing customers.",
+        Permission.TEST_CLOCKS_WRITE: "Making and advancing test clocks; not where money is real.",
         Permission.IDENTITIES_WRITE: "Saying whose tokens open an account: whoever may can become anybody.",
         Permission.ORDERS_WRITE: "Making and changing orders, placing and cancelling them; all but paying.",
         Permission.ORDERS_BY_HAND: "Lines with a name and an amount of one's own, and orders from elsewhere.",

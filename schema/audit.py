@@ -15,6 +15,7 @@ from domain.audit import acting_as
 from domain.errors import ErrorCode
 from domain.principals import Permission, PrincipalKind, StaffRole
 from domain.queries import AuditFilter, Sort, Viewer
+from domain.services.business_time import asking
 from schema.context import Context, Info
 from schema.described import described_enum
 from schema.http.request_id import request_id
@@ -167,7 +168,7 @@ def _acting(name: str, field: GraphQLField) -> Callable[..., Any]:
 
     async def run(root: Any, info: GraphQLResolveInfo[Context], **arguments: Any) -> Any:
         context = info.context
-        with acting_as(context.principal, name, request_id=request_id.get()):
+        with asking(), acting_as(context.principal, name, request_id=request_id.get()):
             result = resolve(root, info, **arguments)
             payload = await result if isawaitable(result) else result
         if context.principal.kind in (PrincipalKind.STAFF, PrincipalKind.SERVER) and _is_denied(payload):

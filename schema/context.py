@@ -30,6 +30,7 @@ from domain.services.redactions import RedactionService
 from domain.services.refunds import RefundService
 from domain.services.subscription_cards import SubscriptionCardService
 from domain.services.subscriptions import SubscriptionService
+from domain.services.test_clocks import TestClockService
 from domain.services.undoing import UndoingService
 from domain.services.voids import VoidService
 from domain.services.webhooks import WebhookService
@@ -55,6 +56,7 @@ class Services:
     subscriptions: SubscriptionService
     charges: ChargeService
     captures: CaptureService
+    test_clocks: TestClockService
     voids: VoidService
     refunds: RefundService
     disputes: DisputeService

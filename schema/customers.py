@@ -1,7 +1,7 @@
 """Customers."""
 
 from datetime import datetime
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import strawberry
 
@@ -42,6 +42,9 @@ from schema.payment_methods import FROM_CARD_FORM, RETURN_URL, PaymentMethod, Pa
 from schema.scalars import URL, Metadata
 from schema.subscriptions import Entitlement, PlanSubscription, SubscriptionsFilter
 from schema.timeline import HasTimeline
+
+if TYPE_CHECKING:
+    from schema.test_clocks import TestClock
 
 _COUNTRY = "ISO 3166-1, two capital letters, such as `DE`."
 
@@ -105,6 +108,16 @@ class Customer(HasTimeline):
         if not info.context.viewer.sees_all:
             return []
         return cast("list[ProviderAccount]", await info.context.loaders.accounts_of_customer.load(root.id))
+
+    @strawberry.field(
+        description="The test clock that they live by; null for those in real time, and for customers themselves."
+    )
+    async def test_clock(
+        root: strawberry.Parent[domain.Customer], info: Info
+    ) -> Annotated["TestClock", strawberry.lazy("schema.test_clocks")] | None:
+        if root.test_clock_id is None:
+            return None
+        return cast("TestClock | None", await info.context.loaders.test_clocks.load(root.test_clock_id))
 
     @listed(BY_ID, description="Cards, those that failed or were removed included.")
     def payment_methods(
@@ -282,6 +295,11 @@ class CustomerFields:
 
 @strawberry.input(description="A new customer. Everything may be filled in later.")
 class CustomerCreateInput(CustomerFields):
+    test_clock_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The test clock by which they are to live, `clk_…`, from now on; real time by default. Not in "
+        "production.",
+    )
     idempotency_key: str | None = strawberry.field(default=strawberry.UNSET, description=KEY_OPTIONAL)
 
 
@@ -325,6 +343,7 @@ class CustomerMutation:
                 principal,
                 CreateCustomer(
                     fields=input.to_domain(),
+                    test_clock_id=given(input.test_clock_id),
                     request=request_of(principal, "customerCreate", input.idempotency_key, input),
                 ),
             )
@@ -364,6 +383,7 @@ class CustomerMutation:
                 principal,
                 CreateCustomerWithPaymentMethod(
                     fields=input.to_domain(),
+                    test_clock_id=given(input.test_clock_id),
                     token=input.token,
                     return_url=given(input.return_url),
                     network=network_of_customer(info.context, input.client_address),

@@ -35,6 +35,7 @@ described_enum(
         JobKind.COLLECT_SUBSCRIPTION: "Charges what a subscription owes, as soon as that can be done.",
         JobKind.RECONCILE: "Compares our books with those of a provider account.",
         JobKind.FORGET_KEYS: "Forgets idempotency keys that are older than any retry.",
+        JobKind.ADVANCE_CLOCK: "Goes on with a test clock that is being advanced.",
     },
 )
 described_enum(

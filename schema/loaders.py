@@ -120,6 +120,7 @@ class Loaders:
     def __init__(self, queries: Queries, viewer: Viewer) -> None:
         budget = Budget()
         self.customers = ById(queries.customers, viewer)
+        self.test_clocks = ById(queries.test_clocks, viewer)
         self.products = ById(queries.products, viewer)
         self.prices = ById(queries.prices, viewer)
         self.orders = ById(queries.orders, viewer)
@@ -139,6 +140,7 @@ class Loaders:
         self.jobs = ById(queries.jobs, Viewer(sees_all=True))
         self.discrepancies = ById(queries.discrepancies, Viewer(sees_all=True))
 
+        self.customers_of_test_clock = PagesOf(queries.customers, Relation.TEST_CLOCK, viewer, budget)
         self.orders_of_customer = PagesOf(queries.orders, Relation.CUSTOMER, viewer, budget)
         self.subscriptions_of_customer = PagesOf(queries.subscriptions, Relation.CUSTOMER, viewer, budget)
         self.invoices_of_customer = PagesOf(queries.invoices, Relation.CUSTOMER, viewer, budget)
@@ -170,6 +172,7 @@ class Loaders:
     def _by_prefix(self) -> dict[IdPrefix, ById[Any]]:
         return {
             IdPrefix.CUSTOMER: self.customers,
+            IdPrefix.TEST_CLOCK: self.test_clocks,
             IdPrefix.PRODUCT: self.products,
             IdPrefix.PRICE: self.prices,
             IdPrefix.ORDER: self.orders,

@@ -26,6 +26,7 @@ from schema.refunds import RefundMutation, RefundQuery
 from schema.scalars import SCALARS
 from schema.subscribing import SubscribingMutation, SubscribingQuery
 from schema.subscriptions import SubscriptionQuery
+from schema.test_clocks import TestClockMutation, TestClockQuery
 from schema.timeline import Event
 from schema.webhooks import WebhookDeliveryMutation, WebhookDeliveryQuery
 
@@ -52,6 +53,7 @@ class Query(
     WebhookDeliveryQuery,
     JobQuery,
     LedgerQuery,
+    TestClockQuery,
 ):
     pass
 
@@ -74,6 +76,7 @@ class Mutation(
     DiscrepancyMutation,
     WebhookDeliveryMutation,
     JobMutation,
+    TestClockMutation,
     NodeMutation,
 ):
     pass

@@ -13,6 +13,7 @@ from domain.services.payment_methods import PaymentMethodService
 from domain.services.reconciliation import ReconciliationService
 from domain.services.redactions import RedactionService
 from domain.services.resolver import Resolver
+from domain.services.test_clocks import TestClockService
 from domain.services.voids import VoidService
 from domain.services.webhooks import WebhookService
 from domain.store import Store
@@ -31,6 +32,7 @@ _CHANGES_SOMETHING_THERE = frozenset(
         JobKind.COLLECT_SUBSCRIPTION,
         JobKind.FORGET_PAYMENT_METHOD,
         JobKind.FORGET_CUSTOMER,
+        JobKind.ADVANCE_CLOCK,
     }
 )
 """They wait while the deployment is in recovery: what they would void or forget may have had another story since."""
@@ -50,6 +52,7 @@ class Background:
         reconciliation: ReconciliationService,
         redactions: RedactionService,
         resolver: Resolver,
+        test_clocks: TestClockService,
         voids: VoidService,
         webhooks: WebhookService,
         clock: Clock,
@@ -65,6 +68,7 @@ class Background:
         self._reconciliation = reconciliation
         self._redactions = redactions
         self._resolver = resolver
+        self._test_clocks = test_clocks
         self._voids = voids
         self._webhooks = webhooks
         self._handlers: dict[JobKind, Callable[[Job], Awaitable[Again | None]]] = {
@@ -81,6 +85,7 @@ class Background:
             JobKind.COLLECT_SUBSCRIPTION: self._collect_subscription,
             JobKind.RECONCILE: self._reconcile,
             JobKind.FORGET_KEYS: self._forget_keys,
+            JobKind.ADVANCE_CLOCK: self._advance_clock,
         }
 
     async def begin(self) -> None:
@@ -144,3 +149,6 @@ class Background:
             await tx.keys.delete_older_than(self._clock.now() - KEY_LIFETIME)
             await tx.declines.delete_kept_until(self._clock.now())
         await self._wait(job, _FORGET_EVERY_SECONDS)
+
+    async def _advance_clock(self, job: Job) -> None:
+        await self._wait(job, await self._test_clocks.go_on(job.subject_id))

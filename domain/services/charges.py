@@ -39,6 +39,7 @@ from domain.provider import (
 )
 from domain.services import card_events, declines
 from domain.services.accounts import ProviderAccountService
+from domain.services.business_time import now_of
 from domain.services.discrepancies import check_may_charge
 from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
@@ -179,7 +180,7 @@ class ChargeService:
         self._deployment.check_not_recovering()
         order.check_version(command.version)
         captured = await captured_of(tx, order)
-        order.check_payable(captured=captured, now=self._clock.now())
+        order.check_payable(captured=captured, now=await now_of(tx, order.customer_id, now=self._clock.now()))
         await _check_nothing_under_way(tx, order, "orderId")
         await check_may_charge(tx, order.id)
         now = self._clock.now()
@@ -268,7 +269,7 @@ class ChargeService:
         """
         account = await self._payer(tx, invoice, method, terms)
         if request is None:
-            await declines.check(tx, self._against(method, terms), now=now)
+            await declines.check(tx, self._against(method, terms), customer_id=invoice.customer_id, now=now)
         due = invoice.to_pay - await captured_of(tx, invoice)
         return await self._write_down(
             tx, invoice, method, account, terms, due=due, request=request, actor=actor, now=now
@@ -344,7 +345,7 @@ class ChargeService:
                 },
             )
         )
-        await declines.count(tx, charge.id, self._against(method, terms), now=now)
+        await declines.count(tx, charge.id, self._against(method, terms), customer_id=charge.customer_id, now=now)
         return charge, operation
 
     async def _method(self, tx: Transaction, order: Order, command: ChargeOrder, *, now: datetime) -> PaymentMethod:

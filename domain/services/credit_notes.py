@@ -92,10 +92,10 @@ class CreditNoteService:
             reduces = command.reduces or (CreditReduces.DUE if can_be.due.is_positive else CreditReduces.BALANCE)
             lines = _lines(command, invoice, notes, name, most=can_be.most(reduces))
             check_creditable(can_be, _sum(lines, invoice.currency), reduces)
-            now = self._clock.now()
+            told = self._clock.now()
             draft = _Wanted(reduces, lines, id=new_id(IdPrefix.CREDIT_NOTE))
-            await claim(tx, command.request, draft.id, now=now)
-            await _issue(tx, invoice, [draft], cause=f"by_hand:{draft.id}", actor=principal.actor, now=now)
+            await claim(tx, command.request, draft.id, now=told)
+            await _issue(tx, invoice, [draft], cause=f"by_hand:{draft.id}", actor=principal.actor, now=told)
         return draft.id
 
 

@@ -11,6 +11,7 @@ from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.principals import Permission, Principal
+from domain.services.business_time import clock_of
 from domain.services.keyed import claim
 from domain.store import Store, Transaction, UniqueTaken
 from domain.texts import EXTERNAL_ID_LENGTH, clean_email, clean_metadata, clean_optional
@@ -19,6 +20,8 @@ from domain.texts import EXTERNAL_ID_LENGTH, clean_email, clean_metadata, clean_
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateCustomer:
     fields: CustomerChanges
+    test_clock_id: str | None = None
+    """The clock that they live by, for ever; None: real time."""
     request: KeyedRequest | None
 
 
@@ -31,7 +34,7 @@ class CustomerService:
     async def create(self, principal: Principal, command: CreateCustomer) -> str:
         principal.require(Permission.CUSTOMERS_WRITE)
         now = self._clock.now()
-        customer = self.new(principal, command.fields, now=now)
+        customer = self.new(principal, command.fields, test_clock_id=command.test_clock_id, now=now)
         try:
             async with self._store.transaction() as tx:
                 if made := await claim(tx, command.request, customer.id, now=now):
@@ -43,13 +46,18 @@ class CustomerService:
             raise ExternalIdTaken("customer", path=("externalId",)) from taken
         return customer.id
 
-    def new(self, principal: Principal, fields: CustomerChanges, *, now: datetime) -> Customer:
+    def new(
+        self, principal: Principal, fields: CustomerChanges, *, test_clock_id: str | None = None, now: datetime
+    ) -> Customer:
         _check_identity(principal, fields)
+        if test_clock_id is not None:
+            principal.require(Permission.TEST_CLOCKS_WRITE)
         blank = Customer(
             id=new_id(IdPrefix.CUSTOMER),
             external_id=None,
             email=None,
             name=None,
+            test_clock_id=test_clock_id,
             livemode=self._deployment.livemode,
             created_at=now,
             updated_at=now,
@@ -67,6 +75,7 @@ class CustomerService:
                 if customer is None or not principal.sees(customer.id):
                     raise NotFound("customer", path=("customerId",))
                 customer.check_not_redacted()
+                await clock_of(tx, customer.id)  # refused while it is advanced
                 changed = customer.changed(changes, now=now)
                 await tx.customers.save(changed)
                 await tx.events.add(
@@ -87,6 +96,11 @@ class CustomerService:
 
 
 async def insert(tx: Transaction, customer: Customer, *, actor: str, now: datetime) -> None:
+    if customer.test_clock_id is not None:
+        clock = await tx.test_clocks.get_for_update(customer.test_clock_id)
+        if clock is None:
+            raise NotFound("test clock", path=("testClockId",))
+        clock.check_ready()
     await tx.customers.insert(customer)
     await tx.events.add(
         new_event(EventKind.CUSTOMER_CREATED, customer.id, actor=actor, livemode=customer.livemode, now=now)

@@ -12,6 +12,7 @@ from domain.invoices import Invoice
 from domain.orders import Order
 from domain.payables import Payable
 from domain.principals import Principal
+from domain.services.business_time import clock_of
 from domain.store import Transaction
 from domain.subscriptions import Subscription
 
@@ -22,6 +23,7 @@ async def lock_order(tx: Transaction, principal: Principal, order_id: str) -> Or
     order = await tx.orders.get_for_update(order_id)
     if order is None or not principal.sees(order.customer_id):
         raise NotFound("order", path=("orderId",))
+    await clock_of(tx, order.customer_id)  # who asks is refused while it is advanced
     return order
 
 

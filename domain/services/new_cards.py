@@ -7,7 +7,7 @@ from domain.decline_limits import DeclineLimits, of_payment_method
 from domain.jobs import JobKind
 from domain.payment_methods import NOT_IN_USE, PaymentMethod, PaymentMethodState, Storing
 from domain.provider import PaymentMethodResult
-from domain.services import card_events
+from domain.services import card_events, declines
 from domain.services.locking import there
 from domain.store import Transaction
 
@@ -37,7 +37,8 @@ async def settle(
     await tx.payment_methods.save(after)
     if charge.state is ChargeState.DECLINED and after.card_fingerprint is not None:
         # Before it was declined nobody knew which card it was to count against.
-        await tx.declines.add([of_payment_method(limits, after).count(charge.id, now=now)])
+        against = of_payment_method(limits, after)
+        await declines.count_in_hindsight(tx, charge.id, against, customer_id=charge.customer_id, now=now)
     if after.state is PaymentMethodState.ACTIVE:
         # Whether it becomes the default is up to the customer's row, which nobody locks after an order's.
         await tx.jobs.schedule(JobKind.RESOLVE_PAYMENT_METHOD, after.id, after_seconds=0)

@@ -30,6 +30,7 @@ from domain.provider import (
 )
 from domain.services import card_changes, card_events, declines
 from domain.services.accounts import ProviderAccountService
+from domain.services.business_time import clock_of
 from domain.services.customers import CustomerService, insert
 from domain.services.gates import CallKind
 from domain.services.keyed import claim
@@ -63,6 +64,7 @@ class AttachPaymentMethod:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateCustomerWithPaymentMethod:
     fields: CustomerChanges
+    test_clock_id: str | None = None
     token: str
     return_url: str | None
     network: str | None = None
@@ -129,7 +131,7 @@ class PaymentMethodService:
         token = clean_text(command.token, "token", longest=LONGEST_TOKEN)
         self._teller.require_support(self._providers.default_account, ProviderAction.ATTACH_PAYMENT_METHOD)
         now = self._clock.now()
-        customer = self._customers.new(principal, command.fields, now=now)
+        customer = self._customers.new(principal, command.fields, test_clock_id=command.test_clock_id, now=now)
         method = self._new(customer, token, command.return_url, make_default=True, now=now)
         try:
             async with self._store.transaction() as tx:
@@ -328,7 +330,7 @@ class PaymentMethodService:
         await tx.jobs.schedule(JobKind.RESOLVE_PAYMENT_METHOD, method.id, after_seconds=self._deployment.lease_seconds)
         await card_events.tell(tx, EventKind.PAYMENT_METHOD_REQUESTED, method, actor=actor, now=now)
         against = of_card(self._deployment.declines, customer_id=method.customer_id, network=network)
-        await declines.count(tx, method.id, against, now=now)
+        await declines.count(tx, method.id, against, customer_id=method.customer_id, now=now)
 
     async def _ask_and_wait(self, customer: Customer, method: PaymentMethod) -> None:
         task = self._detached.spawn(self._ask(customer, method), name=method.id)
@@ -453,4 +455,5 @@ async def _lock(tx: Transaction, principal: Principal, payment_method_id: str) -
     if known is None or not principal.sees(known.customer_id):
         raise NotFound("payment method", path=("paymentMethodId",))
     customer = there(await tx.customers.get_for_update(known.customer_id), known.customer_id)
+    await clock_of(tx, customer.id)  # who asks is refused while it is advanced
     return customer, there(await tx.payment_methods.get_for_update(known.id), known.id)

@@ -29,6 +29,7 @@ from persistence.queries.payment_methods import payment_methods
 from persistence.queries.products import prices, products
 from persistence.queries.refunds import refunds
 from persistence.queries.subscriptions import entitlements_of_customers, items_of_subscriptions, subscriptions
+from persistence.queries.test_clocks import test_clocks
 from persistence.queries.webhooks import webhook_deliveries
 
 __all__ = ["TortoiseQueries"]
@@ -40,6 +41,7 @@ class TortoiseQueries:
     def __init__(self, database: Database) -> None:
         self._database: Final = database
         self.customers: Final = customers(database)
+        self.test_clocks: Final = test_clocks(database)
         self.products: Final = products(database)
         self.prices: Final = prices(database)
         self.orders: Final = orders(database)

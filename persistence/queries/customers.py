@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from domain.customers import Customer, ProviderAccount
-from domain.queries import CustomerFilter
+from domain.queries import CustomerFilter, Relation
 from persistence.database import Database
 from persistence.mapping import customer_from_row, provider_account_from_row
 from persistence.queries.listing import (
     BY_TIME,
+    Link,
     Listing,
     before,
     columns_of,
@@ -34,7 +35,7 @@ CUSTOMERS: Final[Listing[Customer]] = Listing(
         "created_before": before("customers.created_at"),
     },
     owner=equals("customers.id"),
-    relations={},
+    relations={Relation.TEST_CLOCK: Link("customers.test_clock_id")},
 )
 
 _ACCOUNTS: Final = columns_of("provider_accounts", "customer_id account customer_ref created_at")

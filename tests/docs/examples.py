@@ -59,6 +59,8 @@ _WRITTEN: Mapping[str, Written] = {
         "nodes { id name email } pageInfo { hasNextPage endCursor }",
         {"first": 10, "filter": {"email": "ada@example.com"}},
     ),
+    "testClock": Written("now state target failure customers { nodes { id name } }", {"id": "clk_…"}),
+    "testClocks": Written("nodes { id name now state }", {"first": 10}),
     "product": Written("id name description prices { nodes { id amount { formatted } } }", {"id": "prod_…"}),
     "products": Written(
         "nodes { id name prices { nodes { id type amount { formatted } } } } pageInfo { hasNextPage endCursor }",
@@ -163,6 +165,10 @@ _WRITTEN: Mapping[str, Written] = {
         "cursor event { kind at summary subjectIds }", {"filter": {"kinds": ["ORDER_COMPLETED", "REFUND_SUCCEEDED"]}}
     ),
     # --- changing -------------------------------------------------------------------------------------------------
+    "testClockCreate": Written("testClock { id now state }", {"now": "2027-01-31T10:00:00Z", "name": "A year"}),
+    "testClockAdvance": Written(
+        "testClock { now state target failure }", {"testClockId": "clk_…", "to": "2028-01-31T10:00:00Z"}
+    ),
     "customerCreate": Written(
         "customer { id externalId }",
         {

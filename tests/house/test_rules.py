@@ -7,6 +7,7 @@ from textwrap import indent
 import pytest
 
 from tests.house.rules import source
+from tests.house.rules.clocks import LIVE_BY_THE_CUSTOMERS_TIME, real_time_is_not_a_customers
 from tests.house.rules.evidence import (
     a_failed_statement_ends_its_transaction,
     a_task_has_a_context_of_its_own,
@@ -24,6 +25,7 @@ gateway = cache(source.gateway)
 RULES: tuple[Rule, ...] = (
     nothing_waits_inside_a_transaction,
     no_float_near_money,
+    real_time_is_not_a_customers,
     a_vague_failure_is_no_outcome,
     a_failed_statement_ends_its_transaction,
     a_task_has_a_context_of_its_own,
@@ -39,7 +41,7 @@ def test_the_gateway_keeps_the_rule(rule: Rule) -> None:
 def test_what_the_rules_name_is_there() -> None:
     names = {each.name for each in gateway()}
 
-    assert names >= ALL_ABOUT_MONEY
+    assert names >= ALL_ABOUT_MONEY | LIVE_BY_THE_CUSTOMERS_TIME
     assert {"domain/provider/port.py", "domain/services/teller.py", "domain/services/sending.py"} <= names
 
 
@@ -245,6 +247,43 @@ def test_in_what_is_all_about_money_every_float_is_found(line: str) -> None:
 )
 def test_other_floats_are_let_be(line: str) -> None:
     assert not no_float_near_money([read("adapters/planted.py", line)])
+
+
+# --- the time of customers --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "now = self._clock.now()",
+        "now = whole_seconds(self._clock.now())",
+        "paid = invoice.paid(now=self._clock.now())",
+        "late = subscription.due_at <= clock.now()",
+        "now = datetime.now(UTC)",
+        "told, now = self._clock.now(), None",
+        "told = await now_of(tx, customer_id, now=now) if known else self._clock.now()\nnow = self._clock.now()",
+        "await now_of(tx, customer_id, now=now, also=self._clock.now())",
+    ],
+)
+def test_the_real_time_is_found_where_a_customer_s_is_meant(line: str) -> None:
+    for name in LIVE_BY_THE_CUSTOMERS_TIME:
+        assert real_time_is_not_a_customers([read(name, line)])
+    assert not real_time_is_not_a_customers([read("domain/services/sending.py", line)])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "now = await now_of(tx, customer_id, now=self._clock.now())",
+        "now = await now_of(tx, customer_id, now=whole_seconds(self._clock.now()))",
+        "told = self._clock.now()",
+        "told = whole_seconds(self._clock.now())",
+        "await keep(tx, subscription, told=self._clock.now())",
+        "now = subscription.now()",
+    ],
+)
+def test_the_real_time_may_be_told(line: str) -> None:
+    assert not real_time_is_not_a_customers([read(name, line) for name in LIVE_BY_THE_CUSTOMERS_TIME])
 
 
 # --- evidence, failures, tasks, stock parts ---------------------------------------------------------------------------

@@ -172,6 +172,9 @@ class Shop:
     async def customer(self, **input: Any) -> str:
         return str((await self.do("customerCreate", input, "customer { id }"))["id"])
 
+    async def test_clock(self, now: str) -> str:
+        return str((await self.do("testClockCreate", {"now": now}, "testClock { id }"))["id"])
+
     async def card(self, customer_id: str, token: str = VISA, **input: Any) -> str:
         sent = {"customerId": customer_id, "token": token, **input}
         return str((await self.do("paymentMethodAttach", sent, "paymentMethod { id }"))["id"])

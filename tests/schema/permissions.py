@@ -29,6 +29,8 @@ WHO = (
 
 P = Permission
 
+START, LATER = "2027-01-31T10:00:00Z", "2028-01-31T10:00:00Z"
+
 
 @dataclass(slots=True)
 class World:
@@ -118,6 +120,13 @@ class World:
 
     async def some_discrepancy(self) -> Json:
         await self.discrepancy()
+        return {}
+
+    async def clock(self) -> str:
+        return await self.shop.test_clock(START)
+
+    async def some_clock(self) -> Json:
+        await self.clock()
         return {}
 
     async def refund(self) -> str:
@@ -257,6 +266,10 @@ QUERIES: Mapping[str, Row] = {
     "providerHealth": Row((P.UPKEEP_READ,), _UPKEEP, _nothing),
     "discrepancies": Row((P.UPKEEP_READ,), _UPKEEP, _with(_=World.some_discrepancy)),
     "reconciliation": Row((P.UPKEEP_READ,), _UPKEEP, _nothing),
+    "testClock": Row((P.RECORDS_READ,), (SIGN_IN, SIGN_IN, *[MISSING] * 3, YES, YES, YES, YES), _with(id=World.clock)),
+    "testClocks": Row(
+        (P.RECORDS_READ,), (SIGN_IN, SIGN_IN, *[EMPTY] * 3, YES, YES, YES, YES), _with(_=World.some_clock)
+    ),
     "paymentProvider": Row((P.CATALOGUE_READ,), _CATALOGUE, _nothing, "name and capabilities"),
 }
 
@@ -282,6 +295,13 @@ MUTATIONS: Mapping[str, Row] = {
     ),
     "customerCreate, externalId": Row(
         (P.CUSTOMERS_WRITE, P.IDENTITIES_WRITE), (*_TRUSTED, DENIED, DENIED, YES, YES), _with(externalId=_key)
+    ),
+    "customerCreate, testClockId": Row(
+        (P.CUSTOMERS_WRITE, P.TEST_CLOCKS_WRITE), (*_TRUSTED, DENIED, DENIED, YES, YES), _with(testClockId=World.clock)
+    ),
+    "testClockCreate": Row((P.TEST_CLOCKS_WRITE,), (*_TRUSTED, DENIED, DENIED, YES, YES), _with(now=LATER)),
+    "testClockAdvance": Row(
+        (P.TEST_CLOCKS_WRITE,), (*_TRUSTED, DENIED, DENIED, YES, YES), _with(testClockId=World.clock, to=LATER)
     ),
     "customerRedact": Row((P.CUSTOMERS_REDACT,), (*_TRUSTED, DENIED, DENIED, YES, YES), _with(customerId=World.empty)),
     "customerCreateWithPaymentMethod": Row(

@@ -27,11 +27,13 @@ from tests.schema.invoiced import an_invoice
 from tests.schema.permissions import (
     DENIED,
     EMPTY,
+    LATER,
     MISSING,
     MUTATIONS,
     OWN,
     QUERIES,
     SIGN_IN,
+    START,
     SUBSCRIPTIONS,
     WHO,
     YES,
@@ -93,6 +95,7 @@ LISTS = {
     "apiKeys": "api_keys",
     "webhookDeliveries": "webhook_deliveries",
     "jobs": "jobs",
+    "testClocks": "test_clocks",
     "discrepancies": "discrepancies",
 }
 """And the tables that they are read from."""
@@ -308,6 +311,8 @@ SCALARS: dict[str, Any] = {
     "idempotencyKey": "",
     "name": "Tea",
     "note": "Seen.",
+    "now": START,
+    "to": LATER,
     "found": "NOT_MOVED",
     "evidence": [{"kind": "OTHER", "text": "It was delivered."}],
 }
@@ -335,6 +340,7 @@ async def records_of(shop: Shop, owner: str, world: World) -> dict[str, Any]:
     (line,) = (await shop.execute(query, {"id": order_id}))["order"]["lines"]
     return {
         "customerId": owner,
+        "testClockId": await world.clock(),
         "orderId": order_id,
         "lineId": line["id"],
         "paymentMethodId": await shop.card(owner),

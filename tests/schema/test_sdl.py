@@ -49,7 +49,7 @@ IDS_WITHOUT_OBJECT = {
 """Fields that end in Id, and why there is no object to refer to."""
 
 
-NO_STORY = ("Event", "AuditEntry", "ApiKey", "WebhookDelivery", "Job", "Decision", "InvoiceItem")
+NO_STORY = ("Event", "AuditEntry", "ApiKey", "WebhookDelivery", "Job", "Decision", "InvoiceItem", "TestClock")
 """Parts of a story themselves, what the audit tells of, and lines, whose customer has the story."""
 
 LINES = ("OrderLine", "InvoiceLine", "SubscriptionItem")
@@ -68,6 +68,10 @@ OTHER_TIMES = {
     "Review.since": "a span that has not ended",
     "TimeSpan.since": "a span",
     "TimeSpan.before": "a span",
+    "TestClock.now": "what its customers take for now",
+    "TestClock.target": "a place, on its way",
+    "TestClockCreateInput.now": "as TestClock.now",
+    "TestClockAdvanceInput.to": "a place, on its way",
 }
 """Times whose names do not end in At, and why."""
 
@@ -238,6 +242,7 @@ class TestMutations:
     def test_each_is_named_noun_first(self, name: str) -> None:
         nouns = (
             "customer|order|subscription|charge|refund|dispute|product|price|paymentMethod|clientSession|apiKey|webhookDelivery|job"
+            "|testClock"
             "|discrepancy|record"
         )
         assert re.fullmatch(rf"({nouns})[A-Z][A-Za-z]+", name)
@@ -273,6 +278,8 @@ class TestMutations:
             "refundSettle",
             "disputeSubmitEvidence",
             "disputeAccept",
+            "testClockCreate",
+            "testClockAdvance",
             "apiKeyCreate",
             "apiKeyRotate",
             "webhookDeliveryReplay",

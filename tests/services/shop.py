@@ -62,10 +62,12 @@ from domain.services.settlement import Settlement
 from domain.services.subscription_cards import SubscriptionCardService
 from domain.services.subscriptions import SubscriptionService
 from domain.services.teller import Teller
+from domain.services.test_clocks import AdvanceTestClock, CreateTestClock, TestClockService
 from domain.services.undoing import UndoingService
 from domain.services.voids import VoidCharge, VoidService
 from domain.services.webhooks import WebhookService
 from domain.store import Store
+from domain.test_clocks import TestClock
 from persistence.database import Database
 from persistence.jobs import TortoiseJobQueue
 from persistence.sql import Dialect
@@ -124,6 +126,7 @@ class Shop:
     products: ProductService
     payment_methods: PaymentMethodService
     orders: OrderService
+    test_clocks: TestClockService
     charges: ChargeService
     subscriptions: SubscriptionService
     captures: CaptureService
@@ -152,9 +155,27 @@ class Shop:
 
     # --- in few words -----------------------------------------------------------------------------------------------
 
-    async def customer(self, fields: CustomerChanges | None = None, *, key: str | None = None) -> str:
+    async def customer(
+        self, fields: CustomerChanges | None = None, *, test_clock_id: str | None = None, key: str | None = None
+    ) -> str:
         request = None if key is None else self.request("customerCreate", key, dict(fields or {}))
-        return await self.customers.create(SHOP, CreateCustomer(fields=fields or CustomerChanges(), request=request))
+        fields = fields or CustomerChanges()
+        return await self.customers.create(
+            SHOP, CreateCustomer(fields=fields, test_clock_id=test_clock_id, request=request)
+        )
+
+    async def test_clock(self, now: datetime) -> str:
+        return await self.test_clocks.create(SHOP, CreateTestClock(now=now, name=None, request=None))
+
+    async def advance(self, clock_id: str, to: datetime) -> TestClock:
+        """Until it has arrived, or failed."""
+        await self.test_clocks.advance(SHOP, AdvanceTestClock(clock_id=clock_id, to=to, request=None))
+        await self.idle()
+        return await self.clock_row(clock_id)
+
+    async def clock_row(self, clock_id: str) -> TestClock:
+        async with self.store.reading() as tx:
+            return _there(await tx.test_clocks.get(clock_id))
 
     async def card(self, customer_id: str, token: str = "tok_visa", *, make_default: bool = False) -> str:
         attached = await self.payment_methods.attach(
@@ -514,6 +535,9 @@ def open_shop(
         clock=clock,
         deployment=deployment,
     )
+    test_clocks = TestClockService(
+        store=store, billing=billing, orders=orders, detached=detached, clock=clock, deployment=deployment
+    )
     background = Background(
         store=store,
         billing=billing,
@@ -523,6 +547,7 @@ def open_shop(
         reconciliation=reconciliation,
         redactions=redactions,
         resolver=resolver,
+        test_clocks=test_clocks,
         voids=voids,
         webhooks=webhooks,
         clock=clock,
@@ -543,6 +568,7 @@ def open_shop(
         products=ProductService(store=store, clock=clock, deployment=deployment),
         payment_methods=payment_methods,
         orders=orders,
+        test_clocks=test_clocks,
         charges=charges,
         subscriptions=SubscriptionService(
             store=store,
