@@ -70,11 +70,13 @@ from domain.services.api_keys import ApiKeyService, CreateApiKey, RotateApiKey
 from domain.services.applying import Applying
 from domain.services.auditing import AuditedStore
 from domain.services.background import Background
+from domain.services.balances import BalanceService
 from domain.services.billing import Billing
 from domain.services.captures import CaptureService
 from domain.services.changing import ChangeService
 from domain.services.charges import ChargeService
 from domain.services.collecting import Collecting
+from domain.services.credit_notes import CreditNoteService
 from domain.services.customers import CustomerService
 from domain.services.decisions import DecisionService
 from domain.services.discrepancies import DiscrepancyService
@@ -83,6 +85,7 @@ from domain.services.disputes import DisputeService
 from domain.services.ending import Ending, EndingService
 from domain.services.feed import Feed
 from domain.services.invoicing import Invoicing
+from domain.services.issuers import IssuerService
 from domain.services.jobs import JobService
 from domain.services.managing import Managing
 from domain.services.orders import OrderService
@@ -340,6 +343,9 @@ async def gateway(
                     voids=voids,
                     test_clocks=test_clocks,
                     refunds=refunds,
+                    credit_notes=CreditNoteService(store=store, clock=clock),
+                    balances=BalanceService(store=store, clock=clock),
+                    issuers=IssuerService(store=store, clock=clock, deployment=deployment),
                     disputes=DisputeService(
                         store=store,
                         teller=teller,

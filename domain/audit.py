@@ -13,19 +13,21 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from domain.api_keys import ApiKey
+from domain.balances import BalanceEntry
 from domain.charges import Charge, Review
-from domain.customers import Customer
+from domain.customers import Address, Customer
 from domain.decisions import Decision
 from domain.discrepancies import Discrepancy
 from domain.disputes import Dispute
+from domain.dunning import DunningPolicy
 from domain.ids import IdPrefix, new_id
-from domain.invoices import Invoice
+from domain.invoices import CreditNote, Invoice
 from domain.issuers import Issuer
 from domain.jobs import JobRecord
 from domain.money import Money
@@ -54,7 +56,12 @@ _AUDITED_OF_ALL: Final[Mapping[str, frozenset[str]]] = {
 """Of servers too: who may act, and what can never be undone. Where fields are named, only an act that changes one of
 them: whoever says whose tokens open an account can become anybody. All else that a server does is its daily work."""
 
-_NOT_TOLD: Final = frozenset({"id", "livemode", "version", "updated_at", "secret_used_at", "run_at"})
+_NOT_TOLD: Final = frozenset(
+    {
+        *("id", "livemode", "version", "updated_at", "secret_used_at", "run_at"),
+        *("next_invoice_number", "next_credit_note_number"),
+    }
+)
 """They change with everything else, or never."""
 
 _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
@@ -113,17 +120,9 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
             "uncollectible_at",
         }
     ),
-    Issuer: frozenset(
-        {
-            "name",
-            "invoice_prefix",
-            "credit_note_prefix",
-            "next_invoice_number",
-            "next_credit_note_number",
-            "time_zone",
-            "on_trial_end_without_card",
-        }
-    ),
+    Issuer: None,
+    CreditNote: frozenset({"invoice_id", "issuer_id", "customer_id", "amount", "reduces"}),
+    BalanceEntry: frozenset({"customer_id", "reason", "amount", "invoice_id"}),
     TestClock: frozenset({"now", "state", "target"}),
     Charge: frozenset(
         {
@@ -189,6 +188,9 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
     ApiKey: frozenset({"name", "last4", "permissions", "expires_at", "previous_ends_at", "last_used_at", "revoked_at"}),
 }
 """The fields whose values are told; None for all, of what is no person's."""
+
+
+_HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,6 +348,14 @@ def _plain(value: Any) -> Any:
             return f"{value.minor_units} {value.currency}"
         case Review():
             return {"reason": str(value.reason), "since": _plain(value.since)}
+        case Address():
+            return asdict(value)
+        case DunningPolicy():
+            return {
+                "retriesAfterHours": [after // _HOUR for after in value.retries_after],
+                "endsAfterHours": value.ends_after // _HOUR,
+                "then": str(value.then),
+            }
         case Interval():
             return f"{value.count} {value.unit}"
         case Tier():

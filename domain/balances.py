@@ -35,6 +35,8 @@ class BalanceEntry:
     amount: Money
     """What the balance grows by; never zero."""
     invoice_id: str | None = None
+    note: str | None = None
+    """What whoever granted it said of it; None of all others."""
     created_at: datetime
 
 
@@ -50,6 +52,16 @@ def carried_cause(invoice_id: str) -> str:
 
 def credited_cause(credit_note_id: str) -> str:
     return f"credit_note:{credit_note_id}"
+
+
+def granted_cause(entry_id: str) -> str:
+    return f"granted:{entry_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerBalance:
+    customer_id: str
+    amount: Money
 
 
 def entry(

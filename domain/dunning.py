@@ -81,16 +81,16 @@ class DunningPolicy:
 
     def __post_init__(self) -> None:
         if len(self.retries_after) > MOST_RETRIES:
-            raise InvalidInput(f"There are {MOST_RETRIES} retries at most.", path=("retriesAfter",))
+            raise InvalidInput(f"There are {MOST_RETRIES} retries at most.", path=("retriesAfterHours",))
         before = timedelta(0)
         for after in self.retries_after:
             if after < before + SHORTEST_PAUSE:
-                raise InvalidInput("Each retry is an hour at least after the try before.", path=("retriesAfter",))
+                raise InvalidInput("Each retry is an hour at least after the try before.", path=("retriesAfterHours",))
             before = after
         if not before < self.ends_after <= LONGEST_DUNNING:
             raise InvalidInput(
                 f"Dunning ends after its last retry, and after {LONGEST_DUNNING.days} days at most.",
-                path=("endsAfter",),
+                path=("endsAfterHours",),
             )
 
 

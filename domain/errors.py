@@ -54,6 +54,8 @@ class ErrorCode(StrEnum):
     SUBSCRIPTION_NOT_CHANGEABLE = "SUBSCRIPTION_NOT_CHANGEABLE"
     CHANGE_PENDING = "CHANGE_PENDING"
     NOTHING_TO_UNDO = "NOTHING_TO_UNDO"
+    BALANCE_TOO_LOW = "BALANCE_TOO_LOW"
+    PREFIX_IN_USE = "PREFIX_IN_USE"
     CLOCK_ADVANCING = "CLOCK_ADVANCING"
     CHARGE_IN_PROGRESS = "CHARGE_IN_PROGRESS"
     CHARGE_NOT_CAPTURABLE = "CHARGE_NOT_CAPTURABLE"
@@ -400,6 +402,20 @@ class NothingToUndo(Conflict):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"No {what.lower()} of this subscription is scheduled.", path=("what",))
+
+
+class BalanceTooLow(Conflict):
+    code = ErrorCode.BALANCE_TOO_LOW
+
+    def __init__(self, balance: str) -> None:
+        super().__init__(f"The customer has {balance}, of which more cannot be taken back.", path=("amount",))
+
+
+class PrefixInUse(Conflict):
+    code = ErrorCode.PREFIX_IN_USE
+
+    def __init__(self, prefix: str, other: str, *, path: tuple[str, ...]) -> None:
+        super().__init__(f"{prefix!r} stands before numbers of {other} already: two could be equal.", path=path)
 
 
 class ClockAdvancing(Conflict):

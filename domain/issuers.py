@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypedDict
 
 from domain.customers import Address
 from domain.dunning import DunningPolicy
@@ -21,6 +21,13 @@ DEFAULT_ISSUER_ID: Final = "iss_00000000000000000000000000"
 _PREFIX = re.compile(r"[A-Z0-9/_-]{0,19}[A-Z/_-]|")
 _DIGITS: Final = 6
 """Written at least; the millionth document has one more, and none has to be numbered anew."""
+
+
+class Series(StrEnum):
+    """What has numbers of its own."""
+
+    INVOICES = "INVOICES"
+    CREDIT_NOTES = "CREDIT_NOTES"
 
 
 class TrialEnd(StrEnum):
@@ -40,6 +47,20 @@ class Party:
     address: Address | None = None
     tax_id: str | None = None
     email: str | None = None
+
+
+class IssuerChanges(TypedDict, total=False):
+    """What an update names; what it leaves out stays."""
+
+    name: str | None
+    address: Address | None
+    tax_id: str | None
+    footer: str | None
+    invoice_prefix: str
+    credit_note_prefix: str
+    time_zone: str
+    dunning: DunningPolicy
+    on_trial_end_without_card: TrialEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +87,13 @@ class Issuer:
             # Behind a digit the numbers would run into it: INV1 and 1 are read as INV and 11.
             if not _PREFIX.fullmatch(prefix):
                 raise InvalidInput("A prefix is at most 20 of A-Z, 0-9, / _ and -, and ends in no digit.", path=(path,))
+
+        if self.invoice_prefix == self.credit_note_prefix:
+            raise InvalidInput("Invoices and credit notes need prefixes of their own.", path=("creditNotePrefix",))
+
+    def changed(self, changes: IssuerChanges, *, now: datetime) -> "Issuer":
+        """What was printed stays; a number that is given from now on begins with the prefix as it is then."""
+        return replace(self, **changes, updated_at=now)
 
     @property
     def party(self) -> Party:

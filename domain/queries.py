@@ -12,6 +12,7 @@ from typing import ClassVar, Final, Protocol, TypeVar
 
 from domain.api_keys import ApiKey
 from domain.audit import AuditEntry
+from domain.balances import BalanceEntry, BalanceReason, CustomerBalance
 from domain.books import BookReport, BookSpan
 from domain.charges import Charge, ChargeState
 from domain.customers import Customer, ProviderAccount
@@ -20,8 +21,8 @@ from domain.discrepancies import Discrepancy, DiscrepancyKind, DiscrepancyState
 from domain.disputes import Dispute
 from domain.entitlements import Entitlement
 from domain.events import Event, EventKind
-from domain.invoices import InvoiceLine, InvoiceReason, InvoiceState, PendingLine
-from domain.issuers import Party
+from domain.invoices import CreditNote, CreditReduces, InvoiceLine, InvoiceReason, InvoiceState, PendingLine
+from domain.issuers import Issuer, Party
 from domain.jobs import JobKind, JobRecord, JobState
 from domain.money import Money
 from domain.orders import OrderLine, OrderState, PaymentState
@@ -378,6 +379,24 @@ def charge_sort_key(charge: Charge, sort: str) -> SortKey:
     return (charge.amount.minor_units, charge.id) if by_amount else (charge.id,)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerFilter:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditNoteFilter:
+    reduces: Sequence[CreditReduces] = ()
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceEntryFilter:
+    currency: str | None = None
+    reasons: Sequence[BalanceReason] = ()
+
+
 class HasId(Protocol):
     @property
     def id(self) -> str: ...
@@ -456,6 +475,12 @@ class Queries(Protocol):
     def jobs(self) -> Reads[JobRecord, JobFilter]: ...
     @property
     def discrepancies(self) -> Reads[Discrepancy, DiscrepancyFilter]: ...
+    @property
+    def issuers(self) -> Reads[Issuer, IssuerFilter]: ...
+    @property
+    def credit_notes(self) -> Reads[CreditNote, CreditNoteFilter]: ...
+    @property
+    def balance_entries(self) -> Reads[BalanceEntry, BalanceEntryFilter]: ...
 
     async def check_books(self, span: BookSpan) -> BookReport:
         """Compare the ledger with charges, refunds and disputes, all as they are at one moment. Raises BooksTooLong."""
@@ -469,3 +494,6 @@ class Queries(Protocol):
     async def entitlements_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[Entitlement]]: ...
     async def lines_of_invoices(self, invoice_ids: Sequence[str]) -> Mapping[str, Sequence[InvoiceLine]]: ...
     async def accounts_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[ProviderAccount]]: ...
+    async def balances_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[CustomerBalance]]:
+        """One for each currency in which anything was ever put there."""
+        ...

@@ -28,7 +28,7 @@ from domain.disputes import Dispute
 from domain.events import Event
 from domain.idempotency import IdempotencyKey, KeyedRequest
 from domain.invoices import CreditNote, Invoice, PendingLine
-from domain.issuers import Issuer
+from domain.issuers import Issuer, Series
 from domain.jobs import Job, JobKind, JobRecord
 from domain.ledger import LedgerEntry
 from domain.money import Money
@@ -218,6 +218,10 @@ class Issuers(Protocol):
     async def get(self, issuer_id: str) -> Issuer | None: ...
     async def get_for_update(self, issuer_id: str) -> Issuer | None:
         """Last of all locks: whoever holds it writes and commits."""
+        ...
+
+    async def has_numbered(self, issuer_id: str, prefix: str, series: Series) -> bool:
+        """Whether a number of this series was ever printed with this prefix."""
         ...
 
     async def insert(self, issuer: Issuer) -> None: ...

@@ -504,6 +504,7 @@ def balance_entry_from_row(row: Row) -> BalanceEntry:
         reason=BalanceReason(row["reason"]),
         amount=money(row, "amount"),
         invoice_id=row["invoice_id"],
+        note=row["note"],
         created_at=instant(row["created_at"]),
     )
 
@@ -517,6 +518,7 @@ def balance_entry_to_row(entry: BalanceEntry) -> Columns:
         "amount": entry.amount.minor_units,
         "currency": entry.amount.currency,
         "invoice_id": entry.invoice_id,
+        "note": entry.note,
         "created_at": entry.created_at,
     }
 

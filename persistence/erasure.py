@@ -257,6 +257,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "amount": _MONEY,
         "currency": _MONEY,
         "invoice_id": _ID,
+        "note": Kept("why somebody was given an amount: rows of a balance never change, so it must not name a person"),
         "created_at": _TIME,
     },
     "charges": {

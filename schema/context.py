@@ -11,15 +11,18 @@ from domain.principals import Permission, Principal, PrincipalKind
 from domain.queries import Queries, Viewer
 from domain.services.accounts import ProviderAccountService
 from domain.services.api_keys import ApiKeyService
+from domain.services.balances import BalanceService
 from domain.services.captures import CaptureService
 from domain.services.changing import ChangeService
 from domain.services.charges import ChargeService
+from domain.services.credit_notes import CreditNoteService
 from domain.services.customers import CustomerService
 from domain.services.decisions import DecisionService
 from domain.services.discrepancies import DiscrepancyService
 from domain.services.disputes import DisputeService
 from domain.services.ending import EndingService
 from domain.services.feed import Feed
+from domain.services.issuers import IssuerService
 from domain.services.jobs import JobService
 from domain.services.orders import OrderService
 from domain.services.pausing import PausingService
@@ -59,6 +62,9 @@ class Services:
     test_clocks: TestClockService
     voids: VoidService
     refunds: RefundService
+    credit_notes: CreditNoteService
+    balances: BalanceService
+    issuers: IssuerService
     disputes: DisputeService
     redactions: RedactionService
     webhooks: WebhookService

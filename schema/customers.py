@@ -10,6 +10,7 @@ from domain.customers import CustomerChanges
 from domain.errors import PaydeskError
 from domain.principals import Permission
 from domain.queries import (
+    BalanceEntryFilter,
     ChargeFilter,
     ChargeSort,
     CustomerFilter,
@@ -24,6 +25,7 @@ from domain.queries import (
 )
 from domain.services.customers import CreateCustomer
 from domain.services.payment_methods import CreateCustomerWithPaymentMethod
+from schema.balances import BalanceEntry, BalanceEntryFilterInput, CustomerBalance
 from schema.charges import Charge, ChargesFilter, ChargesSort
 from schema.context import Info
 from schema.errors import UserError, user_error
@@ -187,6 +189,22 @@ class Customer(HasTimeline):
     ) -> Connection[Charge]:
         where = filter.to_domain() if filter else ChargeFilter()
         return paged(lambda request: info.context.loaders.charges_of_customer.load(root.id, request, where))
+
+    @strawberry.field(description="What they have with you, in each currency in which they ever had anything.")
+    async def balances(root: strawberry.Parent[domain.Customer], info: Info) -> list[CustomerBalance]:
+        return cast("list[CustomerBalance]", await info.context.loaders.balances_of_customer.load(root.id))
+
+    @listed(BY_ID, description="How their balances came to be what they are.")
+    def balance_entries(
+        root: strawberry.Parent[domain.Customer],
+        info: Info,
+        filter: Annotated[
+            BalanceEntryFilterInput | None, strawberry.argument(description="Which ones; all by default.")
+        ] = strawberry.UNSET,
+        sort: SortArgument = Sort.NEWEST,
+    ) -> Connection[BalanceEntry]:
+        where = filter.to_domain() if filter else BalanceEntryFilter()
+        return paged(lambda request: info.context.loaders.balance_entries_of_customer.load(root.id, request, where))
 
 
 @strawberry.input(description="Which customers to list; what is left out does not narrow.")

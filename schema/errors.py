@@ -45,6 +45,8 @@ UserErrorCode = described_enum(
         ErrorCode.SUBSCRIPTION_NOT_CHANGEABLE: "This cannot be done to a subscription in its state, or while it owes.",
         ErrorCode.CHANGE_PENDING: "A change, cancellation or pause is scheduled that stands in the way; undo it first.",
         ErrorCode.NOTHING_TO_UNDO: "Nothing of this kind is scheduled, or it has happened already.",
+        ErrorCode.BALANCE_TOO_LOW: "More than the customer's balance has cannot be taken back.",
+        ErrorCode.PREFIX_IN_USE: "The prefix stands before numbers of the other series already.",
         ErrorCode.CLOCK_ADVANCING: "The test clock of the customer is being advanced; ask again when it has arrived.",
         ErrorCode.CHARGE_IN_PROGRESS: "A payment of this order or invoice is under way; ask again when it has ended.",
         ErrorCode.CHARGE_NOT_CAPTURABLE: "The charge holds no money that could be taken; only an AUTHORIZED one does.",

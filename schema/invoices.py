@@ -14,16 +14,19 @@ from domain.principals import Permission
 from domain.queries import (
     ChargeFilter,
     ChargeSort,
+    CreditNoteFilter,
     InvoiceFilter,
     InvoiceItemFilter,
     InvoiceSort,
     InvoiceView,
+    Sort,
 )
 from schema.actions import NextAction
 from schema.charges import Charge, ChargesFilter, ChargesSort
 from schema.context import Info
+from schema.credit_notes import CreditNote, CreditNoteFilterInput
 from schema.described import described_enum
-from schema.listing import CHARGES, INVOICES, TimeSpan, listed, paged, span, words
+from schema.listing import BY_ID, CHARGES, INVOICES, SortArgument, TimeSpan, listed, paged, span, words
 from schema.money import Money
 from schema.node import Node
 from schema.pagination import Connection, given
@@ -228,6 +231,18 @@ class Invoice(HasTimeline):
     ) -> Connection[Charge]:
         where = filter.to_domain() if filter else ChargeFilter()
         return paged(lambda request: info.context.loaders.charges_of_invoice.load(root.id, request, where))
+
+    @listed(BY_ID, description="What was taken back of it since it was issued.")
+    def credit_notes(
+        root: strawberry.Parent[InvoiceView],
+        info: Info,
+        filter: Annotated[
+            CreditNoteFilterInput | None, strawberry.argument(description="Which ones; all by default.")
+        ] = strawberry.UNSET,
+        sort: SortArgument = Sort.NEWEST,
+    ) -> Connection[CreditNote]:
+        where = filter.to_domain() if filter else CreditNoteFilter()
+        return paged(lambda request: info.context.loaders.credit_notes_of_invoice.load(root.id, request, where))
 
 
 _FIRST = PageRequest(limit=1, sort=ChargeSort.NEWEST)

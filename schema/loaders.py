@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from strawberry.dataloader import DataLoader
 
+from domain.balances import CustomerBalance
 from domain.customers import ProviderAccount
 from domain.entitlements import Entitlement
 from domain.ids import IdPrefix, prefix_of
@@ -141,6 +142,12 @@ class Loaders:
         self.discrepancies = ById(queries.discrepancies, Viewer(sees_all=True))
 
         self.customers_of_test_clock = PagesOf(queries.customers, Relation.TEST_CLOCK, viewer, budget)
+        self.issuers = ById(queries.issuers, viewer)
+        self.credit_notes = ById(queries.credit_notes, viewer)
+        self.balance_entries = ById(queries.balance_entries, viewer)
+
+        self.credit_notes_of_invoice = PagesOf(queries.credit_notes, Relation.INVOICE, viewer, budget)
+        self.balance_entries_of_customer = PagesOf(queries.balance_entries, Relation.CUSTOMER, viewer, budget)
         self.orders_of_customer = PagesOf(queries.orders, Relation.CUSTOMER, viewer, budget)
         self.subscriptions_of_customer = PagesOf(queries.subscriptions, Relation.CUSTOMER, viewer, budget)
         self.invoices_of_customer = PagesOf(queries.invoices, Relation.CUSTOMER, viewer, budget)
@@ -161,6 +168,7 @@ class Loaders:
         self.items_of_subscription: ListOf[SubscriptionItem] = ListOf(queries.items_of_subscriptions, budget)
         self.entitlements_of_customer: ListOf[Entitlement] = ListOf(queries.entitlements_of_customers, budget)
         self.lines_of_invoice: ListOf[InvoiceLine] = ListOf(queries.lines_of_invoices, budget)
+        self.balances_of_customer: ListOf[CustomerBalance] = ListOf(queries.balances_of_customers, budget)
         self.accounts_of_customer: ListOf[ProviderAccount] = ListOf(queries.accounts_of_customers, budget)
 
     def of(self, record_id: str) -> ById[Any] | None:
@@ -190,4 +198,7 @@ class Loaders:
             IdPrefix.DECISION: self.decisions,
             IdPrefix.JOB: self.jobs,
             IdPrefix.DISCREPANCY: self.discrepancies,
+            IdPrefix.ISSUER: self.issuers,
+            IdPrefix.CREDIT_NOTE: self.credit_notes,
+            IdPrefix.BALANCE_ENTRY: self.balance_entries,
         }

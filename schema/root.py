@@ -8,12 +8,15 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.api_keys import ApiKeyMutation, ApiKeyQuery
 from schema.audit import AuditQuery, audit_mutations
+from schema.balances import BalanceMutation
 from schema.charges import ChargeMutation, ChargeQuery
+from schema.credit_notes import CreditNoteMutation, CreditNoteQuery
 from schema.customers import CustomerMutation, CustomerQuery
 from schema.decisions import DecisionMutation
 from schema.discrepancies import DiscrepancyMutation, DiscrepancyQuery
 from schema.disputes import DisputeMutation, DisputeQuery
 from schema.invoices import InvoiceQuery
+from schema.issuers import IssuerMutation, IssuerQuery
 from schema.jobs import JobMutation, JobQuery
 from schema.ledger import LedgerQuery
 from schema.live import Subscription
@@ -43,6 +46,8 @@ class Query(
     SubscriptionQuery,
     SubscribingQuery,
     InvoiceQuery,
+    CreditNoteQuery,
+    IssuerQuery,
     ChargeQuery,
     RefundQuery,
     DisputeQuery,
@@ -68,6 +73,9 @@ class Mutation(
     ProductMutation,
     OrderMutation,
     SubscribingMutation,
+    CreditNoteMutation,
+    BalanceMutation,
+    IssuerMutation,
     ChargeMutation,
     RefundMutation,
     DisputeMutation,

@@ -24,6 +24,7 @@ AUDITED_NOUNS: Final = frozenset(
         "orders",
         "invoices",
         "issuers",
+        "balances",
         "test_clocks",
         "charges",
         "refunds",
@@ -112,6 +113,19 @@ class _WatchedRecords:
         result = await self._records.insert(record)
         self._watched.before.setdefault(record.id, None)
         self._watched.after[record.id] = record
+        return result
+
+    async def add(self, record: Any) -> Any:
+        """As `insert`, of a balance."""
+        result = await self._records.add(record)
+        self._watched.before.setdefault(record.id, None)
+        self._watched.after[record.id] = record
+        return result
+
+    async def insert_credit_note(self, note: Any) -> Any:
+        result = await self._records.insert_credit_note(note)
+        self._watched.before.setdefault(note.id, None)
+        self._watched.after[note.id] = note
         return result
 
     async def save(self, record: Any) -> Any:

@@ -172,6 +172,7 @@ class CustomerBalanceEntry(Model):
     amount = BigIntField()
     currency = currency()
     invoice = belongs_to("Invoice", null=True)
+    note = TextField(null=True)
     created_at = DatetimeField()
 
     class Meta:

@@ -6,6 +6,7 @@ Each noun declares its list (`listing`); `statements` makes SQL of the declarati
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from domain.balances import CustomerBalance
 from domain.books import BookReport, BookSpan
 from domain.customers import ProviderAccount
 from domain.entitlements import Entitlement
@@ -23,6 +24,7 @@ from persistence.queries.discrepancies import discrepancies
 from persistence.queries.disputes import disputes
 from persistence.queries.events import events
 from persistence.queries.invoices import invoice_items, invoices, lines_of_invoices
+from persistence.queries.issuers import balance_entries, balances_of_customers, credit_notes, issuers
 from persistence.queries.jobs import jobs
 from persistence.queries.orders import lines_of_orders, orders
 from persistence.queries.payment_methods import payment_methods
@@ -59,6 +61,9 @@ class TortoiseQueries:
         self.webhook_deliveries: Final = webhook_deliveries(database)
         self.jobs: Final = jobs(database)
         self.discrepancies: Final = discrepancies(database)
+        self.issuers: Final = issuers(database)
+        self.credit_notes: Final = credit_notes(database)
+        self.balance_entries: Final = balance_entries(database)
 
     async def check_books(self, span: BookSpan) -> BookReport:
         return await check_books(self._database, span)
@@ -77,3 +82,6 @@ class TortoiseQueries:
 
     async def accounts_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[ProviderAccount]]:
         return await accounts_of_customers(self._database, customer_ids)
+
+    async def balances_of_customers(self, customer_ids: Sequence[str]) -> Mapping[str, Sequence[CustomerBalance]]:
+        return await balances_of_customers(self._database, customer_ids)

@@ -100,6 +100,11 @@ _WRITTEN: Mapping[str, Written] = {
         "nodes { id number state total { formatted } } pageInfo { hasNextPage endCursor }",
         {"first": 10, "filter": {"states": ["OPEN"], "due": {"before": "2026-01-01T00:00:00Z"}}},
     ),
+    "creditNote": Written(
+        "id number reduces amount { formatted } lines { name amount { formatted } } invoice { number }",
+        {"id": "crn_…"},
+    ),
+    "issuer": Written("id name taxId invoicePrefix nextInvoiceNumber timeZone dunning { retriesAfterHours then }"),
     "charge": Written(
         "id state captured { formatted } declineCode message advice nextAction { ... on RedirectAction { url } }",
         {"id": "chg_…"},
@@ -168,6 +173,34 @@ _WRITTEN: Mapping[str, Written] = {
     "testClockCreate": Written("testClock { id now state }", {"now": "2027-01-31T10:00:00Z", "name": "A year"}),
     "testClockAdvance": Written(
         "testClock { now state target failure }", {"testClockId": "clk_…", "to": "2028-01-31T10:00:00Z"}
+    ),
+    "creditNoteCreate": Written(
+        "creditNote { id number reduces amount { formatted } invoice { state due { formatted } } }",
+        {
+            "invoiceId": "inv_…",
+            "amount": {"minorUnits": 500, "currency": "USD"},
+            "name": "A cup was broken",
+            "idempotencyKey": "4f1d6a52-8a3e-4c0e-9b7e-2f4f8d1c9a60",
+        },
+    ),
+    "customerBalanceGrant": Written(
+        "balanceEntry { id amount { formatted } customer { balances { amount { formatted } } } }",
+        {
+            "customerId": "cus_…",
+            "amount": {"minorUnits": 800, "currency": "USD"},
+            "note": "For the delay in May",
+            "idempotencyKey": "a8c2f0de-5d0b-4b58-8f6b-6d0a3c1b7e92",
+        },
+    ),
+    "issuerUpdate": Written(
+        "issuer { id name invoicePrefix dunning { retriesAfterHours endsAfterHours then } }",
+        {
+            "issuerId": "iss_…",
+            "name": "Tea & Sons Ltd",
+            "taxId": "IE1234567T",
+            "invoicePrefix": "2027-INV-",
+            "dunning": {"retriesAfterHours": [24, 72, 168], "endsAfterHours": 336, "then": "CANCELED"},
+        },
     ),
     "customerCreate": Written(
         "customer { id externalId }",
@@ -342,6 +375,8 @@ _PREFIXES = {
     "charge": "chg",
     "customer": "cus",
     "invoice": "inv",
+    "creditNote": "crn",
+    "issuer": "iss",
     "order": "ord",
     "paymentMethod": "pm",
     "price": "price",

@@ -69,13 +69,13 @@ def test_a_try_at_another_time_moves_no_other(tried_after: timedelta, next_after
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        ({"retries_after": tuple(DAY * number for number in range(1, MOST_RETRIES + 2))}, "retriesAfter"),
-        ({"retries_after": (HOUR - timedelta(seconds=1),)}, "retriesAfter"),
-        ({"retries_after": (DAY, DAY)}, "retriesAfter"),
-        ({"retries_after": (3 * DAY, DAY)}, "retriesAfter"),
-        ({"retries_after": (DAY,), "ends_after": DAY}, "endsAfter"),
-        ({"retries_after": (), "ends_after": timedelta(0)}, "endsAfter"),
-        ({"ends_after": LONGEST_DUNNING + HOUR}, "endsAfter"),
+        ({"retries_after": tuple(DAY * number for number in range(1, MOST_RETRIES + 2))}, "retriesAfterHours"),
+        ({"retries_after": (HOUR - timedelta(seconds=1),)}, "retriesAfterHours"),
+        ({"retries_after": (DAY, DAY)}, "retriesAfterHours"),
+        ({"retries_after": (3 * DAY, DAY)}, "retriesAfterHours"),
+        ({"retries_after": (DAY,), "ends_after": DAY}, "endsAfterHours"),
+        ({"retries_after": (), "ends_after": timedelta(0)}, "endsAfterHours"),
+        ({"ends_after": LONGEST_DUNNING + HOUR}, "endsAfterHours"),
     ],
 )
 def test_a_policy_that_cannot_be_kept_is_refused(fields: dict[str, Any], field: str) -> None:

@@ -2,6 +2,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.errors import ClockAdvancing, InvalidInput
 from domain.issuers import Issuer
@@ -39,6 +41,26 @@ def test_a_prefix_that_makes_numbers_ambiguous_is_refused(prefix: str) -> None:
 @pytest.mark.parametrize("prefix", ["", "2027/", "A", "INV-2027-"])
 def test_a_prefix_ends_in_no_digit(prefix: str) -> None:
     assert replace(ISSUER, credit_note_prefix=prefix).credit_note_numbered(now=NOW)[1].printed == f"{prefix}000001"
+
+
+@given(
+    st.tuples(st.from_regex(r"[A-Z0-9/_-]{0,5}[A-Z/_-]", fullmatch=True), st.integers(1, 2_000_000)),
+    st.tuples(st.from_regex(r"[A-Z0-9/_-]{0,5}[A-Z/_-]|", fullmatch=True), st.integers(1, 2_000_000)),
+)
+def test_two_numbers_of_a_series_are_never_equal_whatever_stands_before_them(
+    one: tuple[str, int], other: tuple[str, int]
+) -> None:
+    printed = {
+        replace(ISSUER, invoice_prefix=prefix, next_invoice_number=sequence).invoice_numbered(now=NOW)[1].printed
+        for prefix, sequence in (one, other)
+    }
+    assert len(printed) == 2 or one[1] == other[1]
+
+
+def test_the_two_series_of_an_issuer_have_prefixes_of_their_own() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        ISSUER.changed({"credit_note_prefix": "INV-"}, now=NOW)
+    assert refused.value.path == ("creditNotePrefix",)
 
 
 # --- test clocks ------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 
 from adapters.fake.customers import finish_confirmation
 from domain.clock import SystemClock
+from domain.issuers import DEFAULT_ISSUER_ID
 from domain.principals import Permission
 from tests.deliveries import deliver, event
 from tests.keys import make_key
@@ -57,6 +58,10 @@ class World:
 
     async def invoice(self) -> str:
         return (await an_invoice(self.shop, self.ada)).id
+
+    async def credit_note(self) -> str:
+        note = {"invoiceId": await self.invoice(), "amount": money(1), "idempotencyKey": new_key()}
+        return str((await self.shop.do("creditNoteCreate", note, "creditNote { id }"))["id"])
 
     async def line(self) -> Json:
         order_id = await self.order()
@@ -193,6 +198,10 @@ def _with(**fields: Any) -> Callable[[World], Awaitable[Json]]:
     return arguments
 
 
+async def _issuer(_: World) -> str:
+    return DEFAULT_ISSUER_ID
+
+
 async def _ada(world: World) -> str:
     return world.ada
 
@@ -250,6 +259,8 @@ QUERIES: Mapping[str, Row] = {
     ),
     "invoice": Row((P.RECORDS_READ,), _ONE, _with(id=World.invoice)),
     "invoices": Row((P.RECORDS_READ,), _MANY, _nothing),
+    "creditNote": Row((P.RECORDS_READ,), _ONE, _with(id=World.credit_note)),
+    "issuer": Row((P.RECORDS_READ,), (SIGN_IN, SIGN_IN, *[MISSING] * 3, YES, YES, YES, YES), _nothing),
     "charge": Row((P.RECORDS_READ,), _ONE, _with(id=World.charge)),
     "charges": Row((P.RECORDS_READ,), _MANY, _nothing),
     "refund": Row((P.RECORDS_READ,), _ONE, _with(id=World.refund)),
@@ -406,6 +417,17 @@ MUTATIONS: Mapping[str, Row] = {
     "chargeRefund": Row(
         (P.REFUNDS_WRITE,), (*_TRUSTED, YES, YES, YES, YES), _with(chargeId=World.charge, idempotencyKey=_key)
     ),
+    "creditNoteCreate": Row(
+        (P.INVOICES_WRITE,),
+        (*_TRUSTED, DENIED, YES, YES, YES),
+        _with(invoiceId=World.invoice, amount=money(1), idempotencyKey=_key),
+    ),
+    "customerBalanceGrant": Row(
+        (P.BALANCES_WRITE,),
+        (*_TRUSTED, DENIED, YES, YES, YES),
+        _with(customerId=_ada, amount=money(1), idempotencyKey=_key),
+    ),
+    "issuerUpdate": Row((P.ISSUERS_WRITE,), (*_TRUSTED, DENIED, DENIED, YES, YES), _with(issuerId=_issuer, name=_key)),
     "disputeSubmitEvidence": Row(
         (P.DISPUTES_WRITE,),
         (*_TRUSTED, YES, YES, YES, YES),

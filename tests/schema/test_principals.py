@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 
+from domain.issuers import DEFAULT_ISSUER_ID
 from domain.principals import ALL_PERMISSIONS, operator
 from persistence.sql import Dialect
 from tests.databases import NewDatabaseUrl
@@ -347,6 +348,8 @@ async def records_of(shop: Shop, owner: str, world: World) -> dict[str, Any]:
         "chargeId": charge_id,
         "refundId": await shop.refund(charge_id, 1),
         "disputeId": await a_dispute(shop, charge_id),
+        "invoiceId": (await an_invoice(shop, owner)).id,
+        "issuerId": DEFAULT_ISSUER_ID,
         "apiKeyId": await world.api_key(),
         "discrepancyId": await world.discrepancy(),
         "webhookDeliveryId": await world.delivery(),
