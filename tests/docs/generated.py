@@ -33,8 +33,11 @@ from domain.declines import DECLINES
 from domain.errors import ErrorCode
 from domain.money import Money
 from domain.operations import Operation, OperationKind
+from domain.products import Interval, IntervalUnit
 from domain.provider import ChargeResult, Initiator, Outcome, RefundResult
 from domain.refunds import Refund, RefundState
+from domain.subscriptions import Access, Subscription, SubscriptionState
+from domain.wishes import WISHES, Wish
 from persistence.erasure import DECISIONS, OF_NO_CUSTOMER, Decision, Erased, Kept
 from schema.http.live import LiveLimits
 from schema.limits import Limits
@@ -340,6 +343,61 @@ def _refund(state: RefundState) -> Refund:
     )
 
 
+# --- subscriptions --------------------------------------------------------------------------------------------------
+
+
+def _access() -> str:
+    """What a customer may do, and in which states: the ends of a subscription and those in between."""
+    meanings = dict(_values("Access"))
+    states = {
+        access: [state for state in SubscriptionState if _subscription(state).access is access] for access in Access
+    }
+    return _table(
+        ("`access`", "What it means", "The subscription is"),
+        [(f"`{access}`", meanings[access], ", ".join(f"`{state}`" for state in of)) for access, of in states.items()],
+    )
+
+
+def _wishes() -> str:
+    """States in which the same comes of a wish are one row of it."""
+    rows = []
+    for wish, of in WISHES.items():
+        for what in dict.fromkeys(of.values()):
+            states = ", ".join(f"`{state}`" for state in of if of[state] == what)
+            rows.append((_WISHES[wish] if what is next(iter(of.values())) else "", states, what))
+    return _table(("Wish", "The subscription is", "What happens"), rows)
+
+
+_WISHES: Mapping[Wish, str] = {
+    Wish.CHANGE_NOW: "change it now",
+    Wish.CHANGE_AT_PERIOD_END: "change it at the end of the period",
+    Wish.CANCEL_NOW: "cancel it now",
+    Wish.CANCEL_AT_PERIOD_END: "cancel it at the end of the period",
+    Wish.PAUSE_NOW: "pause it now",
+    Wish.PAUSE_AT_PERIOD_END: "pause it at the end of the period",
+    Wish.RESUME: "resume it",
+    Wish.UNDO: "undo what is scheduled",
+    Wish.SET_PAYMENT_METHOD: "set its payment method",
+}
+
+
+def _subscription(state: SubscriptionState) -> Subscription:
+    return Subscription(
+        id="sub_1",
+        customer_id="cus_1",
+        issuer_id="iss_1",
+        state=state,
+        currency="USD",
+        interval=Interval(IntervalUnit.MONTH, 1),
+        starts_at=_NOW,
+        periods_from=_NOW,
+        items=(),
+        livemode=False,
+        created_at=_NOW,
+        updated_at=_NOW,
+    )
+
+
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 
@@ -437,6 +495,10 @@ _PARTS: dict[str, Callable[[], str]] = {
     "charge-states": _enum("ChargeState"),
     "refund-states": _enum("RefundState"),
     "dispute-states": _enum("DisputeState"),
+    "subscription-states": _enum("SubscriptionState"),
+    "invoice-states": _enum("InvoiceState"),
+    "access": _access,
+    "wishes": _wishes,
     "payment-method-states": _enum("PaymentMethodState"),
     "limits": lambda: _limits(Limits),
     "live limits": lambda: _limits(LiveLimits),
