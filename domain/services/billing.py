@@ -82,7 +82,7 @@ class Billing:
         deployment: Deployment,
         changes: Handlers = MappingProxyType({}),
     ) -> None:
-        """`changes`: what is done for CANCEL, DROP_UPDATE, RESUME, PAUSE and CHANGE."""
+        """`changes`: what is done for CANCEL, END_DUNNING, DROP_UPDATE, RESUME, PAUSE and CHANGE."""
         self._store = store
         self._renewing = renewing
         self._collecting = collecting
@@ -96,7 +96,6 @@ class Billing:
             DueKind.RENEW: renewing.renew,
             DueKind.EXPIRE: renewing.expire,
             DueKind.RETRY: self._retry,
-            DueKind.END_DUNNING: dunning.end,
             **changes,
         }
 
@@ -109,9 +108,9 @@ class Billing:
             return None
         if step.again or step.waits_for is not None:
             return 0.0 if step.again else LOOK_AGAIN_SECONDS
-        if step.done or step.next_at is None or step.by_test_clock:
+        if step.next_at is None or step.by_test_clock:
             return None
-        # Come too early, by the difference of two clocks.
+        # Come too early, by the difference of two clocks, or only to charge something: nobody has kept it then.
         return (step.next_at - step.now).total_seconds()
 
     async def collect(self, subscription_id: str) -> float | None:
@@ -225,10 +224,10 @@ class Billing:
                 break
             if stepped.subscription.is_ended and current.dunning is not None:
                 await dunning.leave(tx, stepped.subscription, now=now)
-            current = stepped.subscription
+            # At once: the lines of a period name items that a change has added just before it.
+            current = await keep(tx, stepped.subscription, now=told)
             operations += stepped.operations
-        kept = current if current is subscription else await keep(tx, current, now=told)
-        return kept, tuple(operations)
+        return current, tuple(operations)
 
     # --- what is owed -----------------------------------------------------------------------------------------------
 

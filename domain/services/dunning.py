@@ -104,8 +104,7 @@ async def end(
         await subscription_events.tell(tx, EventKind.SUBSCRIPTION_UNPAID, unpaid, actor=actor, now=now, told=told)
         return Stepped(subscription=unpaid)
     for invoice in owed:
-        given_up = await tx.invoices.save((await _locked(tx, invoice)).uncollectible(now=now))
-        await invoice_events.tell(tx, EventKind.INVOICE_UNCOLLECTIBLE, given_up, actor=actor, now=now, told=told)
+        await give_up(tx, invoice, actor=actor, now=now, told=told)
     canceled = subscription.canceled(CancelReason.NOT_PAID, now=now)
     await subscription_events.tell(
         tx,
@@ -117,6 +116,12 @@ async def end(
         reason=canceled.cancel_reason,
     )
     return Stepped(subscription=canceled)
+
+
+async def give_up(tx: Transaction, invoice: Invoice, *, actor: str, now: datetime, told: datetime) -> None:
+    """Nobody expects an open invoice to be paid any more."""
+    given_up = await tx.invoices.save((await _locked(tx, invoice)).uncollectible(now=now))
+    await invoice_events.tell(tx, EventKind.INVOICE_UNCOLLECTIBLE, given_up, actor=actor, now=now, told=told)
 
 
 async def try_at(tx: Transaction, invoice: Invoice, next_try_at: datetime | None, *, now: datetime) -> Invoice:

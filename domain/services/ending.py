@@ -54,6 +54,20 @@ class Ending:
             tx, subscription, credit=False, patient=False, actor=actor, at=at, now=now, told=told
         )
 
+    async def end_unpaid(
+        self, tx: Transaction, subscription: Subscription, *, at: datetime, now: datetime, told: datetime, actor: str
+    ) -> Stepped:
+        """END_DUNNING: as its policy says. What it used and was not asked for yet is asked for when it ends, and given
+        up with the rest."""
+        stepped = await dunning.end(tx, subscription, at=at, now=now, told=told, actor=actor)
+        if not stepped.subscription.is_ended:
+            return stepped
+        ended = await keep(tx, stepped.subscription, now=told)
+        await self._billed_last(tx, ended, (), None, actor=actor, now=now, told=told)
+        for invoice in await tx.invoices.open_of_subscription(ended.id):
+            await dunning.give_up(tx, invoice, actor=actor, now=now, told=told)
+        return Stepped(subscription=ended)
+
     async def end_with(
         self,
         tx: Transaction,
@@ -72,15 +86,17 @@ class Ending:
         method = await self._applying.payer(tx, subscription, billed)
         if subscription.pending_update is not None:
             subscription = await drop_update(tx, subscription, patient=patient, actor=actor, now=now, told=told)
-        made = canceled(subscription, billed, await plans_of(tx, subscription), at=moment_of(at, billed), credit=credit)
+        # Of what was never paid for, and is called off, nothing is to be given back.
         never_begun = subscription.state is SubscriptionState.INCOMPLETE
+        credit = credit and not never_begun
+        made = canceled(subscription, billed, await plans_of(tx, subscription), at=moment_of(at, billed), credit=credit)
         ended = await keep(tx, made.subscription, now=told)
         if made.billed is not None:
             await tx.subscriptions.save_period(made.billed)
         if never_begun:
             await _call_first_off(tx, ended, patient=patient, actor=actor, now=now, told=told)
         left: tuple[InvoiceLine, ...] = made.lines
-        if billed is not None and not never_begun:
+        if billed is not None:
             left = await give_back(tx, billed, made.lines, cause=cause, actor=actor, told=told)
         await dunning.leave(tx, ended, now=now)
         kind, reason = EventKind.SUBSCRIPTION_CANCELED, ended.cancel_reason

@@ -19,6 +19,7 @@ from domain.subscriptions import DueKind, Subscription
 def handlers(*, ending: Ending, pausing: Pausing) -> Handlers:
     return {
         DueKind.CANCEL: ending.end,
+        DueKind.END_DUNNING: ending.end_unpaid,
         DueKind.DROP_UPDATE: _drop_update,
         DueKind.RESUME: pausing.go_on,
         DueKind.PAUSE: pausing.begin,

@@ -32,6 +32,7 @@ from tests.services.changes import (
     PERIOD_END,
     amounts,
     balance_of,
+    cancel,
     change,
     invoices_of,
     latest_invoice,
@@ -395,6 +396,18 @@ class TestAtPeriodEnd:
         await shop.run_jobs(rounds=2)
         (invoice,) = await invoices_of(shop, subscription)
         assert amounts(invoice) == [200_00]
+
+    async def test_an_item_that_comes_with_it_is_there_for_whoever_asks_before_a_worker_does(
+        self, shop: Shop, clock: MovableClock
+    ) -> None:
+        subscription = await subscribed_to(shop)
+        seats = await a_plan(shop, 5_00)
+        await change(shop, subscription, ItemChange(price_id=seats.id, quantity=2), when=PERIOD_END)
+        clock.advance(days=31)
+
+        await cancel(shop, subscription)
+
+        assert amounts(await latest_invoice(shop, subscription)) == [20_00, 10_00]
 
     async def test_before_it_starts_likewise(self, shop: Shop, clock: MovableClock) -> None:
         small = await a_plan(shop, 5_00)

@@ -129,6 +129,36 @@ class TestCancel:
         assert (await balance_of(shop, subscription), len(await notes_of(shop, subscription))) == (0, 1)
         await shop.check()
 
+    async def test_of_what_was_never_paid_nothing_is_credited(self, shop: Shop) -> None:
+        subscription = await subscribed_to(shop, token="tok_chargeDeclined")
+        assert subscription.state is SubscriptionState.INCOMPLETE
+
+        await cancel(shop, subscription, credit=True)
+
+        assert [invoice.state for invoice in await invoices_of(shop, subscription)] == [InvoiceState.VOID]
+        assert await balance_of(shop, subscription) == 0
+        await shop.check(settled=True)
+
+    async def test_what_waits_for_the_next_invoice_is_given_up_with_what_was_not_paid(
+        self, shop: Shop, clock: MovableClock
+    ) -> None:
+        team = await a_plan(shop, 50_00)
+        subscription = await owing(shop, clock)
+        clock.advance(days=15.5)
+        await change(shop, subscription, to(subscription, team), proration=CREATE, policy=APPLY_NOW)
+        assert sum(await waiting_for(shop, subscription)) == 15_00
+
+        clock.advance(days=15)
+        await shop.run_jobs(rounds=2)
+
+        ended = await subscription_of(shop, subscription.id)
+        assert (ended.state, ended.cancel_reason) == (SubscriptionState.CANCELED, CancelReason.NOT_PAID)
+        _, renewal, last = await invoices_of(shop, subscription)
+        assert (renewal.state, renewal.total) == (InvoiceState.UNCOLLECTIBLE, usd(20_00))
+        assert (last.state, last.total, last.reason) == (InvoiceState.UNCOLLECTIBLE, usd(15_00), InvoiceReason.CANCEL)
+        assert await waiting_for(shop, subscription) == []
+        await shop.check(settled=True)
+
     async def test_what_waits_for_the_next_invoice_is_asked_for_with_a_last_one(
         self, shop: Shop, clock: MovableClock
     ) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from domain.charges import ChargeState
+from domain.clock import whole_seconds
 from domain.invoices import InvoiceReason, InvoiceState
 from domain.jobs import JobKind
 from domain.provider import Initiator
@@ -231,6 +232,25 @@ async def test_whoever_changes_a_subscription_finds_all_that_was_due_done(shop: 
     await shop.run_jobs(rounds=3)
     assert {invoice.state for invoice in await invoices_of(shop, subscription)} == {InvoiceState.PAID}
     await shop.check(settled=True)
+
+
+async def test_a_job_that_only_charges_something_comes_again_for_the_next_period(
+    shop: Shop, clock: MovableClock
+) -> None:
+    subscription = await subscribed(shop)
+    clock.moment = at(subscription)
+    shop.misbehave("charge#1=refuse")
+    await shop.billing.bill(subscription.id)
+    (invoice,) = await invoices_of(shop, subscription)
+    assert invoice.state is InvoiceState.OPEN
+    clock.advance(hours=2)
+
+    again = await shop.billing.bill(subscription.id)
+
+    (invoice,) = await invoices_of(shop, subscription)
+    assert invoice.state is InvoiceState.PAID
+    renewed = await as_it_is(shop, subscription)
+    assert again == (at(renewed) - whole_seconds(clock.now())).total_seconds()
 
 
 async def test_nothing_is_done_in_recovery(new_shop: OpenShop, clock: MovableClock) -> None:
