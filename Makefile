@@ -71,7 +71,7 @@ bench-search: $(VENV)/.development ## measure the search of 100,000 products (20
 chaos: $(VENV)/.development ## kill and cut off everything, judge by the bank's books, and find planted mistakes (30 minutes)
 	@env $$($(UNSET)) $(BIN)/python -m tests.chaos.run $(if $(ORDERS)$(SEED)$(TRIALS),,--write) \
 		$(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(TRIALS),--trials $(TRIALS))
-	@$(PYTEST) -n 2 tests/machine --hypothesis-profile=chaos --hypothesis-seed=$(or $(SEED),1)
+	@$(PYTEST) -n 2 tests/machine tests/model --hypothesis-profile=chaos --hypothesis-seed=$(or $(SEED),1)
 
 lint: $(VENV)/.development ## check style, types, and who imports whom
 	@$(BIN)/ruff check --quiet
