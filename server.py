@@ -84,6 +84,7 @@ from domain.services.dispute_settlement import DisputeSettlement
 from domain.services.disputes import DisputeService
 from domain.services.ending import Ending, EndingService
 from domain.services.feed import Feed
+from domain.services.invoices import InvoiceService
 from domain.services.invoicing import Invoicing
 from domain.services.issuers import IssuerService
 from domain.services.jobs import JobService
@@ -334,6 +335,14 @@ async def gateway(
                         accounts=accounts,
                         charges=charges,
                         invoicing=invoicing,
+                        sending=sending,
+                        clock=clock,
+                        deployment=deployment,
+                    ),
+                    invoices=InvoiceService(
+                        store=store,
+                        invoicing=invoicing,
+                        charges=charges,
                         sending=sending,
                         clock=clock,
                         deployment=deployment,

@@ -27,7 +27,7 @@ from domain.discrepancies import Discrepancy
 from domain.disputes import Dispute
 from domain.dunning import DunningPolicy
 from domain.ids import IdPrefix, new_id
-from domain.invoices import CreditNote, Invoice
+from domain.invoices import CreditNote, Invoice, PendingLine
 from domain.issuers import Issuer
 from domain.jobs import JobRecord
 from domain.money import Money
@@ -118,8 +118,10 @@ _TOLD: Final[Mapping[type, frozenset[str] | None]] = {
             "paid_at",
             "voided_at",
             "uncollectible_at",
+            "discarded_at",
         }
     ),
+    PendingLine: frozenset({"customer_id", "subscription_id", "invoice_id", "removed_at"}),
     Issuer: None,
     CreditNote: frozenset({"invoice_id", "issuer_id", "customer_id", "amount", "reduces"}),
     BalanceEntry: frozenset({"customer_id", "reason", "amount", "invoice_id"}),

@@ -15,7 +15,7 @@ from domain.money import Money
 
 class BalanceReason(StrEnum):
     APPLIED = "APPLIED"
-    """It paid an invoice, or a part of one."""
+    """It paid an invoice, or a part of one; above zero, the invoice was called off."""
     CREDITED = "CREDITED"
     """The credits of an invoice were more than its charges."""
     CARRIED_OVER = "CARRIED_OVER"
@@ -52,6 +52,11 @@ def carried_cause(invoice_id: str) -> str:
 
 def credited_cause(credit_note_id: str) -> str:
     return f"credit_note:{credit_note_id}"
+
+
+def voided_cause(invoice_id: str) -> str:
+    """What the opening of an invoice has moved is moved back once at most."""
+    return f"invoice:{invoice_id}:voided"
 
 
 def granted_cause(entry_id: str) -> str:

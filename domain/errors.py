@@ -329,6 +329,13 @@ class InvoiceDiscarded(InvoiceNotDraft):
         Conflict.__init__(self, "The draft was discarded. Make a new one.", path=("invoiceId",))
 
 
+class InvoiceLineTaken(InvoiceNotDraft):
+    def __init__(self) -> None:
+        Conflict.__init__(
+            self, "The line is on an invoice that was issued. Credit it there instead.", path=("invoiceItemId",)
+        )
+
+
 class InvoiceNotOpen(Conflict):
     code = ErrorCode.INVOICE_NOT_OPEN
 

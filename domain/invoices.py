@@ -203,6 +203,9 @@ class Invoice:
         if not self.takes_money:
             raise InvoiceNotPayable(self.state)
 
+    def check_callable_off(self) -> None:
+        self._check_open()
+
     # --- what happens -----------------------------------------------------------------------------------------------
 
     def with_lines(self, lines: tuple[InvoiceLine, ...], *, now: datetime) -> "Invoice":

@@ -25,7 +25,7 @@ from persistence.nouns.erasure import Erasure
 from persistence.nouns.events import Events
 from persistence.nouns.facts import Facts
 from persistence.nouns.idempotency import Keys
-from persistence.nouns.invoices import Invoices
+from persistence.nouns.invoices import InvoiceItems, Invoices
 from persistence.nouns.issuers import Issuers
 from persistence.nouns.ledger import Ledger
 from persistence.nouns.operations import Operations
@@ -62,6 +62,7 @@ class TortoiseTransaction:
         self.orders = Orders(session)
         self.subscriptions = Subscriptions(session)
         self.invoices = Invoices(session)
+        self.invoice_items = InvoiceItems(session)
         self.charges = Charges(session)
         self.operations = Operations(session)
         self.refunds = Refunds(session)

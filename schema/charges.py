@@ -294,6 +294,9 @@ class NewCardInput:
         description="With `store`: charge it when a payment names none. A customer's first card becomes that anyway.",
     )
 
+    def to_domain(self) -> NewCard:
+        return NewCard(token=self.token, store=self.store, make_default=self.make_default)
+
 
 @strawberry.input(description="An order to be paid.")
 class OrderChargeInput:
@@ -379,9 +382,7 @@ class ChargeMutation:
                 ChargeOrder(
                     order_id=input.order_id,
                     payment_method_id=given(input.payment_method_id),
-                    new_card=NewCard(token=card.token, store=card.store, make_default=card.make_default)
-                    if card
-                    else None,
+                    new_card=card.to_domain() if card else None,
                     initiator=input.initiator,
                     capture=given(input.capture),
                     return_url=given(input.return_url),
@@ -392,7 +393,7 @@ class ChargeMutation:
             )
         except PaydeskError as error:
             return ChargePayload(user_errors=[user_error(error)])
-        return await _payload(info, charged)
+        return await payload_of(info, charged)
 
     @strawberry.mutation(description="After the customer confirmed or refused: learn what became of the charge.")
     async def charge_continue(self, info: Info, input: ChargeContinueInput) -> ChargePayload | None:
@@ -408,7 +409,7 @@ class ChargeMutation:
             )
         except PaydeskError as error:
             return ChargePayload(user_errors=[user_error(error)])
-        return await _payload(info, charged)
+        return await payload_of(info, charged)
 
     @strawberry.mutation(
         description="Take the money that an AUTHORIZED charge holds. While it takes longer than the deployment waits, "
@@ -428,7 +429,7 @@ class ChargeMutation:
             )
         except PaydeskError as error:
             return ChargePayload(user_errors=[user_error(error)])
-        return await _payload(info, captured)
+        return await payload_of(info, captured)
 
     @strawberry.mutation(
         description="Call off a charge that has taken no money, and release what it holds. Where it was too late, that "
@@ -446,10 +447,10 @@ class ChargeMutation:
             )
         except PaydeskError as error:
             return ChargePayload(user_errors=[user_error(error)])
-        return await _payload(info, voided)
+        return await payload_of(info, voided)
 
 
-async def _payload(info: Info, charged: Charged) -> ChargePayload:
+async def payload_of(info: Info, charged: Charged) -> ChargePayload:
     info.context.changed()
     loaders = info.context.loaders
     charge = await loaders.charges.load(charged.charge_id) if charged.charge_id else None

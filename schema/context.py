@@ -22,6 +22,7 @@ from domain.services.discrepancies import DiscrepancyService
 from domain.services.disputes import DisputeService
 from domain.services.ending import EndingService
 from domain.services.feed import Feed
+from domain.services.invoices import InvoiceService
 from domain.services.issuers import IssuerService
 from domain.services.jobs import JobService
 from domain.services.orders import OrderService
@@ -57,6 +58,7 @@ class Services:
     undoing: UndoingService
     subscription_cards: SubscriptionCardService
     subscriptions: SubscriptionService
+    invoices: InvoiceService
     charges: ChargeService
     captures: CaptureService
     test_clocks: TestClockService

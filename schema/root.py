@@ -16,6 +16,7 @@ from schema.decisions import DecisionMutation
 from schema.discrepancies import DiscrepancyMutation, DiscrepancyQuery
 from schema.disputes import DisputeMutation, DisputeQuery
 from schema.invoices import InvoiceQuery
+from schema.invoicing import InvoiceMutation
 from schema.issuers import IssuerMutation, IssuerQuery
 from schema.jobs import JobMutation, JobQuery
 from schema.ledger import LedgerQuery
@@ -76,6 +77,7 @@ class Mutation(
     CreditNoteMutation,
     BalanceMutation,
     IssuerMutation,
+    InvoiceMutation,
     ChargeMutation,
     RefundMutation,
     DisputeMutation,

@@ -102,12 +102,12 @@ class ProviderAccountService:
                 await tx.jobs.schedule(JobKind.FORGET_CUSTOMER, customer.id, after_seconds=0)
         return result
 
-    async def introduce_payer(self, principal: Principal, order_id: str) -> None:
-        """As `introduce`, of the customer of an order. Whether the order may be paid is not asked here."""
+    async def introduce_payer(self, principal: Principal, payable_id: str) -> None:
+        """As `introduce`, of the customer of an order or an invoice. Whether that may be paid is not asked here."""
         async with self._store.reading() as tx:
-            order = await tx.orders.get(order_id)
-        if order is not None:
-            await self.introduce(principal, order.customer_id)
+            payable = await tx.orders.get(payable_id) or await tx.invoices.get(payable_id)
+        if payable is not None:
+            await self.introduce(principal, payable.customer_id)
 
     async def introduce(self, principal: Principal, customer_id: str) -> None:
         """Have the default account know a customer, before a card of theirs is charged that nobody has stored.

@@ -23,6 +23,7 @@ AUDITED_NOUNS: Final = frozenset(
         "subscriptions",
         "orders",
         "invoices",
+        "invoice_items",
         "issuers",
         "balances",
         "test_clocks",

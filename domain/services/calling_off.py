@@ -1,17 +1,19 @@
 """Calling an open invoice off, and with it the change that was to be made when it is paid.
 
-What the balance has paid of it is there again. Money that arrives for it after all is for a person to look at.
+Nobody has lost anything by it: what the balance has paid of it is there again, and lines that had waited for it wait
+for the next one. Money that arrives for it after all is for a person to look at.
 """
 
 from dataclasses import replace
 from datetime import datetime
 
-from domain.balances import BalanceReason, entry
+from domain.balances import BalanceReason, entry, voided_cause
 from domain.changes import Undoable
 from domain.charges import ChargeState
 from domain.errors import ChargeInProgress
 from domain.events import EventKind
-from domain.invoices import Invoice
+from domain.ids import IdPrefix, new_id
+from domain.invoices import Invoice, PendingLine
 from domain.services.invoice_events import tell
 from domain.services.locking import there
 from domain.services.settlement import charges_of, give_up_others
@@ -28,23 +30,44 @@ async def check_undisturbed(tx: Transaction, invoice: Invoice, *, path: str) -> 
 
 
 async def call_off(tx: Transaction, invoice: Invoice, *, actor: str, now: datetime, told: datetime) -> Invoice:
-    """A locked invoice that is open; a payment that waits for its customer is given up with it."""
+    """A locked invoice that is open; a payment that waits for its customer is given up with it.
+
+    What becomes of its subscription is for whoever calls. `now` is the customer's time, `told` the real one.
+    """
     await give_up_others(tx, invoice, now=told)
     voided = await tx.invoices.save(invoice.voided(now=now))
     if not voided.balance_applied.is_zero:
         await tx.balances.get_for_update(voided.customer_id, voided.currency)
-        cause = f"invoice:{voided.id}:voided"
         back = entry(
             voided.customer_id,
             voided.balance_applied,
             BalanceReason.APPLIED,
-            cause=cause,
+            cause=voided_cause(voided.id),
             invoice_id=voided.id,
             now=told,
         )
         await tx.balances.add(back)
+    taken = await tx.invoices.taken_lines(invoice.id)
+    if taken:
+        await tx.invoices.add_waiting_lines([await _again(tx, line, voided, now=now) for line in taken])
     await tell(tx, EventKind.INVOICE_VOIDED, voided, actor=actor, now=now, told=told)
     return voided
+
+
+async def _again(tx: Transaction, taken: PendingLine, invoice: Invoice, *, now: datetime) -> PendingLine:
+    """Under an id of its own: the one that was taken stands on the invoice for ever."""
+    whose = taken.subscription_id
+    if whose is not None and there(await tx.subscriptions.get(whose), whose).is_ended:
+        # Its subscription has no further invoice; its customer may.
+        whose = None
+    return replace(
+        taken,
+        line=replace(taken.line, id=new_id(IdPrefix.INVOICE_LINE)),
+        subscription_id=whose,
+        cause=f"{invoice.id}:voided:{taken.id}",
+        invoice_id=None,
+        created_at=now,
+    )
 
 
 async def drop_update(
@@ -57,6 +80,13 @@ async def drop_update(
     if patient:
         await check_undisturbed(tx, invoice, path="subscriptionId")
     await call_off(tx, invoice, actor=actor, now=now, told=told)
+    return await without_update(tx, subscription, invoice, actor=actor, now=now, told=told)
+
+
+async def without_update(
+    tx: Transaction, subscription: Subscription, invoice: Invoice, *, actor: str, now: datetime, told: datetime
+) -> Subscription:
+    """Nobody will pay the invoice that its change waits for; the subscription is left to be kept."""
     dropped = replace(subscription, pending_update=None, updated_at=now)
     kind, what = EventKind.SUBSCRIPTION_UNDONE, Undoable.CHANGE
     await tell_of_subscription(tx, kind, dropped, invoice.id, actor=actor, now=now, told=told, what=what)

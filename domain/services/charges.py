@@ -43,7 +43,7 @@ from domain.services.business_time import now_of
 from domain.services.discrepancies import check_may_charge
 from domain.services.gates import CallKind
 from domain.services.keyed import claim, made_before
-from domain.services.locking import lock_charge, lock_invoice, lock_order, there
+from domain.services.locking import lock_charge, lock_order, lock_own_invoice, there
 from domain.services.operations import is_written_down, write_down
 from domain.services.orders import place
 from domain.services.sending import Sending
@@ -83,7 +83,8 @@ class ChargeOrder:
 class ChargeInvoice:
     invoice_id: str
     payment_method_id: str | None
-    """None: that of its subscription, else the customer's default."""
+    """None: that of its subscription, else the customer's default, or `new_card`."""
+    new_card: NewCard | None = None
     initiator: Initiator
     return_url: str | None
     network: str | None = None
@@ -212,6 +213,11 @@ class ChargeService:
         if not command.initiator.on_session:
             principal.require(Permission.CHARGES_OFF_SESSION)
         self._deployment.check_return_url(command.return_url, "returnUrl")
+        if command.new_card is not None:
+            principal.require(Permission.PAYMENT_METHODS_WRITE)
+            check_new_card(command.payment_method_id, command.initiator)
+            if not self._deployment.recovery:
+                await self._accounts.introduce_payer(principal, command.invoice_id)
         try:
             begun = await self._store.run(
                 lambda tx: self._begin_invoice(tx, principal, command), landed=is_written_down
@@ -228,26 +234,28 @@ class ChargeService:
         self, tx: Transaction, principal: Principal, command: ChargeInvoice
     ) -> Charged | tuple[Charge, Operation]:
         """Phase 1."""
-        known = await tx.invoices.get(command.invoice_id)
-        if known is None or not principal.sees(known.customer_id):
-            raise NotFound("invoice", path=("invoiceId",))
-        invoice = await lock_invoice(tx, known.id)
+        invoice = await lock_own_invoice(tx, principal, command.invoice_id)
         if made := await made_before(tx, command.request):
             return Charged(invoice_id=invoice.id, charge_id=made)
         self._deployment.check_not_recovering()
         invoice.check_payable(captured=await captured_of(tx, invoice))
         await _check_nothing_under_way(tx, invoice, "invoiceId")
         await check_may_charge(tx, invoice.id, "invoiceId")
-        chosen = command.payment_method_id or await _method_of_subscription(tx, invoice)
-        method = await _usable_method(tx, invoice, chosen)
+        now = self._clock.now()
+        if command.new_card is not None:
+            method = self.new_method(invoice, command.new_card, now=now)
+        else:
+            chosen = command.payment_method_id or await _method_of_subscription(tx, invoice)
+            method = await _usable_method(tx, invoice, chosen)
         terms = Terms(
             initiator=command.initiator,
             capture=CaptureMode.AUTOMATIC,
+            new_card=command.new_card,
             return_url=command.return_url,
             network=command.network,
         )
         return await self.begin_invoice(
-            tx, invoice, method, terms, request=command.request, actor=principal.actor, now=self._clock.now()
+            tx, invoice, method, terms, request=command.request, actor=principal.actor, now=now
         )
 
     async def begin_invoice(

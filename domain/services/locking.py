@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from domain.charges import Charge
 from domain.errors import NotFound
-from domain.invoices import Invoice
+from domain.invoices import Invoice, InvoiceState
 from domain.orders import Order
 from domain.payables import Payable
 from domain.principals import Principal
@@ -48,6 +48,15 @@ async def lock_payable(tx: Transaction, charge: Charge) -> Payable:
     if charge.order_id is not None:
         return there(await tx.orders.get_for_update(charge.order_id), charge.order_id)
     return await lock_invoice(tx, charge.payable_id)
+
+
+async def lock_own_invoice(tx: Transaction, principal: Principal, invoice_id: str) -> Invoice:
+    """As `lock_invoice`, for somebody who may not see it; drafts are not there for customers."""
+    known = await tx.invoices.get(invoice_id)
+    is_seen = known is not None and principal.sees(known.customer_id)
+    if known is None or not is_seen or (known.state is InvoiceState.DRAFT and principal.is_customer):
+        raise NotFound("invoice", path=("invoiceId",))
+    return await lock_invoice(tx, known.id)
 
 
 async def lock_invoice(tx: Transaction, invoice_id: str) -> Invoice:

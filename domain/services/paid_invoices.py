@@ -26,13 +26,14 @@ async def pay(tx: Transaction, invoice: Invoice, *, actor: str, now: datetime) -
     if paid.subscription_id is not None:
         now, told = whole_seconds(now), whole_seconds(told)
         await apply_if_update(tx, paid, paid.subscription_id, actor=actor, now=now, told=told)
-        await _go_on(tx, paid, paid.subscription_id, actor=actor, now=now, told=told)
+        await go_on(tx, paid, paid.subscription_id, actor=actor, now=now, told=told)
     return paid
 
 
-async def _go_on(
+async def go_on(
     tx: Transaction, invoice: Invoice, subscription_id: str, *, actor: str, now: datetime, told: datetime
 ) -> None:
+    """The invoice of a locked subscription asks for nothing any more, and that goes on unless another does."""
     before = there(await tx.subscriptions.get_for_update(subscription_id), subscription_id)
     owed = [each for each in await tx.invoices.open_of_subscription(before.id) if not before.is_update(each.id)]
     if owed:

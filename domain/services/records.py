@@ -11,6 +11,11 @@ _INSTEAD: dict[IdPrefix, tuple[str, str]] = {
     IdPrefix.PRICE: ("A price", "archive it with priceArchive."),
     IdPrefix.ORDER: ("An order", "cancel it with orderCancel."),
     IdPrefix.SUBSCRIPTION: ("A subscription", "end it with subscriptionCancel."),
+    IdPrefix.INVOICE: (
+        "An invoice",
+        "call it off with invoiceVoid, credit it, or discard a draft with invoiceDiscard.",
+    ),
+    IdPrefix.INVOICE_LINE: ("A line of an invoice", "one that waits is removed with invoiceItemRemove."),
     IdPrefix.PAYMENT_METHOD: ("A payment method", "detach it with paymentMethodDetach."),
     IdPrefix.CHARGE: ("A charge", "give its money back with chargeRefund."),
     IdPrefix.REFUND: ("A refund", "it is part of the books."),
@@ -45,6 +50,10 @@ async def _is_visible(queries: Queries, prefix: IdPrefix, object_id: str, viewer
             return object_id in await queries.orders.by_ids(ids, viewer=viewer)
         case IdPrefix.SUBSCRIPTION:
             return object_id in await queries.subscriptions.by_ids(ids, viewer=viewer)
+        case IdPrefix.INVOICE:
+            return object_id in await queries.invoices.by_ids(ids, viewer=viewer)
+        case IdPrefix.INVOICE_LINE:
+            return object_id in await queries.invoice_items.by_ids(ids, viewer=viewer)
         case IdPrefix.PAYMENT_METHOD:
             return object_id in await queries.payment_methods.by_ids(ids, viewer=viewer)
         case IdPrefix.CHARGE:

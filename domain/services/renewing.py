@@ -8,13 +8,13 @@ again, finds a subscription to which nothing is due.
 from dataclasses import replace
 from datetime import datetime
 
-from domain.balances import BalanceReason, entry
 from domain.billing import draft_of, next_period, period_billed, period_unbilled
 from domain.events import EventKind
 from domain.invoices import Invoice, InvoiceReason, InvoiceState
 from domain.issuers import TrialEnd
 from domain.payment_methods import PaymentMethod
 from domain.services import invoice_events, subscription_events
+from domain.services.calling_off import call_off
 from domain.services.collecting import Collecting
 from domain.services.invoicing import Invoicing
 from domain.services.locking import there
@@ -86,7 +86,8 @@ class Renewing:
         renewed = replace(subscription, period=billed.period, updated_at=now)
         if subscription.state is SubscriptionState.UNPAID:
             await tx.invoices.insert(draft)
-            await invoice_events.tell(tx, EventKind.INVOICE_CREATED, draft, actor=actor, now=now, told=told)
+            kind = EventKind.INVOICE_CREATED
+            await invoice_events.tell(tx, kind, draft, of_a_draft=True, actor=actor, now=now, told=told)
             await tx.subscriptions.insert_period(replace(billed, invoice_id=draft.id))
             invoice = draft
         else:
@@ -125,22 +126,12 @@ class Renewing:
                 if charge.is_live:
                     return Stepped(subscription=subscription, waits_for=charge.id)
         for invoice in owed:
-            await self._call_off(tx, invoice, actor=actor, now=now, told=told)
+            locked = there(await tx.invoices.get_for_update(invoice.id), invoice.id)
+            await call_off(tx, locked, actor=actor, now=now, told=told)
         expired = subscription.expired(now=now)
         kind = EventKind.SUBSCRIPTION_EXPIRED
         await subscription_events.tell(tx, kind, expired, actor=actor, now=now, told=told)
         return Stepped(subscription=expired)
-
-    async def _call_off(self, tx: Transaction, invoice: Invoice, *, actor: str, now: datetime, told: datetime) -> None:
-        locked = there(await tx.invoices.get_for_update(invoice.id), invoice.id)
-        voided = await tx.invoices.save(locked.voided(now=now))
-        if not voided.balance_applied.is_zero:
-            # What it has taken of the balance is there again.
-            cause, reason = f"invoice:{voided.id}:voided", BalanceReason.APPLIED
-            back = voided.balance_applied
-            await tx.balances.get_for_update(voided.customer_id, voided.currency)
-            await tx.balances.add(entry(voided.customer_id, back, reason, cause=cause, invoice_id=voided.id, now=told))
-        await invoice_events.tell(tx, EventKind.INVOICE_VOIDED, voided, actor=actor, now=now, told=told)
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 

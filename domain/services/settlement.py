@@ -332,7 +332,8 @@ async def _complete_if_paid(tx: Transaction, payable: Payable, *, actor: str, no
 
 
 async def give_up_others(tx: Transaction, payable: Payable, *, now: datetime) -> None:
-    """A charge that was given up has paid after all, while another waits: that one would be paid on top."""
+    """What waits to pay a locked order or invoice that wants no money any more: it is paid, also by a charge that had
+    been given up, or called off."""
     for charge in await charges_of(tx, payable):
         if charge.is_live:
             other = there(await tx.charges.get_for_update(charge.id), charge.id).given_up(now=now)

@@ -88,10 +88,6 @@ class Invoices:
         rows = await self._session.rows(models.InvoiceItem, condition, customer_id, currency, *of_it)
         return [pending_line_from_row(row) for row in rows]
 
-    async def waiting_line_for_update(self, line_id: str) -> PendingLine | None:
-        row = await self._session.locked_row(models.InvoiceItem, "id = $1", line_id)
-        return None if row is None else pending_line_from_row(row)
-
     async def taken_lines(self, invoice_id: str) -> Sequence[PendingLine]:
         rows = await self._session.rows(models.InvoiceItem, "invoice_id = $1 ORDER BY id", invoice_id)
         return [pending_line_from_row(row) for row in rows]
@@ -102,9 +98,6 @@ class Invoices:
     async def take_waiting_line(self, line: PendingLine, *, invoice_id: str) -> None:
         await self._session.update(models.InvoiceItem, pending_line_to_row(replace(line, invoice_id=invoice_id)))
 
-    async def remove_waiting_line(self, line: PendingLine) -> None:
-        await self._session.update(models.InvoiceItem, pending_line_to_row(line))
-
     # --- credit notes -----------------------------------------------------------------------------------------------
 
     async def credit_notes(self, invoice_id: str) -> Sequence[CreditNote]:
@@ -113,6 +106,21 @@ class Invoices:
 
     async def insert_credit_note(self, note: CreditNote) -> None:
         await self._session.insert(models.CreditNote, credit_note_to_row(note))
+
+
+class InvoiceItems:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def get(self, item_id: str) -> PendingLine | None:
+        row = await self._session.row(models.InvoiceItem, "id = $1", item_id)
+        return None if row is None else pending_line_from_row(row)
+
+    async def insert(self, item: PendingLine) -> None:
+        await self._session.insert(models.InvoiceItem, pending_line_to_row(item))
+
+    async def save(self, item: PendingLine) -> None:
+        await self._session.update(models.InvoiceItem, pending_line_to_row(item))
 
 
 _AS_A_DRAFT: Final = {

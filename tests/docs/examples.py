@@ -296,6 +296,49 @@ _WRITTEN: Mapping[str, Written] = {
             "idempotencyKey": "8d3fcb1c-5c3f-4f9e-9b3e-2f1f4b6f4a52",
         },
     ),
+    "invoiceCreate": Written(
+        "invoice { id state total { formatted } lines { id name amount { formatted } } }",
+        {
+            "customerId": "cus_…",
+            "lines": [
+                {"priceId": "price_…", "quantity": 2},
+                {"name": "Set-up", "unitAmount": {"minorUnits": 5000, "currency": "USD"}},
+            ],
+        },
+    ),
+    "invoiceAddLine": Written(
+        "invoice { version total { formatted } lines { id name quantity } }",
+        {"invoiceId": "inv_…", "priceId": "price_…"},
+    ),
+    "invoiceUpdateLine": Written(
+        "invoice { version total { formatted } }", {"invoiceId": "inv_…", "lineId": "inl_…", "quantity": 3}
+    ),
+    "invoiceRemoveLine": Written("invoice { version lines { id } }", {"invoiceId": "inv_…", "lineId": "inl_…"}),
+    "invoiceDiscard": Written("invoice { id discardedAt }", {"invoiceId": "inv_…"}),
+    "invoiceFinalize": Written(
+        "invoice { number state total { formatted } balanceApplied { formatted } due { formatted } }",
+        {"invoiceId": "inv_…", "idempotencyKey": "2c1d7a55-91c4-4f77-8c0e-9d2f5a3b6e10"},
+    ),
+    "invoicePay": Written(
+        "charge { id state declineCode message advice nextAction { ... on RedirectAction { url } } } "
+        "invoice { number state amountRemaining { formatted } }",
+        {
+            "invoiceId": "inv_…",
+            "returnUrl": "https://shop.example/thanks",
+            "idempotencyKey": "6f7f3b20-4a0e-4d6c-8f0c-3f1f5b9f7a41",
+        },
+    ),
+    "invoiceVoid": Written("invoice { number state voidedAt }", {"invoiceId": "inv_…"}),
+    "invoiceMarkUncollectible": Written("invoice { number state uncollectibleAt }", {"invoiceId": "inv_…"}),
+    "invoiceItemCreate": Written(
+        "invoiceItem { id line { name amount { formatted } } }",
+        {
+            "customerId": "cus_…",
+            "name": "An hour of help",
+            "unitAmount": {"minorUnits": 9000, "currency": "USD"},
+        },
+    ),
+    "invoiceItemRemove": Written("invoiceItem { id removedAt }", {"invoiceItemId": "inl_…"}),
     "chargeCapture": Written(
         "charge { id state captured { formatted } released { formatted } } order { paymentState }",
         {

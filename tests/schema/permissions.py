@@ -63,6 +63,20 @@ class World:
         note = {"invoiceId": await self.invoice(), "amount": money(1), "idempotencyKey": new_key()}
         return str((await self.shop.do("creditNoteCreate", note, "creditNote { id }"))["id"])
 
+    async def draft(self) -> str:
+        sent = {"customerId": self.ada, "lines": [{"priceId": self.price}]}
+        return str((await self.shop.do("invoiceCreate", sent, "invoice { id }"))["id"])
+
+    async def invoice_line(self) -> Json:
+        sent = {"customerId": self.ada, "lines": [{"priceId": self.price}]}
+        made = await self.shop.do("invoiceCreate", sent, "invoice { id lines { id } }")
+        return {"invoiceId": made["id"], "lineId": made["lines"][0]["id"]}
+
+    async def invoice_item(self) -> Json:
+        sent = {"customerId": self.ada, "priceId": self.price}
+        made = await self.shop.do("invoiceItemCreate", sent, "invoiceItem { id }")
+        return {"invoiceItemId": made["id"]}
+
     async def line(self) -> Json:
         order_id = await self.order()
         query = "query($id: ID!) { order(id: $id) { lines { id } } }"
@@ -405,6 +419,46 @@ MUTATIONS: Mapping[str, Row] = {
         (*_TRUSTED, DENIED, DENIED, YES, YES),
         _with(orderId=World.order, initiator="RECURRING", idempotencyKey=_key),
     ),
+    "invoiceCreate": Row(
+        (P.INVOICES_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(customerId=_ada, lines=_line_of_price)
+    ),
+    "invoiceAddLine": Row(
+        (P.INVOICES_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(invoiceId=World.draft, priceId=_price)
+    ),
+    "invoiceUpdateLine": Row(
+        (P.INVOICES_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(_=World.invoice_line, quantity=2)
+    ),
+    "invoiceRemoveLine": Row((P.INVOICES_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(_=World.invoice_line)),
+    "invoiceDiscard": Row((P.INVOICES_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(invoiceId=World.draft)),
+    "invoiceFinalize": Row(
+        (P.INVOICES_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(invoiceId=World.draft, idempotencyKey=_key)
+    ),
+    "invoiceFinalize, charged": Row(
+        (P.INVOICES_WRITE, P.CHARGES_WRITE, P.CHARGES_OFF_SESSION),
+        (*_TRUSTED, DENIED, DENIED, YES, YES),
+        _with(invoiceId=World.draft, charge=True, idempotencyKey=_key),
+    ),
+    "invoicePay": Row(
+        (P.CHARGES_WRITE,), (*_CUSTOMERS, DENIED, YES, YES, YES), _with(invoiceId=World.invoice, idempotencyKey=_key)
+    ),
+    "invoicePay, new card": Row(
+        (P.CHARGES_WRITE, P.PAYMENT_METHODS_WRITE),
+        (*_CUSTOMERS, DENIED, DENIED, YES, YES),
+        _with(invoiceId=World.invoice, newCard={"token": "tok_visa", "store": True}, idempotencyKey=_key),
+    ),
+    "invoicePay, customer away": Row(
+        (P.CHARGES_WRITE, P.CHARGES_OFF_SESSION),
+        (*_TRUSTED, DENIED, DENIED, YES, YES),
+        _with(invoiceId=World.invoice, initiator="UNSCHEDULED", idempotencyKey=_key),
+    ),
+    "invoiceVoid": Row((P.INVOICES_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(invoiceId=World.invoice)),
+    "invoiceMarkUncollectible": Row(
+        (P.INVOICES_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(invoiceId=World.invoice)
+    ),
+    "invoiceItemCreate": Row(
+        (P.INVOICES_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(customerId=_ada, priceId=_price)
+    ),
+    "invoiceItemRemove": Row((P.INVOICES_WRITE,), (*_TRUSTED, DENIED, YES, YES, YES), _with(_=World.invoice_item)),
     "chargeContinue": Row(
         (P.CHARGES_WRITE,), (*_CUSTOMERS, DENIED, YES, YES, YES), _with(chargeId=World.waiting, idempotencyKey=_key)
     ),

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.schema.gateway import Shop
+from tests.schema.invoiced import an_invoice
 
 QUERY = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
 
@@ -14,6 +15,8 @@ async def one_of_each(shop: Shop, **customer: str) -> dict[str, str]:
     price_id = await shop.price(product_id=product_id)
     order_id, charge_id = await shop.paid(customer_id)
     refund_id = await shop.refund(charge_id, 1)
+    waiting = {"customerId": customer_id, "priceId": price_id}
+    item = await shop.do("invoiceItemCreate", waiting, "invoiceItem { id }")
     story = await shop.execute(
         "query($id: ID!) { order(id: $id) { timeline(first: 1) { nodes { id } } } }", {"id": order_id}
     )
@@ -23,6 +26,8 @@ async def one_of_each(shop: Shop, **customer: str) -> dict[str, str]:
         "Product": product_id,
         "Price": price_id,
         "Order": order_id,
+        "Invoice": (await an_invoice(shop, customer_id)).id,
+        "InvoiceItem": item["id"],
         "Charge": charge_id,
         "Refund": refund_id,
         "Event": story["order"]["timeline"]["nodes"][0]["id"],
@@ -86,6 +91,8 @@ class TestDelete:
             "Price": "priceArchive",
             "Order": "orderCancel",
             "PaymentMethod": "paymentMethodDetach",
+            "Invoice": "invoiceVoid",
+            "InvoiceItem": "invoiceItemRemove",
             "Charge": "chargeRefund",
         }
         for name, record_id in (await one_of_each(shop)).items():

@@ -213,6 +213,8 @@ class TestSomebodyElses:
         kinds = {
             "customer": "customerId",
             "order": "orderId",
+            "invoice": "invoiceId",
+            "subscription": "subscriptionId",
             "charge": "chargeId",
             "refund": "refundId",
             "dispute": "disputeId",
@@ -339,16 +341,19 @@ async def records_of(shop: Shop, owner: str, world: World) -> dict[str, Any]:
     order_id = await shop.order(owner)
     query = "query($id: ID!) { order(id: $id) { lines { id } } }"
     (line,) = (await shop.execute(query, {"id": order_id}))["order"]["lines"]
+    waiting = {"customerId": owner, "priceId": world.price}
     return {
         "customerId": owner,
         "testClockId": await world.clock(),
         "orderId": order_id,
         "lineId": line["id"],
+        "invoiceId": (await an_invoice(shop, owner)).id,
+        "invoiceItemId": (await shop.do("invoiceItemCreate", waiting, "invoiceItem { id }"))["id"],
+        "subscriptionId": await world.subscription(owner),
         "paymentMethodId": await shop.card(owner),
         "chargeId": charge_id,
         "refundId": await shop.refund(charge_id, 1),
         "disputeId": await a_dispute(shop, charge_id),
-        "invoiceId": (await an_invoice(shop, owner)).id,
         "issuerId": DEFAULT_ISSUER_ID,
         "apiKeyId": await world.api_key(),
         "discrepancyId": await world.discrepancy(),

@@ -7,7 +7,8 @@ import pytest
 
 from persistence.sql import Dialect
 from tests.databases import NewDatabaseUrl
-from tests.schema.gateway import CHALLENGED, VISA, Json, Shop, new_key, open_shop, settings_for
+from tests.schema.gateway import CHALLENGED, VISA, Json, Shop, money, new_key, open_shop, settings_for
+from tests.schema.invoiced import an_invoice
 from tests.server.api import eventually
 
 
@@ -29,6 +30,9 @@ async def test_whatever_would_change_something_at_the_provider_is_refused(shops:
     held = (await before.charge(await before.order(buyer), capture="MANUAL"))["id"]
     card = await before.card(buyer, CHALLENGED)
     waiting = (await before.charge(await before.order(buyer), paymentMethodId=card))["id"]
+    invoice = await an_invoice(before, buyer)
+    by_hand = [{"name": "Tea", "unitAmount": money(5_00)}]
+    draft = await before.do("invoiceCreate", {"customerId": buyer, "lines": by_hand}, "invoice { id }")
     truth = before.bank
 
     asked: dict[str, Json] = {
@@ -38,6 +42,10 @@ async def test_whatever_would_change_something_at_the_provider_is_refused(shops:
         "chargeVoid": {"chargeId": held, "idempotencyKey": new_key()},
         "chargeRefund": {"chargeId": charge_id, "idempotencyKey": new_key()},
         "orderCancel": {"orderId": await before.order(buyer)},
+        "invoicePay": {"invoiceId": invoice.id, "idempotencyKey": new_key()},
+        "invoiceVoid": {"invoiceId": invoice.id},
+        "invoiceMarkUncollectible": {"invoiceId": invoice.id},
+        "invoiceFinalize": {"invoiceId": draft["id"], "charge": True, "idempotencyKey": new_key()},
         "paymentMethodAttach": {"customerId": buyer, "token": VISA},
         "customerCreateWithPaymentMethod": {"token": VISA},
         "clientSessionCreate": {"customerId": buyer},
@@ -46,7 +54,14 @@ async def test_whatever_would_change_something_at_the_provider_is_refused(shops:
         assert await shop.refused(mutation, sent) == ("RECOVERY_IN_PROGRESS", ""), mutation
 
     assert before.bank == truth
-    for mutation in ("orderCharge", "chargeCapture", "chargeRefund", "orderCancel", "paymentMethodAttach"):
+    for mutation in (
+        "orderCharge",
+        "chargeCapture",
+        "chargeRefund",
+        "orderCancel",
+        "invoicePay",
+        "paymentMethodAttach",
+    ):
         assert (await before.mutate(mutation, asked[mutation]))["userErrors"] == []
 
 

@@ -253,8 +253,9 @@ class TestMutations:
     @pytest.mark.parametrize("name", FIELDS)
     def test_each_is_named_noun_first(self, name: str) -> None:
         nouns = (
-            "customer|order|subscription|charge|refund|dispute|product|price|paymentMethod|clientSession|apiKey"
-            "|webhookDelivery|job|discrepancy|record|creditNote|issuer|testClock"
+            "customer|order|invoice|invoiceItem|subscription|charge|refund|dispute|product|price|paymentMethod"
+            "customer|order|invoice|invoiceItem|subscription|charge|refund|dispute|product|price|paymentMethod"
+            "|clientSession|apiKey|webhookDelivery|job|discrepancy|record|creditNote|issuer|testClock"
         )
         assert re.fullmatch(rf"({nouns})[A-Z][A-Za-z]+", name)
 
@@ -279,6 +280,11 @@ class TestMutations:
             "orderCreate",
             "orderAddLine",
             "orderCharge",
+            "invoiceCreate",
+            "invoiceAddLine",
+            "invoiceFinalize",
+            "invoicePay",
+            "invoiceItemCreate",
             "subscriptionCreate",
             "chargeContinue",
             "chargeCapture",

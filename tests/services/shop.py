@@ -44,6 +44,7 @@ from domain.services.discrepancies import DiscrepancyService
 from domain.services.dispute_settlement import DisputeSettlement
 from domain.services.disputes import AcceptDispute, DisputeService, SubmitEvidence
 from domain.services.ending import Ending, EndingService
+from domain.services.invoices import InvoiceService
 from domain.services.invoicing import Invoicing
 from domain.services.keyed import keyed
 from domain.services.managing import Managing
@@ -143,6 +144,7 @@ class Shop:
     resolver: Resolver
     decisions: DecisionService
     invoicing: Invoicing
+    invoices: InvoiceService
     billing: Billing
     changes: ChangeService
     endings: EndingService
@@ -600,6 +602,14 @@ def open_shop(
         resolver=resolver,
         decisions=DecisionService(store=store, teller=teller, settlement=settlement, resolver=resolver, clock=clock),
         invoicing=invoicing,
+        invoices=InvoiceService(
+            store=store,
+            invoicing=invoicing,
+            charges=charges,
+            sending=sending,
+            clock=clock,
+            deployment=deployment,
+        ),
         billing=billing,
         changes=changes,
         endings=EndingService(managing=managing, ending=ending),
