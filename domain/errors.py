@@ -76,6 +76,8 @@ class ErrorCode(StrEnum):
     CUSTOMER_REDACTED = "CUSTOMER_REDACTED"
     CUSTOMER_HAS_OPEN_PAYMENTS = "CUSTOMER_HAS_OPEN_PAYMENTS"
     CUSTOMER_HAS_OPEN_ORDERS = "CUSTOMER_HAS_OPEN_ORDERS"
+    CUSTOMER_HAS_SUBSCRIPTIONS = "CUSTOMER_HAS_SUBSCRIPTIONS"
+    CUSTOMER_HAS_OPEN_INVOICES = "CUSTOMER_HAS_OPEN_INVOICES"
     API_KEY_NOT_ACTIVE = "API_KEY_NOT_ACTIVE"
     API_KEY_IN_USE = "API_KEY_IN_USE"
     WEBHOOK_NOT_REPLAYABLE = "WEBHOOK_NOT_REPLAYABLE"
@@ -614,8 +616,22 @@ class CustomerHasOpenOrders(Conflict):
     code = ErrorCode.CUSTOMER_HAS_OPEN_ORDERS
 
     def __init__(self) -> None:
+        super().__init__("The customer has an open or unpaid order; cancel it first.", path=("customerId",))
+
+
+class CustomerHasSubscriptions(Conflict):
+    code = ErrorCode.CUSTOMER_HAS_SUBSCRIPTIONS
+
+    def __init__(self) -> None:
+        super().__init__("The customer has a subscription that goes on; cancel it first.", path=("customerId",))
+
+
+class CustomerHasOpenInvoices(Conflict):
+    code = ErrorCode.CUSTOMER_HAS_OPEN_INVOICES
+
+    def __init__(self) -> None:
         super().__init__(
-            "The customer has an open or unpaid order or invoice, or a subscription; end that first.",
+            "An invoice of the customer is a draft or waits to be paid, or something waits for their next one.",
             path=("customerId",),
         )
 

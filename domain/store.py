@@ -420,8 +420,13 @@ class Erasure(Protocol):
         """Whether a charge, a refund or an attachment of theirs is still under way."""
         ...
 
-    async def open_orders(self, customer_id: str) -> bool:
-        """Or invoices that are not paid, or subscriptions that go on."""
+    async def open_orders(self, customer_id: str) -> bool: ...
+    async def subscriptions(self, customer_id: str) -> bool:
+        """Whether one of theirs goes on."""
+        ...
+
+    async def open_invoices(self, customer_id: str) -> bool:
+        """Drafts, those that wait for their payment, and lines that wait for an invoice."""
         ...
 
     async def concerns_redacted(self, account: str, ref: str) -> bool:

@@ -15,6 +15,7 @@ from domain.idempotency import ERASED_FINGERPRINT
 from domain.refunds import WAITING_STATES
 from domain.subscriptions import ENDED_STATES
 from persistence.fields import one_of
+from persistence.sql import Dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ DECISIONS: Final[Mapping[str, Mapping[str, Decision]]] = {
         "balance_applied": _MONEY,
         "issued_by": _NOT_OF_A_PERSON,
         # Council Directive 2006/112/EC, art. 226 (5) and 244, as the laws of other places.
-        "issued_to": Kept("an invoice that was issued names its recipient for as long as books are kept"),
+        "issued_to": Kept("an issued invoice names its recipient for as long as books are kept; the email goes"),
         "due_at": _TIME,
         "next_try_at": _TIME,
         "opened_at": _TIME,
@@ -564,6 +565,15 @@ def statements() -> list[str]:
     return _updates(_ROWS)
 
 
+PRINTED_EMAILS: Final[Mapping[Dialect, str]] = {
+    Dialect.SQLITE: "UPDATE invoices SET issued_to = json_set(issued_to, '$.email', NULL)"
+    " WHERE customer_id = $1 AND issued_to IS NOT NULL",
+    Dialect.POSTGRES: "UPDATE invoices SET issued_to = jsonb_set(issued_to, '{email}', 'null')"
+    " WHERE customer_id = $1 AND issued_to IS NOT NULL",
+}
+"""No law wants them on an invoice: of what is printed there, they are what is emptied."""
+
+
 def statements_of_charge() -> list[str]:
     """What a provider tells of a payment; each takes the charge's id."""
     return _updates(_ROWS_OF_CHARGE)
@@ -602,6 +612,8 @@ KEYS_EMPTIED: Final = (
     " OR object_id IN (SELECT id FROM subscriptions WHERE customer_id = $1)"
     " OR object_id IN (SELECT id FROM invoices WHERE customer_id = $1)"
     " OR object_id IN (SELECT id FROM invoice_items WHERE customer_id = $1)"
+    " OR object_id IN (SELECT id FROM credit_notes WHERE customer_id = $1)"
+    " OR object_id IN (SELECT id FROM customer_balance_entries WHERE customer_id = $1)"
     " OR object_id IN (SELECT id FROM refunds WHERE customer_id = $1 AND note IS NOT NULL)"
     f" OR object_id IN (SELECT id FROM operations WHERE dispute_id IS NOT NULL AND charge_id IN ({_CHARGES}))"
     f" OR object_id IN (SELECT id FROM decisions WHERE charge_id IN ({_CHARGES}))"
@@ -620,13 +632,16 @@ OPEN_PAYMENTS: Final = " UNION ALL ".join(
     )
 )
 
-OPEN_ORDERS: Final = " UNION ALL ".join(
-    (
-        "SELECT 1 AS found FROM orders WHERE customer_id = $1 AND state IN ('OPEN', 'PLACED')",
-        "SELECT 1 FROM invoices WHERE customer_id = $1 AND state IN ('DRAFT', 'OPEN') AND discarded_at IS NULL",
-        f"SELECT 1 FROM subscriptions WHERE customer_id = $1 AND NOT ({one_of('state', sorted(ENDED_STATES))})",
-    )
+OPEN_ORDERS: Final = "SELECT 1 AS found FROM orders WHERE customer_id = $1 AND state IN ('OPEN', 'PLACED')"
+SUBSCRIPTIONS: Final = (
+    f"SELECT 1 AS found FROM subscriptions WHERE customer_id = $1 AND NOT ({one_of('state', sorted(ENDED_STATES))})"
 )
+OPEN_INVOICES: Final = (
+    "SELECT 1 AS found FROM invoices"
+    " WHERE customer_id = $1 AND state IN ('DRAFT', 'OPEN') AND discarded_at IS NULL"
+    " UNION ALL SELECT 1 FROM invoice_items WHERE customer_id = $1 AND invoice_id IS NULL AND removed_at IS NULL"
+)
+"""Or what waits for one, which would never be asked for: nobody issues an invoice to somebody unknown."""
 
 CONCERNS_REDACTED: Final = (
     "SELECT 1 AS found FROM customers WHERE customers.redacted_at IS NOT NULL AND customers.id IN ("

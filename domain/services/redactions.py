@@ -6,7 +6,13 @@ from dataclasses import replace
 from domain.clock import Clock
 from domain.customers import Customer
 from domain.deployment import Providers
-from domain.errors import CustomerHasOpenOrders, CustomerHasOpenPayments, NotFound
+from domain.errors import (
+    CustomerHasOpenInvoices,
+    CustomerHasOpenOrders,
+    CustomerHasOpenPayments,
+    CustomerHasSubscriptions,
+    NotFound,
+)
 from domain.events import EventKind, new_event
 from domain.jobs import JobKind
 from domain.principals import Permission, Principal
@@ -60,6 +66,10 @@ class RedactionService:
             raise CustomerHasOpenPayments
         if await tx.erasure.open_orders(customer.id):
             raise CustomerHasOpenOrders
+        if await tx.erasure.subscriptions(customer.id):
+            raise CustomerHasSubscriptions
+        if await tx.erasure.open_invoices(customer.id):
+            raise CustomerHasOpenInvoices
         now = self._clock.now()
         for method in await tx.payment_methods.of_customer(customer.id):
             if method.is_detachable:

@@ -22,6 +22,7 @@ class Erasure:
         await self._session.execute(erasure.KEYS_EMPTIED, customer_id)
         for statement in erasure.statements():
             await self._session.execute(statement, customer_id)
+        await self._session.execute(erasure.PRINTED_EMAILS[self._session.dialect], customer_id)
 
     async def erase_charge(self, charge_id: str) -> None:
         for statement in erasure.statements_of_charge():
@@ -32,6 +33,12 @@ class Erasure:
 
     async def open_orders(self, customer_id: str) -> bool:
         return await self._session.any(erasure.OPEN_ORDERS, customer_id)
+
+    async def subscriptions(self, customer_id: str) -> bool:
+        return await self._session.any(erasure.SUBSCRIPTIONS, customer_id)
+
+    async def open_invoices(self, customer_id: str) -> bool:
+        return await self._session.any(erasure.OPEN_INVOICES, customer_id)
 
     async def concerns_redacted(self, account: str, ref: str) -> bool:
         return await self._session.any(erasure.CONCERNS_REDACTED, account, ref)

@@ -11,7 +11,8 @@ from domain.charges import ChargeState, ReviewReason
 from domain.discrepancies import DiscrepancyKind
 from domain.errors import (
     ChargeInProgress,
-    CustomerHasOpenOrders,
+    CustomerHasOpenInvoices,
+    CustomerHasSubscriptions,
     DiscrepancyOpen,
     InvoiceAlreadyPaid,
     InvoiceNotPayable,
@@ -402,10 +403,10 @@ async def test_a_person_may_settle_a_charge_of_an_invoice(shop: Shop) -> None:
 
 async def test_nobody_is_erased_who_still_owes_or_subscribes(shop: Shop) -> None:
     invoice = await an_invoice(shop)
-    with pytest.raises(CustomerHasOpenOrders):
+    with pytest.raises(CustomerHasOpenInvoices):
         await shop.redactions.redact(ADMIN, invoice.customer_id)
     subscription = await a_subscription(shop)
-    with pytest.raises(CustomerHasOpenOrders):
+    with pytest.raises(CustomerHasSubscriptions):
         await shop.redactions.redact(ADMIN, subscription.customer_id)
 
 
