@@ -230,8 +230,10 @@ class TestCardNumbers:
         """Every text of every input, found from the schema; nothing of it reaches a row or a log."""
         customer_id = await shop.buyer()
         _, charge_id = await shop.paid(customer_id)
+        monthly = {"productId": await shop.product(), "amount": money(1), "interval": {"unit": "MONTH"}}
         world = {
             "customerId": customer_id,
+            "planId": (await shop.do("priceCreate", monthly))["id"],
             "productId": await shop.product(),
             "orderId": await shop.order(customer_id),
             "chargeId": charge_id,
@@ -263,6 +265,7 @@ class TestCardNumbers:
             "chargeSettle.note",
             "chargeSettle.providerRef",
             "orderCreate.metadata",
+            "subscriptionCreate.metadata",
             "orderAddLine.name",
             "priceCreate.nickname",
             "chargeContinue.token",
@@ -513,6 +516,7 @@ def smallest(input_type: GraphQLInputObjectType, world: dict[str, str]) -> Json:
         "amount": money(1),
         "String": "x",
         "Int": 1,
+        "DateTime": "2027-01-31T10:00:00Z",
         "ID": "none",
         "scopes": ["CATALOGUE_READ"],
         "ReviewReason": "LATE_MONEY",
@@ -527,4 +531,6 @@ def smallest(input_type: GraphQLInputObjectType, world: dict[str, str]) -> Json:
         needed |= {"name": "Tea", "unitAmount": money(1)}
     if input_type.name == "OrderCreateInput":
         needed["lines"] = [by_hand(1)]
+    if input_type.name == "SubscriptionCreateInput":
+        needed["items"] = [{"priceId": world["planId"]}]
     return needed
