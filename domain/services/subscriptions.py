@@ -208,8 +208,7 @@ class SubscriptionService:
         plans = await _plans(tx, wanted)
         plan = await self._plan(tx, principal, customer, wanted, plans, subscription_id=subscription_id, now=now)
         if plan.invoice is None:
-            if command.new_card is not None:
-                raise InvalidInput("Nothing is charged yet: attach the card first.", path=("newCard",))
+            _check_charged(command)
             if wanted.payment_method_id is not None:
                 await usable_method(tx, customer.id, wanted.payment_method_id)
             subscription, operation = plan.subscription, None
@@ -243,6 +242,7 @@ class SubscriptionService:
         for billed in plan.periods:
             await tx.subscriptions.insert_period(replace(billed, invoice_id=invoice.id))
         if invoice.state is InvoiceState.PAID:
+            _check_charged(command)
             return await keep(tx, subscription.paid(now=now), now=told), None
         if method is None:
             raise PaymentMethodMissing
@@ -335,6 +335,12 @@ async def _is_made(tx: Transaction, made: _Made) -> bool:
 
 def _incomplete(subscription: Subscription, *, now: datetime) -> Subscription:
     return replace(subscription, state=SubscriptionState.INCOMPLETE, incomplete_expires_at=now + LONGEST_FIRST_PAYMENT)
+
+
+def _check_charged(command: CreateSubscription) -> None:
+    """Where nothing is charged, a card that is stored with a payment would be lost."""
+    if command.new_card is not None:
+        raise InvalidInput("Nothing is charged yet: attach the card first.", path=("newCard",))
 
 
 def _require_by_hand(principal: Principal, field: str) -> None:

@@ -26,7 +26,7 @@ from persistence.queries.listing import (
 )
 from persistence.queries.reads import ListingReads, fetch, rows_by_parent
 from persistence.queries.statements import Statement
-from persistence.sql import any_of
+from persistence.sql import Dialect, any_of
 
 
 def _record(row: Row) -> Subscription:
@@ -92,17 +92,21 @@ async def items_of_subscriptions(
 async def entitlements_of_customers(
     database: Database, customer_ids: Sequence[str]
 ) -> Mapping[str, Sequence[Entitlement]]:
-    """By the index of customers; what of it counts is for the domain to say."""
-    parameters = Parameters(database.dialect)
-    of_customers = any_of("subscriptions.customer_id", parameters.add(list(customer_ids)), database.dialect)
+    rows = await fetch(database, having_access(customer_ids, database.dialect))
+    having: dict[str, list[tuple[Subscription, str]]] = {customer_id: [] for customer_id in customer_ids}
+    for row in rows:
+        having[row["customer_id"]].append((_record(row), row["product_id"]))
+    return {customer_id: entitled(pairs) for customer_id, pairs in having.items()}
+
+
+def having_access(customer_ids: Sequence[str], dialect: Dialect) -> Statement:
+    """Subscriptions of these customers that give any access, once for each product; what counts the domain says."""
+    parameters = Parameters(dialect)
+    of_customers = any_of("subscriptions.customer_id", parameters.add(list(customer_ids)), dialect)
     with_access = one_of("subscriptions.state")(STATES_WITH_ACCESS, parameters)
     text = (
         f"SELECT {select_list(SUBSCRIPTIONS.columns)}, prices.product_id AS product_id FROM subscriptions"
         " JOIN subscription_items AS items ON items.subscription_id = subscriptions.id AND items.removed_at IS NULL"
         f" JOIN prices ON prices.id = items.price_id WHERE {of_customers} AND {with_access}"
     )
-    rows = await fetch(database, Statement(text, parameters.values))
-    having: dict[str, list[tuple[Subscription, str]]] = {customer_id: [] for customer_id in customer_ids}
-    for row in rows:
-        having[row["customer_id"]].append((_record(row), row["product_id"]))
-    return {customer_id: entitled(pairs) for customer_id, pairs in having.items()}
+    return Statement(text, parameters.values)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from domain.charges import ChargeState
+from domain.issuers import DEFAULT_ISSUER_ID
 from domain.pages import PageRequest
 from domain.queries import (
     ChargeFilter,
@@ -20,6 +21,7 @@ from domain.queries import (
     ProductSort,
     RefundFilter,
     Relation,
+    SubscriptionFilter,
     Viewer,
 )
 from persistence.database import Database
@@ -31,6 +33,7 @@ from persistence.queries.orders import ORDERS
 from persistence.queries.products import PRICES, PRODUCTS
 from persistence.queries.refunds import REFUNDS
 from persistence.queries.statements import Statement
+from persistence.queries.subscriptions import SUBSCRIPTIONS, having_access
 from persistence.sql import Dialect
 from tests.persistence.shop import EVERYBODY, NOON, new_card, new_charge, new_customer, new_order, new_product, write
 
@@ -78,6 +81,13 @@ def plans(dialect: Dialect) -> dict[str, Statement]:
         "order by external id": page(ORDERS, FIRST, OrderFilter(external_id="web-77")),
         "customer by email": page(CUSTOMERS, FIRST, CustomerFilter(email="Customer-7@Example.com")),
         "products by name": page(PRODUCTS, BY_NAME, ProductFilter()),
+        "subscriptions": page(SUBSCRIPTIONS, later("sub"), SubscriptionFilter()),
+        "own subscriptions": page(SUBSCRIPTIONS, later("sub"), SubscriptionFilter(), ONE),
+        "subscriptions with a price": page(SUBSCRIPTIONS, FIRST, SubscriptionFilter(price_id=middle("price"))),
+        "subscriptions of customers": pages_of(
+            SUBSCRIPTIONS, customer, CUSTOMER_IDS, FIRST, SubscriptionFilter(), EVERYBODY
+        ),
+        "entitlements": having_access(CUSTOMER_IDS[:1], dialect),
         "own events": page(EVENTS, later("evt"), EventFilter(), ONE),
         "orders of customers": pages_of(ORDERS, customer, CUSTOMER_IDS, FIRST, OrderFilter(), EVERYBODY),
         "orders of customers, later": pages_of(ORDERS, customer, CUSTOMER_IDS, later("ord"), OrderFilter(), EVERYBODY),
@@ -118,6 +128,7 @@ async def test_a_range_of_time_reads_that_range_alone(database: Database) -> Non
         (ORDERS, OrderFilter),
         (CHARGES, ChargeFilter),
         (REFUNDS, RefundFilter),
+        (SUBSCRIPTIONS, SubscriptionFilter),
     ):
         minutes = filter_of(created_from=NOON + timedelta(minutes=60), created_before=NOON + timedelta(minutes=70))
         statement = statements.page(listing, FIRST, minutes, viewer=EVERYBODY, dialect=database.dialect)
@@ -152,7 +163,19 @@ def faulty_on_postgres(plan: list[tuple[int, str]], _statement: Statement) -> bo
 
 
 def faulty_on_sqlite(plan: list[tuple[int, str]], statement: Statement) -> bool:
-    tables = {"customers", "products", "prices", "orders", "charges", "refunds", "events", "subject", "concerned"}
+    tables = {
+        "subscriptions",
+        "items",
+        "customers",
+        "products",
+        "prices",
+        "orders",
+        "charges",
+        "refunds",
+        "events",
+        "subject",
+        "concerned",
+    }
     return any(
         # A scan along an index is a walk, which LIMIT ends.
         (step.startswith("SCAN") and step.split()[1] in tables and "USING" not in step)
@@ -211,8 +234,25 @@ async def fill(database: Database) -> None:
             "livemode": "FALSE",
             "created_at": "$2",
         }
+        subscription = {
+            "customer_id": made_id("cus", 400),
+            "issuer_id": f"'{DEFAULT_ISSUER_ID}'",
+            "state": "'ACTIVE'",
+            "currency": "'USD'",
+            "interval_unit": "'MONTH'",
+            "interval_count": "1",
+            "time_zone": "'UTC'",
+            "starts_at": "$2",
+            "periods_from": "$2",
+            "metadata": "'{}'",
+            "version": "1",
+            "livemode": "FALSE",
+            "created_at": at.format("$2"),
+            "updated_at": "$2",
+        }
         for table, prefix, columns in (
             ("prices", "price", price),
+            ("subscriptions", "sub", subscription),
             ("refunds", "ref", refund),
             ("events", "evt", event),
         ):
@@ -222,6 +262,11 @@ async def fill(database: Database) -> None:
                 ROWS,
                 order.created_at,
             )
+        await connection.execute(
+            "INSERT INTO subscription_items (id, subscription_id, position, price_id, quantity)"
+            f" SELECT {made_id('item')}, {made_id('sub')}, 0, {made_id('price')}, 1 FROM ({numbers}) AS copies",
+            ROWS,
+        )
         for subject in (made_id("cus", 400), made_id("ord")):
             await connection.execute(
                 f"INSERT INTO event_subjects (event_id, subject_id)"

@@ -161,12 +161,22 @@ async def test_what_is_refused_is_refused_to_who_looks_too(shop: Shop) -> None:
     await shop.do("priceArchive", {"priceId": archived})
     sent = {"customerId": ada, "items": [{"priceId": archived}], "idempotencyKey": new_key()}
     assert await shop.refused("subscriptionCreate", sent) == ("PRICE_ARCHIVED", "items.0.priceId")
+    product_id = await shop.product()
+    sent["items"] = [{"priceId": await plan(shop, product_id=product_id)}]
+    await shop.do("productArchive", {"productId": product_id})
+    assert await shop.refused("subscriptionCreate", sent) == ("PRODUCT_ARCHIVED", "items.0.priceId")
+    card = await shop.card(ada, "tok_mastercard")
+    await shop.do("paymentMethodDetach", {"paymentMethodId": card})
+    sent |= {"items": [{"priceId": await plan(shop)}], "paymentMethodId": card}
+    assert await shop.refused("subscriptionCreate", sent) == ("PAYMENT_METHOD_NOT_USABLE", "paymentMethodId")
 
 
 async def test_one_key_subscribes_once(shop: Shop) -> None:
     ada, price_id, key = await shop.buyer(), await plan(shop), new_key()
     first, again = [await subscribe(shop, ada, price_id, idempotencyKey=key) for _ in range(2)]
     assert first["id"] == again["id"]
+    other = {"customerId": ada, "items": [{"priceId": await plan(shop)}], "idempotencyKey": key}
+    assert (await shop.refused("subscriptionCreate", other))[0] == "IDEMPOTENCY_CONFLICT"
     assert await shop.count("subscriptions") == await shop.count("charges") == 1
 
 

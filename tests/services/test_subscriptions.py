@@ -43,7 +43,7 @@ from domain.subscriptions import LONGEST_FIRST_PAYMENT, Access, Subscription, Su
 from persistence.sql import Dialect
 from tests.services.conftest import OpenShop
 from tests.services.invoiced import charges_of, pay
-from tests.services.shop import SHOP, Shop, at_once, usd
+from tests.services.shop import SHOP, MovableClock, Shop, at_once, usd
 from tests.services.subscribed import invoices_of, periods_of
 from tests.services.subscribing import (
     MONTHLY,
@@ -422,6 +422,61 @@ async def test_a_preview_of_one_that_ends_by_itself_shows_no_further_bill(shop: 
     assert shown.next_bill.total == usd(20_00)
 
 
+# --- how it goes on ---------------------------------------------------------------------------------------------------
+
+
+@ON_ONE
+async def test_what_was_to_start_later_starts_then_and_is_charged(shop: Shop, clock: MovableClock) -> None:
+    customer_id, plan = await a_customer(shop), await a_plan(shop)
+    later = await subscribe(shop, wanted(customer_id, plan, starts_at=clock.now() + 3 * DAY))
+    tried = await subscribe(shop, wanted(customer_id, await a_plan(shop, trial_days=3)))
+
+    clock.advance(days=3)
+    await shop.run_jobs()
+
+    for subscription in (later, tried):
+        begun = await subscription_of(shop, subscription.id)
+        assert begun.state is SubscriptionState.ACTIVE
+        assert begun.period is not None
+        assert begun.period.start == begun.periods_from
+        (invoice,) = await invoices_of(shop, begun)
+        (charge,) = await charges_of(shop, invoice)
+        assert (invoice.state, charge.initiator) == (InvoiceState.PAID, Initiator.RECURRING)
+    await shop.check(settled=True)
+
+
+@ON_ONE
+async def test_a_first_payment_that_never_comes_costs_nobody_anything(shop: Shop, clock: MovableClock) -> None:
+    customer_id = await a_customer(shop, "tok_chargeDeclined")
+    await granted(shop, customer_id, 5_00)
+    subscription = await subscribe(shop, wanted(customer_id, await a_plan(shop)))
+
+    clock.advance(seconds=LONGEST_FIRST_PAYMENT.total_seconds())
+    await shop.run_jobs()
+
+    expired = await subscription_of(shop, subscription.id)
+    assert (expired.state, expired.access) == (SubscriptionState.EXPIRED, Access.REVOKED)
+    (invoice,) = await invoices_of(shop, expired)
+    assert invoice.state is InvoiceState.VOID
+    async with shop.store.reading() as tx:
+        assert await tx.balances.get(customer_id, "USD") == usd(5_00)
+    await shop.check(settled=True)
+
+
+@ON_ONE
+async def test_a_price_that_is_archived_goes_on_for_those_who_have_it(shop: Shop, clock: MovableClock) -> None:
+    plan = await a_plan(shop)
+    subscription = await subscribe(shop, wanted(await a_customer(shop), plan))
+    await shop.products.archive_price(SHOP, plan.id)
+    await shop.products.archive(SHOP, plan.product_id)
+
+    clock.advance(days=31)
+    await shop.run_jobs()
+
+    assert [invoice.state for invoice in await invoices_of(shop, subscription)] == [InvoiceState.PAID] * 2
+    await shop.check(settled=True)
+
+
 # --- one wish, one subscription ---------------------------------------------------------------------------------------
 
 
@@ -530,6 +585,8 @@ async def test_a_new_card_comes_with_a_payment_and_is_stored(shop: Shop) -> None
     ]
     for fields, how, path in cases:
         assert await refusal_of(shop, wanted(customer_id, plan, **fields), **how) == (InvalidInput, path)
+    await granted(shop, customer_id, 20_00)
+    assert await refusal_of(shop, wanted(customer_id, plan), new_card=card) == (InvalidInput, ("newCard",))
 
 
 @ON_ONE
