@@ -1,9 +1,11 @@
 """A believable shop, made through the same services that clients use.
 
 Every step has a key of its own, so running it again adds nothing. It shows every outcome that a developer wants to see:
-paid, refunded in part, declined, waiting for the customer, open, cancelled; in several currencies.
+paid, refunded in part, declined, waiting for the customer, open, cancelled; in several currencies. One customer lives
+by a test clock, and has had a plan for two months of it.
 """
 
+from datetime import UTC, datetime
 from typing import Protocol
 
 from domain.customers import Address, CustomerChanges
@@ -20,6 +22,8 @@ from domain.services.orders import CreateOrder, NewLine, OrderService
 from domain.services.payment_methods import CreateCustomerWithPaymentMethod, PaymentMethodService
 from domain.services.products import CreatePrice, CreateProduct, ProductService
 from domain.services.refunds import RefundCharge, RefundService
+from domain.services.subscriptions import CreateSubscription, SubscriptionService, WantedPrice, WantedSubscription
+from domain.services.test_clocks import AdvanceTestClock, CreateTestClock, TestClockService
 
 _DEMO = system("demo")
 
@@ -35,6 +39,10 @@ class Services(Protocol):
     def charges(self) -> ChargeService: ...
     @property
     def refunds(self) -> RefundService: ...
+    @property
+    def subscriptions(self) -> SubscriptionService: ...
+    @property
+    def test_clocks(self) -> TestClockService: ...
 
 
 _PRODUCTS: dict[str, tuple[str, tuple[Money, ...]]] = {
@@ -43,6 +51,10 @@ _PRODUCTS: dict[str, tuple[str, tuple[Money, ...]]] = {
     "Brewing class": ("Two hours, six people, three methods.", (Money(45_00, "USD"), Money(12_500, "KWD"))),
 }
 _SUBSCRIPTION = "Coffee every month"
+_PLANS = (
+    (Money(27_00, "USD"), Interval(IntervalUnit.MONTH, 1)),
+    (Money(270_00, "USD"), Interval(IntervalUnit.YEAR, 1)),
+)
 
 _CUSTOMERS: tuple[tuple[str, str, str], ...] = (
     ("Ada Lovelace", "ada@example.com", "tok_visa"),
@@ -51,6 +63,9 @@ _CUSTOMERS: tuple[tuple[str, str, str], ...] = (
     ("Hedy Lamarr", "hedy@example.com", "tok_threeDSecureRequired"),
     ("Katherine Johnson", "katherine@example.com", "tok_amex"),
 )
+_SUBSCRIBER = ("Mary Somerville", "mary@example.com", "tok_visa")
+_FROM, _TO = datetime(2027, 1, 31, 10, tzinfo=UTC), datetime(2027, 4, 1, 10, tzinfo=UTC)
+"""The last day of a month, from which months are counted: 28 February, 31 March."""
 
 
 async def fill_demo_shop(services: Services) -> str:
@@ -69,7 +84,11 @@ async def fill_demo_shop(services: Services) -> str:
     await _order(services, customers["Katherine Johnson"], "cart", [(coffee, 3)])
     regretted = await _order(services, customers["Katherine Johnson"], "regretted", [(grinder, 1)])
     await _cancel_once(services, regretted)
-    return f"The demo shop has {len(_PRODUCTS) + 1} products, {len(customers)} customers and 6 orders."
+    await _live_by_a_clock(services, prices[_SUBSCRIPTION, "USD"])
+    return (
+        f"The demo shop has {len(_PRODUCTS) + 1} products, {len(customers) + 1} customers, 6 orders, and a "
+        "subscription on a test clock."
+    )
 
 
 async def _catalogue(services: Services) -> dict[tuple[str, str], str]:
@@ -79,7 +98,8 @@ async def _catalogue(services: Services) -> dict[tuple[str, str], str]:
         for amount in amounts:
             prices[name, amount.currency] = await _price(services, product_id, amount, interval=None)
     monthly = await _product(services, _SUBSCRIPTION, "Two bags, another farm each month.")
-    await _price(services, monthly, Money(27_00, "USD"), interval=Interval(IntervalUnit.MONTH, 1))
+    plans = [await _price(services, monthly, amount, interval=interval) for amount, interval in _PLANS]
+    prices[_SUBSCRIPTION, "USD"] = plans[0]
     return prices
 
 
@@ -103,13 +123,13 @@ async def _price(services: Services, product_id: str, amount: Money, *, interval
     )
 
 
-async def _customer(services: Services, name: str, email: str, token: str) -> str:
+async def _customer(services: Services, name: str, email: str, token: str, *, test_clock_id: str | None = None) -> str:
     address = Address(line1="1 Analytical Row", city="London", postal_code="N1 9GU", country="GB")
     fields = CustomerChanges(
         external_id=f"demo-{email.partition('@')[0]}", email=email, name=name, billing_address=address
     )
     command = CreateCustomerWithPaymentMethod(
-        fields=fields, token=token, return_url=None, request=_once("customer", email)
+        fields=fields, test_clock_id=test_clock_id, token=token, return_url=None, request=_once("customer", email)
     )
     return (await services.payment_methods.create_customer_with(_DEMO, command)).customer_id
 
@@ -158,6 +178,19 @@ async def _cancel_once(services: Services, order_id: str) -> None:
         await services.orders.cancel(_DEMO, order_id, version=None)
     except OrderNotCancelable:
         return  # by an earlier run
+
+
+async def _live_by_a_clock(services: Services, price_id: str) -> None:
+    create = CreateTestClock(now=_FROM, name="A year in a minute", request=_once("clock", "year"))
+    clock_id = await services.test_clocks.create(_DEMO, create)
+    customer_id = await _customer(services, *_SUBSCRIBER, test_clock_id=clock_id)
+    wanted = WantedSubscription(customer_id=customer_id, items=(WantedPrice(price_id=price_id, quantity=1),))
+    subscribe = CreateSubscription(
+        wanted=wanted, initiator=Initiator.CUSTOMER, return_url=None, request=_once("subscription", customer_id)
+    )
+    await services.subscriptions.create(_DEMO, subscribe)
+    advance = AdvanceTestClock(clock_id=clock_id, to=_TO, request=_once("advance", clock_id))
+    await services.test_clocks.advance(_DEMO, advance)
 
 
 def _once(kind: str, name: str) -> KeyedRequest:

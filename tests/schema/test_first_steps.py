@@ -55,7 +55,7 @@ def test_a_step_refers_only_to_what_an_earlier_one_is_answered(place: int) -> No
     assert set(REFERENCE.findall(STEPS[place]["variables"])) - answered == set()
 
 
-def test_the_steps_pay_refund_tell_the_story_and_follow() -> None:
+def test_the_steps_pay_refund_tell_the_story_live_through_a_year_and_follow() -> None:
     fields = [path for step in STEPS for path in _paths(_operation(step).selection_set) if "." not in path]
 
     assert fields == [
@@ -67,6 +67,11 @@ def test_the_steps_pay_refund_tell_the_story_and_follow() -> None:
         "orderCharge",
         "chargeRefund",
         "order",
+        "testClockCreate",
+        "customerCreateWithPaymentMethod",
+        "priceCreate",
+        "subscriptionCreate",
+        "testClockAdvance",
         "orderUpdated",
     ]
 
@@ -88,7 +93,7 @@ def _paths(selections: SelectionSetNode, *above: str) -> list[str]:
     return paths
 
 
-async def test_the_steps_run_one_after_another_to_a_refunded_order_and_its_story(shop: Shop) -> None:
+async def test_the_steps_run_one_after_another_to_a_refunded_order_its_story_and_a_year(shop: Shop) -> None:
     """As GraphiQL runs them: with the token that it is given in development, and filled in from earlier answers."""
     admin = shop.person("developer", role="admin")
     answers: dict[str, Any] = {}
@@ -108,7 +113,14 @@ async def test_the_steps_run_one_after_another_to_a_refunded_order_and_its_story
     story = [event["summary"] for event in answers["order"]["timeline"]["nodes"]]
     assert story[0] == "The refund succeeded ($5.00)."
     assert story[-1] == "The order was created."
-    assert [(charge.captured, charge.refunded) for charge in shop.bank.charges] == [(20_00, 5_00)]
+    clock = answers["testClockAdvance"]["testClock"]
+    assert (clock["now"], clock["state"]) == ("2028-01-31T10:00:00.000000Z", "READY")
+    [member] = clock["customers"]["nodes"]
+    invoices = [(invoice["state"], invoice["total"]["formatted"]) for invoice in member["invoices"]["nodes"]]
+    assert invoices == [("PAID", "$20.00")] * 13
+    of_order, *of_subscription = [(charge.captured, charge.refunded) for charge in shop.bank.charges]
+    assert of_order == (20_00, 5_00)
+    assert of_subscription == [(20_00, 0)] * 13
 
 
 async def test_the_last_step_follows_the_order(shop: Shop) -> None:
@@ -136,7 +148,10 @@ async def test_the_step_that_charges_may_be_run_again(shop: Shop) -> None:
         assert again[0] == again[-1]
         answers |= again[0]
 
-    assert len(shop.bank.charges) == len(shop.bank.refunds) == 1
+    of_order, *of_subscription = shop.bank.charges
+    assert of_order.refunded == 5_00
+    assert len(of_subscription) == 1 + 12
+    assert len(shop.bank.refunds) == 1
 
 
 def _filled_in(variables: str, answers: dict[str, Any]) -> str:

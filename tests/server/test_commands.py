@@ -230,7 +230,7 @@ async def test_the_demo_shop_is_made_once(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         told.append(done.stdout)
         rows.append(await counted(url))
-    assert told == ["The demo shop has 4 products, 5 customers and 6 orders.\n"] * 2
+    assert told == ["The demo shop has 4 products, 6 customers, 6 orders, and a subscription on a test clock.\n"] * 2
     assert rows[0] == rows[1]
     assert (rows[0]["products"], rows[0]["customers"], rows[0]["orders"]) == (4, 5, 6)
     assert rows[0]["charges"]
