@@ -133,18 +133,18 @@ async def _issue(tx: Transaction, drafted: Drafted, *, actor: str, now: datetime
     await tell(tx, EventKind.INVOICE_OPENED, draft, actor=actor, now=now, told=told)
     if opening.state is InvoiceState.PAID:
         await tell(tx, EventKind.INVOICE_PAID, draft, actor=actor, now=now, told=told)
-    return await number(tx, draft, opening, customer, now=now, told=told)
+    return await tx.invoices.save(await numbered(tx, draft, opening, customer, now=now, told=told))
 
 
-async def number(
+async def numbered(
     tx: Transaction, draft: Invoice, opening: Opening, customer: Customer, *, now: datetime, told: datetime
 ) -> Invoice:
-    """Last of all: every other invoice of this issuer waits from here on."""
+    """As it is opened, to be written down. Last of all: every other invoice of this issuer waits from here on."""
     issuer = there(await tx.issuers.get_for_update(draft.issuer_id), draft.issuer_id)
     issuer, given = issuer.invoice_numbered(now=told)
     await tx.issuers.save(issuer)
     issued_to = Party(name=customer.name, address=customer.billing_address, email=customer.email)
-    return await tx.invoices.save(draft.opened(opening, given, issued_by=issuer.party, issued_to=issued_to, now=now))
+    return draft.opened(opening, given, issued_by=issuer.party, issued_to=issued_to, now=now)
 
 
 def _entries(invoice: Invoice, opening: Opening, *, now: datetime) -> Iterator[BalanceEntry]:

@@ -14,7 +14,7 @@ from domain.issuers import DEFAULT_ISSUER_ID
 from domain.money import Money
 from domain.orders import Order, OrderLine
 from domain.services.business_time import now_of
-from domain.services.invoicing import number
+from domain.services.invoicing import numbered
 from domain.services.locking import there
 from domain.store import Transaction
 
@@ -28,7 +28,6 @@ async def complete(tx: Transaction, order: Order, *, before: Sequence[Event] = (
     customer = there(await tx.customers.get(order.customer_id), order.customer_id)
     local = now if customer.test_clock_id is None else await now_of(tx, customer.id, now=now)
     draft = _draft(completed, now=local)
-    await tx.invoices.insert(draft)
     subjects = {
         EventKind.ORDER_COMPLETED: completed.id,
         EventKind.INVOICE_OPENED: draft.id,
@@ -41,7 +40,7 @@ async def complete(tx: Transaction, order: Order, *, before: Sequence[Event] = (
     await tx.events.add(*before, *told)
     nothing = Money.zero(completed.currency)
     opening = Opening(total=draft.total, balance_before=nothing, due=nothing, balance_after=nothing)
-    await number(tx, draft, opening, customer, now=local, told=now)
+    await tx.invoices.insert(await numbered(tx, draft, opening, customer, now=local, told=now))
     return completed
 
 

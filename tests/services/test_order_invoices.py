@@ -197,3 +197,17 @@ async def test_an_order_in_yen_is_invoiced_in_yen(shop: Shop) -> None:
     invoice = await invoice_of(shop, charge.payable_id)
     assert invoice is not None
     assert invoice.total == Money(1_999, "JPY")
+
+
+@ON_ONE
+async def test_an_order_that_was_complete_before_there_were_invoices_gets_none(shop: Shop) -> None:
+    now = shop.clock.now()
+    open_one = await shop.order_row(await shop.order())
+    old = replace(open_one, id=new_id(IdPrefix.ORDER), lines=(), state=OrderState.COMPLETED, completed_at=now)
+    async with shop.store.transaction() as tx:
+        await tx.orders.insert(old)
+
+    await shop.pay(open_one.id)
+
+    assert await invoice_of(shop, old.id) is None
+    assert await numbers(shop) == [1]
