@@ -17,6 +17,8 @@ from typing import IO, Self
 import httpx
 
 from tests.docs.pages import ROOT
+from tests.server.commands import Command
+from tests.server.processes import commands
 
 _START_SECONDS = 120
 """A cold start takes two seconds. While other tests keep every core busy it has taken more than thirty."""
@@ -93,15 +95,20 @@ class Machine:
     ) -> None:
         self._running.close()
 
-    def start_gateway(self, settings: str = "") -> None:
-        self.leave_running(
-            f"export {settings} PAYDESK_ENVIRONMENT=development; exec .venv/bin/paydesk serve", port="8000"
-        )
+    def start_gateway(self, **settings: str) -> None:
+        """For a page that begins with a gateway which runs already; a page that says how to start one does so."""
+        log = self._folder / "stderr.log"
+        environment = self._environment | {"PAYDESK_ENVIRONMENT": "development"} | settings
+        started = commands().start("serve", folder=self._folder, environment=environment, output=log)
+        self._running.callback(_end, started)
+        self._wait_for("8000", started)
 
     def leave_running(self, script: str, *, port: str) -> None:
         """Run it beside the shell, as in a terminal of its own, until the page is read."""
         command = ["bash", "-c", self.here(script)]
-        started = self._running.enter_context(_process(command, self._folder, self._environment))
+        self._wait_for(port, self._running.enter_context(_process(command, self._folder, self._environment)))
+
+    def _wait_for(self, port: str, started: subprocess.Popen[bytes] | Command) -> None:
         try:
             _wait_for_port(int(self._words[port]), started)
         except AssertionError as error:
@@ -212,6 +219,14 @@ def _process(
             process.stdout.close()
 
 
+def _end(command: Command) -> None:
+    command.terminate()
+    try:
+        command.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        command.kill()
+
+
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     assert pipe is not None
     return pipe
@@ -224,7 +239,7 @@ def _free_port() -> int:
         return port
 
 
-def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for_port(port: int, process: subprocess.Popen[bytes] | Command) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):

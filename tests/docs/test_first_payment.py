@@ -41,7 +41,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(shop: Path, tmp_path: Path) -> Iterator["App"]:
     copy_of(shop, tmp_path / "paydesk")
     with Machine(tmp_path / "paydesk", words={}, tokens=lambda subject: token_of(shop, subject)) as machine:
-        machine.start_gateway("PAYDESK_RETURN_URLS=myshop://")
+        machine.start_gateway(PAYDESK_RETURN_URLS="myshop://")
         yield App(machine)
 
 

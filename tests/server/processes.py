@@ -51,7 +51,7 @@ def run_paydesk(*arguments: str, settings: Settings, folder: Path) -> subprocess
     """A command that ends by itself."""
     with tempfile.TemporaryDirectory() as beside:
         output, errors = Path(beside, "output"), Path(beside, "errors")
-        command = _commands().start(
+        command = commands().start(
             *arguments, folder=folder, environment=_environment(settings), output=output, errors=errors
         )
         try:
@@ -62,7 +62,7 @@ def run_paydesk(*arguments: str, settings: Settings, folder: Path) -> subprocess
 
 
 @cache
-def _commands() -> Commands:
+def commands() -> Commands:
     return Commands(_environment({}))
 
 
@@ -93,7 +93,7 @@ class Process:
 @contextmanager
 def paydesk(*arguments: str, settings: Settings, folder: Path) -> Iterator[Process]:
     log = _next_log(folder, arguments[0])
-    command = _commands().start(*arguments, folder=folder, environment=_environment(settings), output=log)
+    command = commands().start(*arguments, folder=folder, environment=_environment(settings), output=log)
     process = Process(command, log, settings=settings)
     try:
         yield process
