@@ -20,7 +20,7 @@ SITE := build/docs
 UNSET := env | grep -Eo '^(STRIPE|BRAINTREE|PAYDESK)_[A-Z0-9_]+' | grep -v '^PAYDESK_TEST_' | sed 's/^/-u /'
 PYTEST = env $$($(UNSET)) $(BIN)/python -m pytest --no-header
 
-.PHONY: help install serve test capabilities test-browser test-live bench bench-charges bench-parsing bench-search chaos conformance schema-check lint fmt \
+.PHONY: help install serve test capabilities test-browser test-live bench bench-charges bench-parsing bench-renewals bench-search chaos conformance schema-check lint fmt \
 	graphiql schema schema-changes docs lock clean
 
 help: ## say what there is
@@ -57,10 +57,13 @@ schema-check: $(VENV)/.development ## find what clients may break on in the sche
 test-live: $(VENV)/.development ## run what can be run against the sandboxes of Stripe and Braintree, with the keys in STRIPE_ and BRAINTREE_ variables
 	@$(BIN)/python -m tests.contracts.live
 
-bench: bench-charges bench-parsing bench-search ## measure charges, Braintree's XML, then the search (half an hour)
+bench: bench-charges bench-renewals bench-parsing bench-search ## measure charges, renewals, Braintree's XML, then the search (an hour)
 
 bench-charges: $(VENV)/.development ## measure what the gateway adds to a charge, and write docs/performance.md (10 minutes)
 	@env $$($(UNSET)) $(BIN)/python -m tests.bench.charges --write
+
+bench-renewals: $(VENV)/.development ## measure how many subscriptions a worker renews, and write docs/performance.md (20 minutes)
+	@env $$($(UNSET)) $(BIN)/python -m tests.bench.renewals --write
 
 bench-parsing: $(VENV)/.development ## measure who waits while Braintree's XML is read, and write docs/performance.md (a minute)
 	@env $$($(UNSET)) $(BIN)/python -m tests.bench.parsing --write
@@ -68,9 +71,10 @@ bench-parsing: $(VENV)/.development ## measure who waits while Braintree's XML i
 bench-search: $(VENV)/.development ## measure the search of 100,000 products (20 minutes)
 	@env $$($(UNSET)) $(BIN)/python -m tests.bench.search $(PRODUCTS)
 
-chaos: $(VENV)/.development ## kill and cut off everything, judge by the bank's books, and find planted mistakes (30 minutes)
+chaos: $(VENV)/.development ## kill and cut off everything, judge by the bank's books, and find planted mistakes (40 minutes)
 	@env $$($(UNSET)) $(BIN)/python -m tests.chaos.run $(if $(ORDERS)$(SEED)$(TRIALS),,--write) \
 		$(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(TRIALS),--trials $(TRIALS))
+	@env $$($(UNSET)) $(BIN)/python -m tests.chaos.renewals $(if $(SEED),--seed $(SEED))
 	@$(PYTEST) -n 2 tests/machine tests/model --hypothesis-profile=chaos --hypothesis-seed=$(or $(SEED),1)
 
 lint: $(VENV)/.development ## check style, types, and who imports whom

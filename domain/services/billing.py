@@ -21,7 +21,6 @@ from domain.charges import ChargeState
 from domain.clock import Clock, whole_seconds
 from domain.deployment import Deployment
 from domain.errors import ChargeInProgress, ProviderUnavailable, UnsupportedByProvider
-from domain.invoices import Invoice
 from domain.operations import Operation, VoidPurpose
 from domain.provider import Outcome
 from domain.services import dunning
@@ -235,7 +234,7 @@ class Billing:
         self, tx: Transaction, subscription: Subscription, *, at: datetime, now: datetime, told: datetime, actor: str
     ) -> Stepped:
         """RETRY. A charge that is under way is a try by itself; of one that is put off, the time has come."""
-        invoice = await self._owed(tx, subscription)
+        invoice = await self._collecting.owed(tx, subscription)
         if invoice is None:
             # Somebody has called off what was owed.
             return Stepped(subscription=subscription.paid(now=now))
@@ -250,7 +249,7 @@ class Billing:
         """Charge the oldest invoice where its time has come, or with a card that it was not tried with; beside it, when
         its time comes."""
         unchanged = Stepped(subscription=subscription)
-        invoice = await self._owed(tx, subscription)
+        invoice = await self._collecting.owed(tx, subscription)
         if invoice is None:
             return await self._renewing.open_waiting(tx, subscription, now=now, told=told, actor=actor), None
         charges = await tx.charges.of_invoice(invoice.id)
@@ -266,11 +265,6 @@ class Billing:
             return (replace(unchanged, waits_for=live.id) if waits else unchanged), None
         collected = await self._collecting.collect(tx, subscription, invoice, method, actor=actor, now=now, told=told)
         return collected, None
-
-    async def _owed(self, tx: Transaction, subscription: Subscription) -> Invoice | None:
-        """The oldest invoice that waits for money; not that of a change which is only made when it is paid."""
-        opened = await tx.invoices.open_of_subscription(subscription.id)
-        return next((each for each in opened if not subscription.is_update(each.id)), None)
 
 
 def _due_by(subscription: Subscription, now: datetime) -> Iterator[Due]:

@@ -266,19 +266,21 @@ class ChargeService:
         terms: Terms,
         *,
         request: KeyedRequest | None = None,
+        is_new: bool = False,
         actor: str,
         now: datetime,
     ) -> tuple[Charge, Operation]:
         """Phase 1 for a locked invoice that waits for money and a locked card, in the transaction of whoever calls: the
         operation is to be sent after its commit, and is looked after if it is not.
 
-        `now` is real time. Without a request, whatever it raises it raises before anything is written: what keeps the
-        account from being charged, or the card from being tried.
+        `is_new`: it was opened in this transaction, so nothing of it is taken. `now` is real time. Without a request,
+        whatever it raises it raises before anything is written: what keeps the account from being charged, or the card
+        from being tried.
         """
         account = await self._payer(tx, invoice, method, terms)
         if request is None:
             await declines.check(tx, self._against(method, terms), customer_id=invoice.customer_id, now=now)
-        due = invoice.to_pay - await captured_of(tx, invoice)
+        due = invoice.to_pay if is_new else invoice.to_pay - await captured_of(tx, invoice)
         return await self._write_down(
             tx, invoice, method, account, terms, due=due, request=request, actor=actor, now=now
         )
@@ -353,7 +355,8 @@ class ChargeService:
                 },
             )
         )
-        await declines.count(tx, charge.id, self._against(method, terms), customer_id=charge.customer_id, now=now)
+        against, is_checked = self._against(method, terms), request is None
+        await declines.count(tx, charge.id, against, customer_id=charge.customer_id, is_checked=is_checked, now=now)
         return charge, operation
 
     async def _method(self, tx: Transaction, order: Order, command: ChargeOrder, *, now: datetime) -> PaymentMethod:

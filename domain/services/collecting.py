@@ -51,6 +51,11 @@ class Collecting:
         method = there(await tx.payment_methods.get_for_update(default), default)
         return method if method.state is PaymentMethodState.ACTIVE else None
 
+    async def owed(self, tx: Transaction, subscription: Subscription) -> Invoice | None:
+        """The oldest invoice that waits for money; not that of a change which is only made when it is paid."""
+        opened = await tx.invoices.open_of_subscription(subscription.id)
+        return next((each for each in opened if not subscription.is_update(each.id)), None)
+
     async def collect(
         self,
         tx: Transaction,
@@ -58,30 +63,33 @@ class Collecting:
         invoice: Invoice,
         method: PaymentMethod | None,
         *,
+        is_new: bool = False,
         actor: str,
         now: datetime,
         told: datetime,
     ) -> Stepped:
         """Begin to charge an invoice of a locked subscription with what `method_of` has given, where it is its turn.
 
+        `is_new`: it was opened in this transaction, and nothing was owed before.
         The subscription is PAST_DUE after it where there is no card, or none that may be charged. `now` is the
         customer's time, `told` the real one.
         """
         unchanged = Stepped(subscription=subscription)
         if invoice.state is not InvoiceState.OPEN:
             return unchanged
-        for older in await tx.invoices.open_of_subscription(subscription.id):
-            if older.id == invoice.id:
-                break
-            if not subscription.is_update(older.id):
+        if not is_new:
+            oldest = await self.owed(tx, subscription)
+            if oldest is None or oldest.id != invoice.id:
                 return unchanged
-        if any(charge.is_live for charge in await tx.charges.of_invoice(invoice.id)):
-            return unchanged
+            if any(charge.is_live for charge in await tx.charges.of_invoice(invoice.id)):
+                return unchanged
         if method is None:
             return await self._not_paid(tx, subscription, invoice, None, actor=actor, now=now, told=told)
         try:
             await check_may_charge(tx, invoice.id)
-            _, operation = await self._charges.begin_invoice(tx, invoice, method, _RECURRING, actor=actor, now=told)
+            _, operation = await self._charges.begin_invoice(
+                tx, invoice, method, _RECURRING, is_new=is_new, actor=actor, now=told
+            )
         except (PaymentMethodForbidden, TooManyDeclines) as refused:
             code = _AS_IF_DECLINED[type(refused)]
             return await self._not_paid(tx, subscription, invoice, code, actor=actor, now=now, told=told)

@@ -12,13 +12,23 @@ from domain.store import Transaction
 _OPEN = (ChargeState.PENDING, ChargeState.REQUIRES_ACTION, ChargeState.UNKNOWN)
 
 
-async def count(tx: Transaction, cause: str, against: Sequence[Against], *, customer_id: str, now: datetime) -> None:
+async def count(
+    tx: Transaction,
+    cause: str,
+    against: Sequence[Against],
+    *,
+    customer_id: str,
+    is_checked: bool = False,
+    now: datetime,
+) -> None:
     """Count it; TooManyDeclines, TooManyAtOnce or PaymentMethodForbidden where that would be too much.
 
     The last that a transaction does: whoever counts against the same subject waits here for us, and for nothing else.
-    Customers on a test clock are counted by it, each clock for itself; `now` is the real time.
+    `is_checked`: `check` has allowed it in this transaction, and they wait since then. Customers on a test clock are
+    counted by it, each clock for itself; `now` is the real time.
     """
-    against, moment = await _checked(tx, against, customer_id, now=now)
+    weigh = _by_the_clock if is_checked else _checked
+    against, moment = await weigh(tx, against, customer_id, now=now)
     await tx.declines.add([each.count(cause, now=moment, told=now) for each in against])
 
 

@@ -13,12 +13,13 @@ from domain.events import EventKind
 from domain.invoices import Invoice, InvoiceReason, InvoiceState
 from domain.issuers import TrialEnd
 from domain.payment_methods import PaymentMethod
-from domain.services import invoice_events, subscription_events
+from domain.services import dunning, invoice_events, subscription_events
 from domain.services.calling_off import call_off
 from domain.services.collecting import Collecting
 from domain.services.invoicing import Invoicing
 from domain.services.locking import there
 from domain.services.plans import plans_of
+from domain.services.settlement import captured_of
 from domain.services.steps import Stepped
 from domain.store import Transaction
 from domain.subscriptions import LONGEST_FIRST_PAYMENT, BilledPeriod, CancelReason, Subscription, SubscriptionState
@@ -47,7 +48,9 @@ class Renewing:
         if invoice.state is InvoiceState.PAID:
             return Stepped(subscription=await self._active(tx, begun, actor=actor, now=now, told=told))
         waiting = replace(begun, state=SubscriptionState.INCOMPLETE, incomplete_expires_at=now + LONGEST_FIRST_PAYMENT)
-        return await self._collecting.collect(tx, waiting, invoice, method, actor=actor, now=now, told=told)
+        return await self._collecting.collect(
+            tx, waiting, invoice, method, is_new=True, actor=actor, now=now, told=told
+        )
 
     async def end_trial(
         self, tx: Transaction, subscription: Subscription, *, at: datetime, now: datetime, told: datetime, actor: str
@@ -63,7 +66,7 @@ class Renewing:
         invoice = await self._opened(tx, billed, draft, method, actor=actor, now=now, told=told)
         begun = replace(subscription, period=billed.period)
         active = await self._active(tx, begun, invoice.id, actor=actor, now=now, told=told)
-        return await self._collecting.collect(tx, active, invoice, method, actor=actor, now=now, told=told)
+        return await self._collecting.collect(tx, active, invoice, method, is_new=True, actor=actor, now=now, told=told)
 
     async def _ends_with_trial(self, tx: Transaction, subscription: Subscription, draft: Invoice) -> bool:
         issuer = there(await tx.issuers.get(subscription.issuer_id), subscription.issuer_id)
@@ -79,8 +82,9 @@ class Renewing:
             period = next_period(subscription)
             await tx.subscriptions.insert_period(period_unbilled(subscription, period))
             return Stepped(subscription=replace(subscription, period=period, updated_at=now))
-        method = None
+        owed, method = None, None
         if subscription.state is not SubscriptionState.UNPAID:
+            owed = await self._collecting.owed(tx, subscription)
             method = await self._collecting.method_of(tx, subscription)
         billed, draft = await self._drafted(tx, subscription, InvoiceReason.PERIOD, now=now)
         renewed = replace(subscription, period=billed.period, updated_at=now)
@@ -94,7 +98,11 @@ class Renewing:
             invoice = await self._opened(tx, billed, draft, method, actor=actor, now=now, told=told)
         kind = EventKind.SUBSCRIPTION_RENEWED
         await subscription_events.tell(tx, kind, renewed, invoice.id, actor=actor, now=now, told=told)
-        return await self._collecting.collect(tx, renewed, invoice, method, actor=actor, now=now, told=told)
+        if owed is not None:
+            return Stepped(subscription=renewed)  # it is charged when that is paid
+        return await self._collecting.collect(
+            tx, renewed, invoice, method, is_new=True, actor=actor, now=now, told=told
+        )
 
     async def open_waiting(
         self, tx: Transaction, subscription: Subscription, *, now: datetime, told: datetime, actor: str
@@ -109,7 +117,7 @@ class Renewing:
         if billed is None or billed.invoice_id is None:
             return unchanged
         draft = there(await tx.invoices.get_for_update(billed.invoice_id), billed.invoice_id)
-        if draft.state is not InvoiceState.DRAFT:
+        if draft.state is not InvoiceState.DRAFT or draft.discarded_at is not None:
             return unchanged
         method = await self._collecting.method_of(tx, subscription)
         account = method.account if method else None
@@ -127,7 +135,10 @@ class Renewing:
                     return Stepped(subscription=subscription, waits_for=charge.id)
         for invoice in owed:
             locked = there(await tx.invoices.get_for_update(invoice.id), invoice.id)
-            await call_off(tx, locked, actor=actor, now=now, told=told)
+            # Of one that took a part of its money a person is told already; it is not as if it had never been.
+            taken = await captured_of(tx, locked)
+            leave = dunning.give_up if taken.is_positive else call_off
+            await leave(tx, locked, actor=actor, now=now, told=told)
         expired = subscription.expired(now=now)
         kind = EventKind.SUBSCRIPTION_EXPIRED
         await subscription_events.tell(tx, kind, expired, actor=actor, now=now, told=told)

@@ -12,6 +12,7 @@ from persistence.billing import (
     billed_period_to_row,
     item_to_row,
     subscription_from_row,
+    subscription_item_from_row,
     subscription_to_row,
 )
 from persistence.columns import Row, optional
@@ -76,5 +77,5 @@ class Subscriptions:
             columns = item_to_row(item, subscription_id=subscription.id, position=position)
             if item.id not in stored:
                 await self._session.insert(models.SubscriptionItem, columns)
-            else:
+            elif subscription_item_from_row(stored[item.id]) != item:
                 await self._session.update(models.SubscriptionItem, columns)

@@ -12,6 +12,7 @@ from domain.issuers import DEFAULT_ISSUER_ID
 from domain.products import Interval, IntervalUnit, Price, Product
 from domain.services.keeping import keep
 from domain.services.locking import there
+from domain.store import Transaction
 from domain.subscriptions import BilledPeriod, Subscription, SubscriptionItem, SubscriptionState
 from persistence.store import TortoiseStore
 from tests.services.shop import Shop, usd
@@ -66,11 +67,15 @@ async def subscribed(
     async with shop.store.transaction() as tx:
         await tx.products.insert(product)
         await tx.prices.insert(price)
-        await keep(tx, subscription, now=now)
-        if subscription.period is not None:
-            billed = BilledPeriod(subscription_id=subscription.id, period=subscription.period, rates={}, currency="USD")
-            await tx.subscriptions.insert_period(billed)
+        await keep_begun(tx, subscription, now=now)
     return subscription
+
+
+async def keep_begun(tx: Transaction, subscription: Subscription, *, now: datetime) -> None:
+    await keep(tx, subscription, now=now)
+    if subscription.period is not None:
+        billed = BilledPeriod(subscription_id=subscription.id, period=subscription.period, rates={}, currency="USD")
+        await tx.subscriptions.insert_period(billed)
 
 
 async def behind(shop: Shop, customer_id: str, *, days: float = 32, **fields: Any) -> Subscription:
