@@ -184,6 +184,11 @@ class Invoice:
         """Whether money that arrives is for it; else somebody has to look at it."""
         return self.state in (InvoiceState.OPEN, InvoiceState.UNCOLLECTIBLE)
 
+    @property
+    def is_draft(self) -> bool:
+        """One that may still become an invoice."""
+        return self.state is InvoiceState.DRAFT and self.discarded_at is None
+
     # --- what may happen --------------------------------------------------------------------------------------------
 
     def check_version(self, expected: int | None) -> None:

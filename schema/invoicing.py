@@ -1,7 +1,7 @@
 """Invoices that are made, issued, paid or called off through the API, and lines that wait for the next one."""
 
 from datetime import datetime
-from typing import cast
+from typing import Annotated, cast
 
 import strawberry
 
@@ -25,6 +25,7 @@ from schema.invoices import Invoice, InvoiceItem
 from schema.money import MoneyInput
 from schema.pagination import given
 from schema.payment_methods import RETURN_URL
+from schema.previews import InvoicePreview
 from schema.scalars import URL, Currency, Metadata
 
 _INVOICE = "Id of the invoice, `inv_…`."
@@ -167,6 +168,20 @@ class InvoicePayload:
 class InvoiceItemPayload:
     invoice_item: InvoiceItem | None = strawberry.field(default=None, description="The line as it now is.")
     user_errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it was done.")
+
+
+@strawberry.type
+class InvoicePreviewQuery:
+    @strawberry.field(
+        description="What a draft would be, were it issued now: with what waits for it, and what the balance would "
+        "pay. Null when there is none, or it is no draft any more. For finance, admins, and servers with the scope "
+        "`INVOICES_WRITE`."
+    )
+    async def invoice_preview(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description=_INVOICE)]
+    ) -> InvoicePreview | None:
+        principal = info.context.principal
+        return cast("InvoicePreview | None", await info.context.services.invoices.preview(principal, id))
 
 
 @strawberry.type

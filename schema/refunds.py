@@ -119,6 +119,10 @@ class Refund(HasTimeline):
     def note(root: strawberry.Parent[domain.Refund], info: Info) -> str | None:
         return root.note if info.context.viewer.sees_all else None
 
+    @strawberry.field(description="The invoice that was paid; null where it was an order, and if you may not see it.")
+    async def invoice(root: strawberry.Parent[domain.Refund], info: Info) -> LazyInvoice | None:
+        return cast("Invoice | None", await info.context.loaders.invoices.load_if(root.invoice_id))
+
     @strawberry.field(description="What is being refunded; null if you may not see it.")
     async def charge(root: strawberry.Parent[domain.Refund], info: Info) -> LazyCharge | None:
         return cast("Charge | None", await info.context.loaders.charges.load(root.charge_id))

@@ -16,7 +16,7 @@ from schema.decisions import DecisionMutation
 from schema.discrepancies import DiscrepancyMutation, DiscrepancyQuery
 from schema.disputes import DisputeMutation, DisputeQuery
 from schema.invoices import InvoiceQuery
-from schema.invoicing import InvoiceMutation
+from schema.invoicing import InvoiceMutation, InvoicePreviewQuery
 from schema.issuers import IssuerMutation, IssuerQuery
 from schema.jobs import JobMutation, JobQuery
 from schema.ledger import LedgerQuery
@@ -47,6 +47,7 @@ class Query(
     SubscriptionQuery,
     SubscribingQuery,
     InvoiceQuery,
+    InvoicePreviewQuery,
     CreditNoteQuery,
     IssuerQuery,
     ChargeQuery,

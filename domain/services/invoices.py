@@ -206,14 +206,14 @@ class InvoiceService:
 
     # --- issuing ----------------------------------------------------------------------------------------------------
 
-    async def preview(self, principal: Principal, invoice_id: str) -> Drafted:
-        """What a draft would be, were it issued now."""
+    async def preview(self, principal: Principal, invoice_id: str) -> Drafted | None:
+        """What a draft would be, were it issued now; None for what is no draft any more, or is not there."""
         principal.require(Permission.INVOICES_WRITE)
         async with self._store.reading() as tx:
             draft = await tx.invoices.get(invoice_id)
-            if draft is None or not principal.sees(draft.customer_id):
-                raise NotFound("invoice", path=("invoiceId",))
-            return await self._invoicing.draft(tx, draft)
+            if draft is None or not draft.is_draft:
+                return None
+            return await self._invoicing.draft(tx, draft, account=await _account_of_default(tx, draft))
 
     async def finalize(self, principal: Principal, command: FinalizeInvoice) -> str:
         """Issue a draft, with all lines that wait for it, and charge what is due where that is wanted."""
@@ -235,7 +235,7 @@ class InvoiceService:
         now, told = await self._now(tx, draft)
         await claim(tx, command.request, draft.id, now=told)
         method = await self._payer(tx, draft) if command.charge else None
-        account = method.account if method else None
+        account = method.account if method else await _account_of_default(tx, draft)
         invoice = await self._invoicing.open(tx, draft, account=account, actor=principal.actor, now=now, told=told)
         if not invoice.lines:
             raise InvalidInput("An invoice without lines asks for nothing: add one first.", path=("invoiceId",))
@@ -369,6 +369,14 @@ class InvoiceService:
 
 
 _SUBSCRIPTION = ("subscriptionId",)
+
+
+async def _account_of_default(tx: Transaction, draft: Invoice) -> str | None:
+    """Through which it will be charged, should nothing be chosen; None where nobody knows."""
+    customer = there(await tx.customers.get(draft.customer_id), draft.customer_id)
+    default = customer.default_payment_method_id
+    method = await tx.payment_methods.get(default) if default else None
+    return method.account if method else None
 
 
 async def _is_issued(tx: Transaction, issued: _Issued) -> bool:

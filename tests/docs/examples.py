@@ -96,6 +96,10 @@ _WRITTEN: Mapping[str, Written] = {
         "balanceApplied { formatted } due { formatted } amountRemaining { formatted }",
         {"id": "inv_…"},
     ),
+    "invoicePreview": Written(
+        "lines { name amount { formatted } } total { formatted } balanceApplied { formatted } due { formatted }",
+        {"id": "inv_…"},
+    ),
     "invoices": Written(
         "nodes { id number state total { formatted } } pageInfo { hasNextPage endCursor }",
         {"first": 10, "filter": {"states": ["OPEN"], "due": {"before": "2026-01-01T00:00:00Z"}}},

@@ -273,6 +273,7 @@ QUERIES: Mapping[str, Row] = {
     ),
     "invoice": Row((P.RECORDS_READ,), _ONE, _with(id=World.invoice)),
     "invoices": Row((P.RECORDS_READ,), _MANY, _nothing),
+    "invoicePreview": Row((P.INVOICES_WRITE,), _UPKEEP, _with(id=World.draft)),
     "creditNote": Row((P.RECORDS_READ,), _ONE, _with(id=World.credit_note)),
     "issuer": Row((P.RECORDS_READ,), (SIGN_IN, SIGN_IN, *[MISSING] * 3, YES, YES, YES, YES), _nothing),
     "charge": Row((P.RECORDS_READ,), _ONE, _with(id=World.charge)),

@@ -166,6 +166,30 @@ async def test_whoever_tries_cards_on_an_invoice_is_stopped(shop: Shop) -> None:
     assert (await shop.refused("invoicePay", sent, as_=shop.person("ada")))[0] == "TOO_MANY_DECLINES"
 
 
+async def test_a_draft_is_seen_as_it_would_be_issued(shop: Shop) -> None:
+    ada = await shop.customer(externalId="ada")
+    draft = await drafted(shop, ada)
+    await shop.do("invoiceItemCreate", {"customerId": ada, **hand(3_00, "Help")})
+    query = (
+        "query($id: ID!) { invoicePreview(id: $id) { reason lines { name } total { minorUnits } "
+        "balanceApplied { minorUnits } due { minorUnits } } }"
+    )
+
+    shown = (await shop.execute(query, {"id": draft["id"]}))["invoicePreview"]
+    denied = await shop.denied(query, {"id": draft["id"]}, as_=shop.person("ada"))
+    opened = await shop.do("invoiceFinalize", {"invoiceId": draft["id"], "idempotencyKey": new_key()}, INVOICE)
+
+    assert shown == {
+        "reason": "ONE_OFF",
+        "lines": [{"name": line["name"]} for line in opened["lines"]],
+        "total": {"minorUnits": opened["total"]["minorUnits"]},
+        "balanceApplied": {"minorUnits": 0},
+        "due": opened["due"],
+    }
+    assert denied["extensions"]["code"] == "PERMISSION_DENIED"
+    assert (await shop.execute(query, {"id": draft["id"]}))["invoicePreview"] is None
+
+
 async def test_what_is_not_to_be_paid_is_called_off_given_up_or_discarded(shop: Shop) -> None:
     ada = await shop.buyer()
     draft, opened = await drafted(shop, ada), await issued(shop, ada)

@@ -82,6 +82,7 @@ def query_of(field: str) -> str:
         "ledgerCheck": "ok",
         "reconciliation": "standing",
         "subscriptionPreview": "userErrors { code }",
+        "invoicePreview": "reason",
     }
     select = selects.get(field, "id")
     if kind.name.endswith("Connection"):

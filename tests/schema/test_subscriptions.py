@@ -20,7 +20,7 @@ from schema.http.live import LiveLimits
 from server import application
 from tests.databases import NewDatabaseUrl
 from tests.keys import make_key
-from tests.schema.gateway import Json, Shop, open_shop, settings_for
+from tests.schema.gateway import Json, Shop, money, new_key, open_shop, settings_for
 from tests.schema.live import PATIENCE_SECONDS, SILENCE_SECONDS, SocketClient, connected, serving, streaming
 from tests.schema.permissions import DENIED, EMPTY, OWN, SUBSCRIPTIONS, WHO, YES, Row, new_world
 from tests.schema.test_principals import CODES
@@ -32,6 +32,10 @@ ORDER = (
 CHARGE = (
     "subscription($id: ID!, $after: String) { chargeUpdated(id: $id, after: $after) "
     "{ charge { id state } event { kind } cursor } }"
+)
+INVOICE = (
+    "subscription($id: ID!, $after: String) { invoiceUpdated(id: $id, after: $after) "
+    "{ invoice { id state } event { kind } cursor } }"
 )
 EVENTS = (
     "subscription($after: String, $filter: EventFilterInput) { events(after: $after, filter: $filter) "
@@ -101,6 +105,31 @@ async def test_a_charge_is_followed_with_its_refunds(followed: Followed) -> None
         await shop.refund(charge_id, 5_00)
         updates = [(await client.data("1"))["chargeUpdated"] for _ in range(2)]
         assert [update["event"]["kind"] for update in updates] == ["REFUND_REQUESTED", "REFUND_SUCCEEDED"]
+
+
+async def test_an_invoice_is_followed_with_its_charges_and_a_draft_by_no_customer(followed: Followed) -> None:
+    shop = followed.shop
+    ada = await shop.buyer(externalId="ada")
+    lines = [{"name": "Tea", "unitAmount": money(20_00)}]
+    draft = await shop.do("invoiceCreate", {"customerId": ada, "lines": lines}, "invoice { id }")
+    async with connected(followed.address) as client, connected(followed.address, shop.person("ada")) as of_ada:
+        await of_ada.subscribe("draft", INVOICE, id=draft["id"])
+        assert await of_ada.error_code("draft") == "NOT_FOUND"
+        await client.subscribe("1", INVOICE, id=draft["id"])
+        assert (await client.data("1"))["invoiceUpdated"]["invoice"] == {"id": draft["id"], "state": "DRAFT"}
+
+        await shop.do("invoiceFinalize", {"invoiceId": draft["id"], "idempotencyKey": new_key()})
+        await of_ada.subscribe("1", INVOICE, id=draft["id"])
+        assert (await of_ada.data("1"))["invoiceUpdated"]["invoice"]["state"] == "OPEN"
+        sent = {"invoiceId": draft["id"], "idempotencyKey": new_key()}
+        await shop.do("invoicePay", sent, as_=shop.person("ada"))
+
+        for follower, kinds in ((client, 4), (of_ada, 3)):
+            updates = [(await follower.data("1"))["invoiceUpdated"] for _ in range(kinds)]
+            told = [update["event"]["kind"] for update in updates]
+            expected = ["INVOICE_OPENED", "CHARGE_CREATED", "CHARGE_SUCCEEDED", "INVOICE_PAID"]
+            assert told == expected[-kinds:]
+            assert updates[-1]["invoice"]["state"] == "PAID"
 
 
 async def test_everything_is_followed_from_now_and_by_kind(followed: Followed) -> None:

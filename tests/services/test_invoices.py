@@ -2,15 +2,21 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.fake import Bank
 from domain.balances import BalanceReason
 from domain.charges import ChargeState, ReviewReason
+from domain.customers import CustomerChanges
 from domain.errors import (
     ChargeInProgress,
+    ClockAdvancing,
+    Conflict,
+    CustomerRedacted,
     InvalidInput,
     InvoiceAlreadyPaid,
     InvoiceDiscarded,
@@ -28,17 +34,22 @@ from domain.invoices import Invoice, InvoiceState
 from domain.principals import ALL_PERMISSIONS, Permission, server
 from domain.principals import customer as as_customer
 from domain.provider import Initiator
+from domain.services.business_time import asking
 from domain.services.charges import ChargeInvoice, NewCard
+from domain.services.customers import CreateCustomer
 from domain.services.invoice_lines import NewInvoiceLine
 from domain.services.invoices import CreateInvoice, CreateInvoiceItem, FinalizeInvoice
 from domain.services.locking import there
 from domain.subscriptions import CancelReason, PendingUpdate, SubscriptionState
+from domain.test_clocks import TestClock
+from persistence.database import Database
 from persistence.sql import Dialect
 from tests.services.conftest import OpenShop
 from tests.services.dying import Dropped
 from tests.services.invoiced import a_subscription, an_invoice, as_it_is, charges_of, paid, pay, subscription_now
-from tests.services.shop import SHOP, Shop, usd
+from tests.services.shop import SHOP, MovableClock, Shop, open_shop, usd
 from tests.services.test_invoicing import ON_ONE, amounts, balance, granted
+from tests.services.test_redactions import ADMIN
 
 TEA = NewInvoiceLine(name="Tea", unit_amount=usd(10_00), quantity=2)
 
@@ -193,7 +204,10 @@ async def test_an_invoice_is_issued_with_what_waits_for_it_and_never_changes_aga
     invoice = await issued(shop, invoice_id)
 
     assert (amounts(invoice.lines), invoice.state, invoice.due_at) == ([20_00, 3_00], InvoiceState.OPEN, due_at)
+    assert preview is not None
     assert (preview.invoice.lines, preview.opening.due) == (invoice.lines, invoice.due)
+    assert await shop.invoices.preview(SHOP, invoice_id) is None
+    assert await shop.invoices.preview(SHOP, "inv_none") is None
     line_id = invoice.lines[0].id
     for refused in (
         issued(shop, invoice_id),
@@ -258,6 +272,82 @@ async def test_nothing_is_charged_where_the_balance_has_paid_it_all(shop: Shop) 
 
     assert (invoice.state, invoice.due, await charges_of(shop, invoice)) == (InvoiceState.PAID, usd(0), [])
     assert await balance(shop, customer_id) == (5_00, [(BalanceReason.APPLIED, -20_00)])
+
+
+@ON_ONE
+async def test_what_is_less_than_the_provider_charges_is_asked_for_with_the_next_invoice(
+    database: Database, tmp_path: Path, clock: MovableClock
+) -> None:
+    bank = Bank(tmp_path / "bank.sqlite3", clock=clock, public_url="http://bank.test", least_amounts={"USD": 50})
+    shop = open_shop(database, bank, clock)
+    customer_id = await with_card(shop)
+    little = NewInvoiceLine(name="Stamp", unit_amount=usd(30))
+    preview = await shop.invoices.preview(SHOP, await drafted(shop, little, customer_id=customer_id))
+    small = await issued(shop, await drafted(shop, little, customer_id=customer_id), charge=True)
+    next_one = await issued(shop, await drafted(shop, TEA, customer_id=customer_id), charge=True)
+
+    assert preview is not None
+    assert (preview.opening.due, small.due, small.state) == (usd(0), usd(0), InvoiceState.PAID)
+    assert await charges_of(shop, small) == []
+    assert (next_one.due, next_one.state, await balance(shop, customer_id)) == (
+        usd(20_30),
+        InvoiceState.PAID,
+        (0, [(BalanceReason.CARRIED_OVER, -30), (BalanceReason.CARRIED_OVER, 30)]),
+    )
+    await shop.check(settled=True)
+    await shop.close()
+    bank.close()
+
+
+@ON_ONE
+async def test_somebody_on_a_test_clock_is_billed_in_their_own_time_and_not_while_it_moves(shop: Shop) -> None:
+    theirs = datetime(2027, 1, 31, 10, tzinfo=UTC)
+    clock = TestClock(
+        id=new_id(IdPrefix.TEST_CLOCK), name=None, now=theirs, created_at=shop.clock.now(), updated_at=shop.clock.now()
+    )
+    async with shop.store.transaction() as tx:
+        await tx.test_clocks.insert(clock)
+    customer_id = await shop.customers.create(
+        SHOP, CreateCustomer(fields=CustomerChanges(), test_clock_id=clock.id, request=None)
+    )
+    invoice = await issued(shop, await drafted(shop, customer_id=customer_id))
+    item_id = await waits(shop, customer_id=customer_id)
+    draft_id = await drafted(shop, customer_id=customer_id)
+    await shop.invoices.mark_uncollectible(SHOP, invoice.id, version=None)
+
+    given_up = await as_it_is(shop, invoice)
+    assert (given_up.created_at, given_up.opened_at, given_up.due_at, given_up.uncollectible_at) == (theirs,) * 4
+    async with shop.store.transaction() as tx:
+        held = there(await tx.test_clocks.get_for_update(clock.id), clock.id)
+        await tx.test_clocks.save(held.advancing(theirs + timedelta(days=28), now=shop.clock.now()))
+    with asking():
+        for refused in (
+            issued(shop, draft_id),
+            shop.invoices.discard(SHOP, draft_id, version=None),
+            shop.invoices.void(SHOP, invoice.id, version=None),
+            shop.invoices.remove_item(SHOP, item_id),
+            shop.invoices.create_item(SHOP, CreateInvoiceItem(customer_id=customer_id, line=TEA)),
+            drafted(shop, customer_id=customer_id),
+        ):
+            with pytest.raises(ClockAdvancing):
+                await refused
+
+
+@ON_ONE
+async def test_somebody_with_a_draft_is_erased_once_that_is_discarded(shop: Shop) -> None:
+    customer_id = await shop.customer()
+    invoice_id = await drafted(shop, customer_id=customer_id)
+    with pytest.raises(Conflict):
+        await shop.redactions.redact(ADMIN, customer_id)
+    await shop.invoices.discard(SHOP, invoice_id, version=None)
+
+    await shop.redactions.redact(ADMIN, customer_id)
+
+    assert (await shop.customer_row(customer_id)).redacted_at is not None
+    with pytest.raises(CustomerRedacted):
+        await drafted(shop, customer_id=customer_id)
+    with pytest.raises(CustomerRedacted):
+        await waits(shop, customer_id=customer_id)
 
 
 # --- paying ---------------------------------------------------------------------------------------------------------
