@@ -10,6 +10,7 @@ from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
 from domain.money import Money
 from domain.principals import Permission, Principal
+from domain.services.business_time import clock_of
 from domain.services.keyed import claim
 from domain.store import Store
 from domain.texts import clean_optional
@@ -37,21 +38,23 @@ class BalanceService:
         amount, note = command.amount, clean_optional(command.note, "note", longest=NOTE_LENGTH)
         if amount.is_zero:
             raise InvalidInput("An amount that is given or taken back is not zero.", path=("amount",))
-        entry_id, now = new_id(IdPrefix.BALANCE_ENTRY), self._clock.now()
+        entry_id = new_id(IdPrefix.BALANCE_ENTRY)
+        told = self._clock.now()
         async with self._store.transaction() as tx:
-            if made := await claim(tx, command.request, entry_id, now=now):
+            if made := await claim(tx, command.request, entry_id, now=told):
                 return made
             # Locked, so that nothing is given to somebody who is just being erased.
             customer = await tx.customers.get_for_update(command.customer_id)
             if customer is None or not principal.sees(customer.id):
                 raise NotFound("customer", path=("customerId",))
             customer.check_not_redacted()
+            await clock_of(tx, customer.id)  # refused while it is advanced
             balance = await tx.balances.get_for_update(customer.id, amount.currency)
             if not amount.is_positive and balance + amount < Money.zero(amount.currency):
                 raise BalanceTooLow(str(balance))
             # A balance past 2^53 - 1 is refused here, by adding up, and not when somebody reads it.
             _ = balance + amount
-            given = entry(customer.id, amount, BalanceReason.GRANTED, cause=granted_cause(entry_id), now=now)
+            given = entry(customer.id, amount, BalanceReason.GRANTED, cause=granted_cause(entry_id), now=told)
             await tx.balances.add(replace(given, id=entry_id, note=note))
             await tx.events.add(
                 new_event(
@@ -60,7 +63,7 @@ class BalanceService:
                     entry_id,
                     actor=principal.actor,
                     livemode=customer.livemode,
-                    now=now,
+                    now=told,
                     data={"amount": amount.minor_units, "currency": amount.currency},
                 )
             )

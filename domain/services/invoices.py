@@ -243,9 +243,7 @@ class InvoiceService:
             return _Issued(invoice.id, None)
         initiator = Initiator.UNSCHEDULED if invoice.subscription_id is None else Initiator.RECURRING
         terms = Terms(initiator=initiator, capture=CaptureMode.AUTOMATIC)
-        _, operation = await self._charges.begin_invoice(
-            tx, invoice, method, terms, actor=principal.actor, now=self._clock.now()
-        )
+        _, operation = await self._charges.begin_invoice(tx, invoice, method, terms, actor=principal.actor, now=told)
         return _Issued(invoice.id, operation)
 
     async def _payer(self, tx: Transaction, draft: Invoice) -> PaymentMethod:

@@ -66,6 +66,7 @@ async def lock_invoice(tx: Transaction, invoice_id: str) -> Invoice:
         there(await tx.orders.get_for_update(known.order_id), known.order_id)
     if known.subscription_id is not None:
         there(await tx.subscriptions.get_for_update(known.subscription_id), known.subscription_id)
+    await clock_of(tx, known.customer_id)  # as for an order
     return there(await tx.invoices.get_for_update(invoice_id), invoice_id)
 
 

@@ -24,7 +24,7 @@ from domain.test_clocks import LONGEST_ADVANCE, ClockState
 from persistence.database import Database
 from tests.services.conftest import OpenShop
 from tests.services.dying import Dropped
-from tests.services.invoiced import charges_of
+from tests.services.invoiced import an_invoice, charges_of, pay
 from tests.services.shop import DECIDED_SECONDS, SHOP, MovableClock, Shop, open_shop
 from tests.services.subscribed import as_it_is, at, invoices_of, subscribed
 
@@ -193,6 +193,7 @@ async def test_declines_are_counted_by_the_clock_of_whom_they_are(new_shop: Open
 async def test_while_it_advances_nobody_changes_what_its_customers_have(shop: Shop) -> None:
     clock_id, customer_id = await on_a_clock(shop, "tok_visa")
     order_id = await shop.order_of(customer_id)
+    invoice = await an_invoice(shop, customer_id=customer_id)
     card_id = await shop.card(customer_id, "tok_mastercard")
     async with shop.store.transaction() as tx:
         clock = await tx.test_clocks.get_for_update(clock_id)
@@ -210,6 +211,7 @@ async def test_while_it_advances_nobody_changes_what_its_customers_have(shop: Sh
             lambda: shop.orders.place(SHOP, order_id, version=None),
             lambda: shop.orders.cancel(SHOP, order_id, version=None),
             lambda: shop.pay(order_id),
+            lambda: pay(shop, invoice),
             lambda: shop.test_clocks.advance(
                 SHOP, AdvanceTestClock(clock_id=clock_id, to=START + 2 * A_DAY, request=None)
             ),

@@ -10,17 +10,32 @@ from tests.house.rules.source import Finding, Source, last_name
 LIVE_BY_THE_CUSTOMERS_TIME = frozenset(
     f"domain/services/{name}.py"
     for name in (
+        "applying",
+        "balances",
         "billing",
+        "calling_off",
+        "changing",
         "collecting",
         "credit_notes",
         "dunning",
+        "ending",
         "first_payments",
+        "giving_back",
+        "invoice_lines",
+        "invoices",
         "invoicing",
+        "managing",
         "order_invoices",
         "paid_invoices",
+        "pausing",
         "renewing",
+        "running",
+        "scheduled",
+        "subscription_cards",
         "subscriptions",
+        "undoing",
         "unpaid_invoices",
+        "updates",
     )
 )
 _KNOWS_THE_CLOCKS = "now_of"
