@@ -114,17 +114,20 @@ class Billing:
 
     async def collect(self, subscription_id: str) -> float | None:
         """Charge what can be charged since something has happened; as `bill`."""
-        step = await self._go_on(subscription_id)
-        if step is None or (step.waits_for is None and step.tries_at is None):
+        step = await self._go_on(subscription_id, until_nothing_is_done=True)
+        if step is None:
             return None
-        if step.waits_for is not None or step.tries_at is None:
-            return LOOK_AGAIN_SECONDS
-        return (step.tries_at - step.now).total_seconds()
+        if step.done:
+            return 0.0
+        if step.waits_for is None and step.tries_at is not None:
+            return max((step.tries_at - step.now).total_seconds(), 0)
+        return LOOK_AGAIN_SECONDS if step.waits_for is not None else None
 
-    async def _go_on(self, subscription_id: str) -> Step | None:
+    async def _go_on(self, subscription_id: str, *, until_nothing_is_done: bool = False) -> Step | None:
+        """What is due comes before what may be charged, so a step that did something may have left a charge behind."""
         step = await self.step(subscription_id)
         for _ in range(STEPS_AT_ONCE - 1):
-            if step is None or not step.again:
+            if step is None or not (step.again or (until_nothing_is_done and step.done)):
                 break
             step = await self.step(subscription_id)
         return step

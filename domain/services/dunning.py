@@ -22,8 +22,8 @@ from domain.subscriptions import CancelReason, Subscription
 
 SOONEST_SECONDS = 60.0
 LATEST_SECONDS = 3_600.0
-"""What was put off is tried again after half of the time for which it waits: an outage of minutes costs minutes, and an
-hour more means little to a charge that could not be made for two."""
+"""What is put off again and again waits twice as long each time: an outage of minutes costs minutes, and an hour more
+means little to a charge that could not be made for two."""
 
 
 async def go_on(
@@ -71,8 +71,8 @@ async def put_off(
     """
     if invoice.subscription_id is None:
         return
-    waited = (now - (invoice.opened_at or now)).total_seconds()
-    seconds = max(min(max(waited / 2, SOONEST_SECONDS), LATEST_SECONDS), at_least_seconds)
+    waited = (invoice.next_try_at - invoice.updated_at).total_seconds() if invoice.next_try_at else 0.0
+    seconds = max(min(max(2 * waited, SOONEST_SECONDS), LATEST_SECONDS), at_least_seconds)
     await try_at(tx, invoice, now + timedelta(seconds=seconds) if now == told else now, now=now)
     await tx.jobs.schedule(JobKind.COLLECT_SUBSCRIPTION, invoice.subscription_id, after_seconds=seconds)
 

@@ -13,7 +13,7 @@ from domain.subscriptions import CancelReason, Pause, PauseBehavior, Subscriptio
 from tests.services.conftest import OpenShop
 from tests.services.invoiced import charges_of
 from tests.services.shop import MovableClock, Shop, usd
-from tests.services.subscribed import as_it_is, at, invoices_of, periods_of, subscribed
+from tests.services.subscribed import DAILY, as_it_is, at, behind, invoices_of, periods_of, subscribed
 
 
 async def test_a_period_that_begins_is_billed_and_charged_while_its_customer_is_away(
@@ -94,6 +94,25 @@ async def test_periods_that_are_behind_are_charged_one_at_a_time(shop: Shop, clo
         await shop.run_jobs()
     assert {invoice.state for invoice in await invoices_of(shop, subscription)} == {InvoiceState.PAID}
     assert (await as_it_is(shop, subscription)).state is SubscriptionState.ACTIVE
+    await shop.check(settled=True)
+
+
+async def test_a_charge_that_was_put_off_is_made_though_a_period_began_meanwhile(
+    shop: Shop, clock: MovableClock
+) -> None:
+    customer_id = await shop.customer()
+    await shop.card(customer_id)
+    subscription = await behind(shop, customer_id, days=3.5, interval=DAILY)
+    shop.misbehave("charge#1=refuse")
+    await shop.billing.step(subscription.id)
+    (first,) = await invoices_of(shop, subscription)
+    assert first.state is InvoiceState.OPEN
+    assert first.next_try_at is not None
+    clock.moment = first.next_try_at
+
+    await shop.billing.collect(subscription.id)
+
+    assert [invoice.state for invoice in await invoices_of(shop, subscription)] == [InvoiceState.PAID] * 3
     await shop.check(settled=True)
 
 
