@@ -97,7 +97,7 @@ _SENTENCES: dict[EventKind, str] = {
     EventKind.INVOICE_UNCOLLECTIBLE: "The invoice is not expected to be paid any more.",
     EventKind.INVOICE_CREDITED: "A part of the invoice was credited.",
     EventKind.BALANCE_GRANTED: "The balance was changed by hand.",
-    EventKind.ISSUER_UPDATED: "The issuer's details were changed.",
+    EventKind.ISSUER_UPDATED: "What is printed of the issuer, or its policies, was changed.",
     EventKind.DISCREPANCY_OPENED: "A difference to the provider's books was found.",
     EventKind.DISCREPANCY_CLOSED: "The difference from the provider's books is gone, or a person has seen to it.",
     EventKind.DEFAULT_ACCOUNT_CHANGED: "New payments go through another provider account.",

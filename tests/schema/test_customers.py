@@ -274,4 +274,6 @@ class TestReading:
             "CHARGE_CREATED",
             "CHARGE_SUCCEEDED",
             "ORDER_COMPLETED",
+            "INVOICE_OPENED",
+            "INVOICE_PAID",
         ]
