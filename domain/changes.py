@@ -119,9 +119,9 @@ def wanted_items(subscription: Subscription, changes: Sequence[ItemChange]) -> t
             present[added.item_id] = added
             continue
         if change.item_id not in present:
-            raise NotFound("item of this subscription", path=(*path, "itemId"))
+            raise NotFound("item of this subscription", path=(*path, "subscriptionItemId"))
         if change.item_id in named:
-            raise InvalidInput("This item is named twice.", path=(*path, "itemId"))
+            raise InvalidInput("This item is named twice.", path=(*path, "subscriptionItemId"))
         named.add(change.item_id)
         if change.remove:
             del present[change.item_id]
@@ -134,7 +134,7 @@ def wanted_items(subscription: Subscription, changes: Sequence[ItemChange]) -> t
 
 def _added(change: ItemChange, path: tuple[str, ...]) -> WantedItem:
     if change.remove:
-        raise InvalidInput("Say which item goes.", path=(*path, "itemId"))
+        raise InvalidInput("Say which item goes.", path=(*path, "subscriptionItemId"))
     if change.price_id is None:
         raise InvalidInput("A new item needs a price.", path=(*path, "priceId"))
     quantity = 1 if change.quantity is None else change.quantity

@@ -24,6 +24,7 @@ from schema.live import Subscription
 from schema.nodes import NodeMutation, NodeQuery
 from schema.orders import OrderMutation, OrderQuery
 from schema.payment_methods import PaymentMethodMutation
+from schema.plan_changes import PlanChangeMutation, PlanChangeQuery
 from schema.products import ProductMutation, ProductQuery
 from schema.provider import ProviderQuery
 from schema.refunds import RefundMutation, RefundQuery
@@ -46,6 +47,7 @@ class Query(
     OrderQuery,
     SubscriptionQuery,
     SubscribingQuery,
+    PlanChangeQuery,
     InvoiceQuery,
     InvoicePreviewQuery,
     CreditNoteQuery,
@@ -75,6 +77,7 @@ class Mutation(
     ProductMutation,
     OrderMutation,
     SubscribingMutation,
+    PlanChangeMutation,
     CreditNoteMutation,
     BalanceMutation,
     IssuerMutation,

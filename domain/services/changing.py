@@ -96,9 +96,9 @@ class ChangeSubscription:
 class PreviewedChange:
     subscription: Subscription
     """As it would stand with the change made; it is nowhere written down."""
-    at: datetime
+    previewed_at: datetime
     """What the change is made for: `WantedChange.previewed_at` of whoever agrees to it."""
-    takes_effect_at: datetime
+    applies_at: datetime
     drafted: Drafted | None
     """The invoice that would be made; None where none would be."""
     waiting: tuple[InvoiceLine, ...]
@@ -163,6 +163,7 @@ class ChangeService:
             subscription = there(await tx.subscriptions.get(wanted.subscription_id), wanted.subscription_id)
             now = whole_seconds(await now_of(tx, subscription.customer_id, now=self._clock.now()))
             items, plans = await _wanted(tx, subscription, wanted)
+            await _payer_in_view(tx, subscription, wanted)
             if wanted.when is ChangeTime.PERIOD_END:
                 return _previewed_later(subscription, items, plans, now=now)
             plan = await _plan(tx, subscription, wanted, items, plans, now=now)
@@ -187,8 +188,8 @@ class ChangeService:
         is_paid = drafted is not None and drafted.opening.state is InvoiceState.PAID
         return PreviewedChange(
             subscription=plan.made.subscription,
-            at=plan.at,
-            takes_effect_at=plan.at,
+            previewed_at=plan.at,
+            applies_at=plan.at,
             drafted=drafted,
             waiting=() if plan.is_invoiced else plan.lines,
             reduces_owed=plan.reduces_owed,
@@ -201,7 +202,10 @@ class ChangeService:
         """The id of the subscription. A change that waits for its payment has an invoice, and a charge of it where
         there is a card; one that the bank declines may be tried with another, until the change is dropped."""
         wanted = command.wanted
+        principal.require(Permission.SUBSCRIPTIONS_WRITE)
         _check_allowed(principal, wanted)
+        if wanted.when is ChangeTime.NOW and wanted.policy is ChangePolicy.APPLY_ON_PAYMENT:
+            principal.require(Permission.CHARGES_WRITE)
         if not command.initiator.on_session:
             principal.require(Permission.CHARGES_OFF_SESSION)
             _require_by_hand(principal, "initiator")
@@ -209,6 +213,7 @@ class ChangeService:
 
         async def act(tx: Transaction, subscription: Subscription, asked: Asked) -> Sequence[Operation]:
             items, plans = await _wanted(tx, subscription, wanted)
+            await _payer_in_view(tx, subscription, wanted)
             if items == _present(subscription):
                 return ()
             if wanted.when is ChangeTime.PERIOD_END:
@@ -369,8 +374,8 @@ def _previewed_later(
     at = period_end(subscription)
     return PreviewedChange(
         subscription=changed_at_end(subscription, items, plans, at=at).subscription,
-        at=now,
-        takes_effect_at=at,
+        previewed_at=now,
+        applies_at=at,
         drafted=None,
         waiting=(),
         reduces_owed=Money.zero(subscription.currency),

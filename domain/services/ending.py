@@ -130,6 +130,7 @@ class EndingService:
         self._ending = ending
 
     async def cancel(self, principal: Principal, command: CancelSubscription) -> str:
+        principal.require(Permission.SUBSCRIPTIONS_WRITE)
         if command.when is ChangeTime.NOW and not principal.may(Permission.SUBSCRIPTIONS_BY_HAND):
             raise PermissionDenied("Only the shop ends a subscription before its period does.", path=("when",))
         if command.credit and command.when is not ChangeTime.NOW:

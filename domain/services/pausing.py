@@ -162,9 +162,9 @@ def _check_until(until: datetime | None, *, since: datetime) -> None:
     if until is None:
         return
     if until <= since:
-        raise InvalidInput("A pause ends after it has begun.", path=("until",))
+        raise InvalidInput("A pause ends after it has begun.", path=("endsAt",))
     if until > since + LONGEST_PAUSE:
-        raise InvalidInput("A pause takes five years at most.", path=("until",))
+        raise InvalidInput("A pause takes five years at most.", path=("endsAt",))
 
 
 def _until(pause: Pause) -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from domain.events import EventKind
+from domain.idempotency import KeyedRequest
 from domain.invoices import Invoice
 from domain.operations import Operation
 from domain.principals import Principal
@@ -24,7 +25,13 @@ class SubscriptionCardService:
         self._collecting = collecting
 
     async def choose(
-        self, principal: Principal, subscription_id: str, payment_method_id: str | None, *, version: int | None
+        self,
+        principal: Principal,
+        subscription_id: str,
+        payment_method_id: str | None,
+        *,
+        version: int | None,
+        request: KeyedRequest | None,
     ) -> str:
         """None: the customer's default, whichever that is when it is charged."""
 
@@ -41,7 +48,7 @@ class SubscriptionCardService:
             await tell(tx, kind, chosen, *also, actor=asked.actor, now=asked.now, told=asked.told)
             return () if owed is None else await self._charge(tx, chosen, owed, asked)
 
-        return await self._managing.manage(principal, subscription_id, act, version=version)
+        return await self._managing.manage(principal, subscription_id, act, version=version, request=request)
 
     async def _charge(
         self, tx: Transaction, subscription: Subscription, owed: Invoice, asked: Asked

@@ -158,6 +158,16 @@ _WRITTEN: Mapping[str, Written] = {
     ),
     # --- following ------------------------------------------------------------------------------------------------
     "orderUpdated": Written("cursor event { kind summary } order { id state paymentState }", {"id": "ord_…"}),
+    "subscriptionChangePreview": Written(
+        "preview { previewedAt appliesAt appliesOnPayment invoice { lines { kind name amount { formatted } } "
+        "due { formatted } } waitingLines { name amount { formatted } } } userErrors { code message path }",
+        {
+            "input": {
+                "subscriptionId": "sub_…",
+                "items": [{"subscriptionItemId": "item_…", "quantity": 3}],
+            }
+        },
+    ),
     "subscriptionUpdated": Written(
         "cursor event { kind summary } subscription { id state access }",
         {"id": "sub_…"},
@@ -283,6 +293,33 @@ _WRITTEN: Mapping[str, Written] = {
             "returnUrl": "https://shop.example/thanks",
             "idempotencyKey": "0c8f1d52-6f0b-4c62-9d2b-9a3b6a7c4d10",
         },
+    ),
+    "subscriptionChange": Written(
+        "subscription { id items { id quantity price { id } } pendingUpdate { expiresAt invoice { id } } "
+        "latestInvoice { id state nextAction { ... on RedirectAction { url } } } }",
+        {
+            "subscriptionId": "sub_…",
+            "items": [{"subscriptionItemId": "item_…", "quantity": 3}],
+            "idempotencyKey": "0c8f1d52-6f0b-4c62-9d2b-9a3b6a7c4d10",
+        },
+    ),
+    "subscriptionCancel": Written(
+        "subscription { id state access cancelAt accessEndsAt }",
+        {"subscriptionId": "sub_…", "idempotencyKey": "0c8f1d52-6f0b-4c62-9d2b-9a3b6a7c4d10"},
+    ),
+    "subscriptionPause": Written(
+        "subscription { id state access pause { startsAt endsAt } }",
+        {"subscriptionId": "sub_…", "behavior": "CREDIT", "endsAt": "2030-01-01T00:00:00Z"},
+    ),
+    "subscriptionResume": Written(
+        "subscription { id state access latestInvoice { id state total { formatted } } }",
+        {"subscriptionId": "sub_…", "idempotencyKey": "0c8f1d52-6f0b-4c62-9d2b-9a3b6a7c4d10"},
+    ),
+    "subscriptionUndo": Written(
+        "subscription { id state cancelAt }", {"subscriptionId": "sub_…", "what": "CANCELLATION"}
+    ),
+    "subscriptionSetPaymentMethod": Written(
+        "subscription { id state paymentMethod { id } }", {"subscriptionId": "sub_…", "paymentMethodId": "pm_…"}
     ),
     "orderAddLine": Written(
         "order { version total { formatted } lines { id name quantity } }", {"orderId": "ord_…", "priceId": "price_…"}

@@ -135,14 +135,14 @@ class TestWhatIsWanted:
         [
             ([], ("items",)),
             ([ItemChange(item_id="item_0", remove=True)], ("items",)),
-            ([ItemChange(item_id="item_9", quantity=2)], ("items", "0", "itemId")),
-            ([ItemChange(item_id="gone", quantity=2)], ("items", "0", "itemId")),
+            ([ItemChange(item_id="item_9", quantity=2)], ("items", "0", "subscriptionItemId")),
+            ([ItemChange(item_id="gone", quantity=2)], ("items", "0", "subscriptionItemId")),
             (
                 [ItemChange(item_id="item_0", quantity=2), ItemChange(item_id="item_0", quantity=3)],
-                ("items", "1", "itemId"),
+                ("items", "1", "subscriptionItemId"),
             ),
             ([ItemChange(quantity=2)], ("items", "0", "priceId")),
-            ([ItemChange(remove=True)], ("items", "0", "itemId")),
+            ([ItemChange(remove=True)], ("items", "0", "subscriptionItemId")),
         ],
     )
     def test_what_makes_no_sense_is_refused_where_it_was_asked(

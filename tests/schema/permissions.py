@@ -240,6 +240,29 @@ async def _line_of_price(world: World) -> list[Json]:
     return [{"priceId": world.price}]
 
 
+async def _changing(world: World) -> Json:
+    """One more of what a subscription is for."""
+    subscription_id = await world.subscription()
+    query = "query($id: ID!) { subscription(id: $id) { items { id } } }"
+    (item,) = (await world.shop.execute(query, {"id": subscription_id}))["subscription"]["items"]
+    return {"subscriptionId": subscription_id, "items": [{"subscriptionItemId": item["id"], "quantity": 2}]}
+
+
+async def _paused(world: World) -> str:
+    sent = {"subscriptionId": await world.subscription(), "behavior": "CREDIT"}
+    return str((await world.shop.do("subscriptionPause", sent))["id"])
+
+
+async def _ending(world: World) -> str:
+    sent = {"subscriptionId": await world.subscription(), "idempotencyKey": new_key()}
+    return str((await world.shop.do("subscriptionCancel", sent))["id"])
+
+
+async def _to_pause(world: World) -> str:
+    sent = {"subscriptionId": await world.subscription(), "behavior": "PERIOD_END"}
+    return str((await world.shop.do("subscriptionPause", sent))["id"])
+
+
 async def _items_of_plan(world: World) -> list[Json]:
     return [{"priceId": await world.plan()}]
 
@@ -270,6 +293,9 @@ QUERIES: Mapping[str, Row] = {
     "subscriptions": Row((P.RECORDS_READ,), _MANY, _nothing),
     "subscriptionPreview": Row(
         (P.SUBSCRIPTIONS_WRITE,), (SIGN_IN, SIGN_IN, YES, MISSING, MISSING, YES, YES, YES, YES), _with(input=_wish)
+    ),
+    "subscriptionChangePreview": Row(
+        (P.SUBSCRIPTIONS_WRITE,), (SIGN_IN, SIGN_IN, YES, MISSING, MISSING, YES, YES, YES, YES), _with(input=_changing)
     ),
     "invoice": Row((P.RECORDS_READ,), _ONE, _with(id=World.invoice)),
     "invoices": Row((P.RECORDS_READ,), _MANY, _nothing),
@@ -394,6 +420,59 @@ MUTATIONS: Mapping[str, Row] = {
         (P.SUBSCRIPTIONS_WRITE, P.CHARGES_WRITE, P.SUBSCRIPTIONS_BY_HAND, P.CHARGES_OFF_SESSION),
         (*_TRUSTED, DENIED, DENIED, YES, YES),
         _with(customerId=_ada, items=_items_of_plan, initiator="RECURRING", idempotencyKey=_key),
+    ),
+    "subscriptionChange": Row(
+        (P.SUBSCRIPTIONS_WRITE, P.CHARGES_WRITE),
+        (*_CUSTOMERS, DENIED, YES, YES, YES),
+        _with(_=_changing, idempotencyKey=_key),
+    ),
+    "subscriptionChange, at period end": Row(
+        (P.SUBSCRIPTIONS_WRITE,),
+        (*_CUSTOMERS, YES, YES, YES, YES),
+        _with(_=_changing, when="PERIOD_END", idempotencyKey=_key),
+    ),
+    "subscriptionChange, not paid first": Row(
+        (P.SUBSCRIPTIONS_WRITE, P.SUBSCRIPTIONS_BY_HAND),
+        (*_TRUSTED, YES, YES, YES, YES),
+        _with(_=_changing, policy="APPLY_NOW", idempotencyKey=_key),
+    ),
+    "subscriptionChange, prorated by hand": Row(
+        (P.SUBSCRIPTIONS_WRITE, P.SUBSCRIPTIONS_BY_HAND, P.CHARGES_WRITE),
+        (*_TRUSTED, DENIED, YES, YES, YES),
+        _with(_=_changing, proration="CREATE", idempotencyKey=_key),
+    ),
+    "subscriptionCancel": Row(
+        (P.SUBSCRIPTIONS_WRITE,),
+        (*_CUSTOMERS, YES, YES, YES, YES),
+        _with(subscriptionId=World.subscription, idempotencyKey=_key),
+    ),
+    "subscriptionCancel, now": Row(
+        (P.SUBSCRIPTIONS_WRITE, P.SUBSCRIPTIONS_BY_HAND),
+        (*_TRUSTED, YES, YES, YES, YES),
+        _with(subscriptionId=World.subscription, when="NOW", credit=True, idempotencyKey=_key),
+    ),
+    "subscriptionPause": Row(
+        (P.SUBSCRIPTIONS_WRITE, P.SUBSCRIPTIONS_BY_HAND),
+        (*_TRUSTED, YES, YES, YES, YES),
+        _with(subscriptionId=World.subscription, behavior="CREDIT"),
+    ),
+    "subscriptionResume": Row(
+        (P.SUBSCRIPTIONS_WRITE, P.SUBSCRIPTIONS_BY_HAND),
+        (*_TRUSTED, YES, YES, YES, YES),
+        _with(subscriptionId=_paused, idempotencyKey=_key),
+    ),
+    "subscriptionUndo": Row(
+        (P.SUBSCRIPTIONS_WRITE,), (*_CUSTOMERS, YES, YES, YES, YES), _with(subscriptionId=_ending, what="CANCELLATION")
+    ),
+    "subscriptionUndo, a pause": Row(
+        (P.SUBSCRIPTIONS_WRITE, P.SUBSCRIPTIONS_BY_HAND),
+        (*_TRUSTED, YES, YES, YES, YES),
+        _with(subscriptionId=_to_pause, what="PAUSE"),
+    ),
+    "subscriptionSetPaymentMethod": Row(
+        (P.SUBSCRIPTIONS_WRITE,),
+        (*_CUSTOMERS, YES, YES, YES, YES),
+        _with(subscriptionId=World.subscription, paymentMethodId=World.card),
     ),
     "orderAddLine": Row(
         (P.ORDERS_WRITE,), (*_CUSTOMERS, YES, YES, YES, YES), _with(orderId=World.order, priceId=_price)

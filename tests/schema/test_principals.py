@@ -82,6 +82,7 @@ def query_of(field: str) -> str:
         "ledgerCheck": "ok",
         "reconciliation": "standing",
         "subscriptionPreview": "userErrors { code }",
+        "subscriptionChangePreview": "userErrors { code }",
         "invoicePreview": "reason",
     }
     select = selects.get(field, "id")
@@ -190,6 +191,9 @@ class TestSomebodyElses:
             if mutation == "chargeReviewClose":
                 base["reason"] = "LATE_MONEY"
             if mutation == "subscriptionCreate":
+                base["items"] = [{"priceId": await world.plan()}]
+            base |= OF_SUBSCRIPTIONS.get(mutation, {})
+            if mutation == "subscriptionChange":
                 base["items"] = [{"priceId": await world.plan()}]
             for name in id_fields(input_type):
                 answers = []
@@ -319,6 +323,12 @@ SCALARS: dict[str, Any] = {
     "to": LATER,
     "found": "NOT_MOVED",
     "evidence": [{"kind": "OTHER", "text": "It was delivered."}],
+}
+
+
+OF_SUBSCRIPTIONS: dict[str, dict[str, Any]] = {
+    "subscriptionPause": {"behavior": "CREDIT"},
+    "subscriptionUndo": {"what": "CANCELLATION"},
 }
 
 

@@ -106,7 +106,7 @@ async def undo(shop: Shop, subscription: Subscription, what: Undoable, *, princi
 async def choose_card(
     shop: Shop, subscription: Subscription, payment_method_id: str | None, *, principal: Principal = SHOP
 ) -> Subscription:
-    await shop.subscription_cards.choose(principal, subscription.id, payment_method_id, version=None)
+    await shop.subscription_cards.choose(principal, subscription.id, payment_method_id, version=None, request=None)
     return await subscription_of(shop, subscription.id)
 
 

@@ -496,7 +496,7 @@ class TestPreviews:
 
         shown = await preview(shop, subscription, item, **how)
         clock.advance(minutes=9)
-        changed = await change(shop, subscription, item, previewed_at=shown.at, **how)
+        changed = await change(shop, subscription, item, previewed_at=shown.previewed_at, **how)
 
         made = (await invoices_of(shop, subscription))[1:]
         assert [amounts(each) for each in made] == ([amounts(shown.drafted.invoice)] if shown.drafted else [])
@@ -531,7 +531,7 @@ class TestPreviews:
         subscription, team = await subscribed_to(shop), await a_plan(shop, 50_00)
         shown = await preview(shop, subscription, to(subscription, team), when=PERIOD_END)
         assert subscription.period is not None
-        assert (shown.drafted, shown.takes_effect_at) == (None, subscription.period.end)
+        assert (shown.drafted, shown.applies_at) == (None, subscription.period.end)
         assert shown.subscription.present_items[0].price_id == team.id
 
     @pytest.mark.parametrize("minutes", [-1, 11])
@@ -549,7 +549,7 @@ class TestPreviews:
         clock.advance(minutes=2)
         await change(shop, subscription, to(subscription, quantity=2))
         with pytest.raises(InvalidInput) as refused:
-            await change(shop, subscription, to(subscription, team), previewed_at=shown.at)
+            await change(shop, subscription, to(subscription, team), previewed_at=shown.previewed_at)
         assert refused.value.path == ("previewedAt",)
 
 

@@ -407,7 +407,7 @@ class TestPause:
         subscription = await subscribed_to(shop)
         with pytest.raises(InvalidInput) as refused:
             await pause(shop, subscription, until=START + timedelta(days=days))
-        assert refused.value.path == ("until",)
+        assert refused.value.path == ("endsAt",)
 
 
 class TestCards:

@@ -75,6 +75,7 @@ export const EXEMPTIONS = [
   { rule: "strict-id-in-types", message: withoutId("InvoicePreview") },
   { rule: "strict-id-in-types", message: withoutId("NextBillPreview") },
   { rule: "strict-id-in-types", message: withoutId("SubscriptionPreview") },
+  { rule: "strict-id-in-types", message: withoutId("SubscriptionChangePreview") },
   { rule: "strict-id-in-types", message: withoutId("RedirectAction") },
   { rule: "strict-id-in-types", message: withoutId("SdkAction") },
   // How far a comparison is, read off at this moment:
