@@ -26,6 +26,9 @@ from domain.events import EventKind
 from domain.invoices import InvoiceState
 from domain.pricing import PricingModel
 from domain.products import Price
+from domain.services.balances import BalanceService, GrantBalance
+from domain.services.invoice_lines import NewInvoiceLine
+from domain.services.invoices import CreateInvoiceItem
 from domain.services.locking import there
 from domain.subscriptions import PauseBehavior, Subscription, SubscriptionItem, SubscriptionState, WantedItem
 from persistence.database import Database
@@ -40,7 +43,7 @@ from tests.model.verdict import check_billed, check_money, check_numbers, first_
 from tests.model.wishes import item_changes
 from tests.services.changes import cancel, change, pause, resume, undo
 from tests.services.invoiced import pay
-from tests.services.shop import MovableClock, Shop, open_shop
+from tests.services.shop import SHOP, MovableClock, Shop, open_shop, usd
 from tests.services.subscribed import invoices_of
 from tests.services.subscribing import a_plan, subscribe, subscription_of, wanted
 
@@ -51,12 +54,17 @@ MOST_SUBSCRIPTIONS = 2
 MOST_ROUNDS = 40
 """In which workers do what is due; three periods that were slept through need far less."""
 
+LEAST = 20
+"""What the bank charges at least, in cents: prices are below and above it."""
 GOOD_CARD = "tok_visa"
 CARDS = (GOOD_CARD, GOOD_CARD, "tok_chargeDeclinedInsufficientFunds", "tok_chargeDeclinedLostCard")
 
 A_SECOND = timedelta(seconds=1)
 
+_amounts = st.sampled_from((-20_00, -7, 7, 15, 5_00, 20_00))
 
+
+_GOING_ON = (SubscriptionState.ACTIVE, SubscriptionState.PAST_DUE, SubscriptionState.PAUSED)
 _OWING = (SubscriptionState.INCOMPLETE, SubscriptionState.PAST_DUE, SubscriptionState.UNPAID)
 
 
@@ -85,7 +93,9 @@ class Story(RuleBasedStateMachine):
         url = self.rented.enter_context(temporary_database(dialect, folder))
         self.runner = self.rented.enter_context(asyncio.Runner())
         self.clock = MovableClock()
-        self.bank = Bank(folder / "bank.sqlite3", clock=self.clock, public_url="http://bank.test")
+        self.bank = Bank(
+            folder / "bank.sqlite3", clock=self.clock, public_url="http://bank.test", least_amounts={"USD": LEAST}
+        )
         self.plans: dict[str, Plan] = {}
         self.prices: dict[str, Price] = {}
         self.customer = ""
@@ -245,6 +255,28 @@ class Story(RuleBasedStateMachine):
             return await subscription_of(self.shop, one.now.id)
 
         self.asks_of(one, "pay", pay_all())
+
+    # --- what the shop does by hand ---------------------------------------------------------------------------------
+
+    @rule(amount=_amounts)
+    def shop_grants_something(self, amount: int) -> None:
+        """Or takes it back, where it is there."""
+        request = self.shop.request("customerBalanceGrant", None, {})
+        command = GrantBalance(customer_id=self.customer, amount=usd(amount), note=None, request=request)
+        balances = BalanceService(store=self.shop.store, clock=self.clock)
+        self.asks("grant", balances.grant(SHOP, command))
+
+    @rule(amount=_amounts, data=st.data())
+    def shop_adds_a_line(self, amount: int, data: st.DataObject) -> None:
+        """To the next invoice of a subscription that was paid for, or of the customer."""
+        going_on = [one.now.id for one in self.subscribed if one.now.state in _GOING_ON]
+        subscription_id = data.draw(st.sampled_from([None, *going_on]))
+        command = CreateInvoiceItem(
+            customer_id=None if subscription_id else self.customer,
+            subscription_id=subscription_id,
+            line=NewInvoiceLine(name="Tea", unit_amount=usd(amount)),
+        )
+        self.asks("line", self.shop.invoices.create_item(SHOP, command))
 
     # --- time -------------------------------------------------------------------------------------------------------
 
