@@ -10,6 +10,7 @@ from datetime import datetime
 
 from domain.billing import draft_of, next_period, period_billed, period_unbilled
 from domain.events import EventKind
+from domain.ids import IdPrefix, new_id
 from domain.invoices import Invoice, InvoiceReason, InvoiceState
 from domain.issuers import TrialEnd
 from domain.payment_methods import PaymentMethod
@@ -59,6 +60,7 @@ class Renewing:
         method = await self._collecting.method_of(tx, subscription)
         billed, draft = await self._drafted(tx, subscription, InvoiceReason.CREATE, now=now)
         if method is None and await self._ends_with_trial(tx, subscription, draft):
+            await _leave_to_customer(tx, subscription, now=now)
             canceled = subscription.canceled(CancelReason.NO_CARD, now=now)
             kind, reason = EventKind.SUBSCRIPTION_CANCELED, canceled.cancel_reason
             await subscription_events.tell(tx, kind, canceled, actor=actor, now=now, told=told, reason=reason)
@@ -139,6 +141,7 @@ class Renewing:
             taken = await captured_of(tx, locked)
             leave = dunning.give_up if taken.is_positive else call_off
             await leave(tx, locked, actor=actor, now=now, told=told)
+        await _leave_to_customer(tx, subscription, now=now)
         expired = subscription.expired(now=now)
         kind = EventKind.SUBSCRIPTION_EXPIRED
         await subscription_events.tell(tx, kind, expired, actor=actor, now=now, told=told)
@@ -176,3 +179,15 @@ class Renewing:
         kind = EventKind.SUBSCRIPTION_ACTIVATED
         await subscription_events.tell(tx, kind, active, *also, actor=actor, now=now, told=told)
         return active
+
+
+async def _leave_to_customer(tx: Transaction, subscription: Subscription, *, now: datetime) -> None:
+    """Lines that wait for an invoice of a subscription that will have none wait for the next one of its customer."""
+    customer_id, currency = subscription.customer_id, subscription.currency
+    await tx.balances.get_for_update(customer_id, currency)
+    left = []
+    for waiting in await tx.invoices.waiting_lines(customer_id, currency, subscription_id=subscription.id):
+        await tx.invoice_items.save(replace(waiting, removed_at=now))
+        again = replace(waiting.line, id=new_id(IdPrefix.INVOICE_LINE))
+        left.append(replace(waiting, line=again, subscription_id=None, cause=f"{waiting.id}:left", created_at=now))
+    await tx.invoices.add_waiting_lines(left)

@@ -64,7 +64,6 @@ A_SECOND = timedelta(seconds=1)
 _amounts = st.sampled_from((-20_00, -7, 7, 15, 5_00, 20_00))
 
 
-_GOING_ON = (SubscriptionState.ACTIVE, SubscriptionState.PAST_DUE, SubscriptionState.PAUSED)
 _OWING = (SubscriptionState.INCOMPLETE, SubscriptionState.PAST_DUE, SubscriptionState.UNPAID)
 
 
@@ -268,8 +267,8 @@ class Story(RuleBasedStateMachine):
 
     @rule(amount=_amounts, data=st.data())
     def shop_adds_a_line(self, amount: int, data: st.DataObject) -> None:
-        """To the next invoice of a subscription that was paid for, or of the customer."""
-        going_on = [one.now.id for one in self.subscribed if one.now.state in _GOING_ON]
+        """To the next invoice of a subscription, or of the customer."""
+        going_on = [one.now.id for one in self.subscribed if not one.now.is_ended]
         subscription_id = data.draw(st.sampled_from([None, *going_on]))
         command = CreateInvoiceItem(
             customer_id=None if subscription_id else self.customer,

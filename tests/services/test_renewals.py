@@ -3,16 +3,21 @@
 import asyncio
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
+
+import pytest
 
 from domain.charges import ChargeState
 from domain.clock import whole_seconds
 from domain.invoices import InvoiceReason, InvoiceState
 from domain.jobs import JobKind
 from domain.provider import Initiator
+from domain.services.invoice_lines import NewInvoiceLine
+from domain.services.invoices import CreateInvoiceItem
 from domain.subscriptions import CancelReason, Pause, PauseBehavior, SubscriptionState
 from tests.services.conftest import OpenShop
 from tests.services.invoiced import charges_of
-from tests.services.shop import MovableClock, Shop, usd
+from tests.services.shop import SHOP, MovableClock, Shop, usd
 from tests.services.subscribed import DAILY, as_it_is, at, behind, invoices_of, periods_of, subscribed
 
 
@@ -168,6 +173,30 @@ async def test_a_subscription_starts_by_itself(shop: Shop, clock: MovableClock) 
     assert (invoice.reason, invoice.state) == (InvoiceReason.CREATE, InvoiceState.PAID)
     assert (await shop.events(subscription.id))[-1] == "SUBSCRIPTION_ACTIVATED"
     await shop.check(settled=True)
+
+
+@pytest.mark.parametrize("token", ["tok_chargeDeclined", None])
+async def test_lines_of_one_that_never_begins_wait_for_the_next_invoice_of_its_customer(
+    shop: Shop, clock: MovableClock, token: str | None
+) -> None:
+    state = SubscriptionState.TRIALING if token is None else SubscriptionState.SCHEDULED
+    begins = whole_seconds(clock.now()) + timedelta(days=10)
+    when = "trial_ends_at" if token is None else "starts_at"
+    fields: dict[str, Any] = {when: begins}
+    subscription = await subscribed(shop, state, token=token, **fields)
+    line = NewInvoiceLine(name="Tea", unit_amount=usd(5_00))
+    await shop.invoices.create_item(SHOP, CreateInvoiceItem(subscription_id=subscription.id, line=line))
+    clock.moment = begins
+    await shop.run_jobs()
+    clock.advance(days=1)
+    await shop.run_jobs()
+
+    assert (await as_it_is(shop, subscription)).is_ended
+    async with shop.store.reading() as tx:
+        of_it = await tx.invoices.waiting_lines(subscription.customer_id, "USD", subscription_id=subscription.id)
+        of_customer = await tx.invoices.waiting_lines(subscription.customer_id, "USD", subscription_id=None)
+    assert (list(of_it), [each.line.amount for each in of_customer]) == ([], [usd(5_00)])
+    await shop.check()
 
 
 async def test_a_start_that_nobody_pays_is_incomplete_and_expires(shop: Shop, clock: MovableClock) -> None:
