@@ -53,10 +53,11 @@ class Diary:
 
     def moment(self, now: datetime, held: Held | None = None) -> datetime:
         """When it counts that somebody asks for something now: two periods do not begin at the same moment."""
-        begun = self.usage.periods(now)
-        if held and begun and begun[-1].start == now and not _rhythm(held).is_as_long_as(self.rhythm):
-            return now + timedelta(seconds=1)
-        return max(now, self.latest) if begun else now
+        at = max(now, self.latest)
+        begun = self.usage.periods(at)
+        if held and begun and begun[-1].start == at and not _rhythm(held).is_as_long_as(self.rhythm):
+            at += timedelta(seconds=1)
+        return at if begun else now
 
     # --- what is asked for now --------------------------------------------------------------------------------------
 
