@@ -125,7 +125,6 @@ CHAPTERS: Mapping[str, Sequence[Fault]] = {
             "F20",
             "The provider refuses a charge as a duplicate of another.",
             "It is looked up, and adopted only if it bears the operation's id.",
-            waits_for="the adapter for Braintree",
         ),
         Fault(
             "F21",
@@ -300,25 +299,21 @@ CHAPTERS: Mapping[str, Sequence[Fault]] = {
             "F54",
             "The renewal is killed in the middle, or runs on two nodes.",
             "A period of a subscription is charged once.",
-            waits_for="subscriptions",
         ),
         Fault(
             "F55",
             "Several periods pass while the gateway is down.",
             "Each is charged once, as the documented policy says.",
-            waits_for="subscriptions",
         ),
         Fault(
             "F56",
             "A period begins on the 31st, on a leap day, or when clocks change.",
             "Periods neither overlap nor leave a gap.",
-            waits_for="subscriptions",
         ),
         Fault(
             "F57",
             "A dispute comes after the charge was given back in full.",
             "It is counted apart, and what can be refunded never falls below zero.",
-            waits_for="disputes",
         ),
     ),
     "Requests": (

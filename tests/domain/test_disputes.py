@@ -105,6 +105,7 @@ class TestMoney:
         with pytest.raises(RefundAmountTooHigh):
             charge.check_refundable(usd(31))
 
+    @pytest.mark.fault("F57")
     def test_a_bank_may_take_what_went_back_already(self) -> None:
         charge = new_charge(captured=usd(100), refunded=usd(30)).dispute_moved(usd(100), now=LATER)
 

@@ -29,7 +29,7 @@ async def check_renewed_once(shop: Shop, subscription: Subscription, *, periods:
     assert (await as_it_is(shop, subscription)).state is SubscriptionState.ACTIVE
 
 
-@pytest.mark.fault("F1", "F2", "F3", "F4", "F6")
+@pytest.mark.fault("F1", "F2", "F3", "F4", "F6", "F54")
 async def test_a_period_is_billed_and_charged_once_whenever_its_worker_is_killed(world: World) -> None:
     made: list[Subscription] = []
 
@@ -68,7 +68,7 @@ async def test_a_decline_begins_one_dunning_whenever_its_worker_is_killed(world:
             assert invoice.next_try_at is not None
 
 
-@pytest.mark.fault("F6", "F23", "F24")
+@pytest.mark.fault("F6", "F23", "F24", "F54")
 @pytest.mark.parametrize("dialect", [Dialect.POSTGRES])
 async def test_workers_at_once_of_which_some_are_killed_renew_once(world: World) -> None:
     """Each finds the same subscriptions due: a few periods of each, and a customer who pays for all of them."""

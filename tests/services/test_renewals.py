@@ -65,6 +65,7 @@ async def test_what_is_not_due_yet_is_left_alone_and_comes_again(shop: Shop, clo
     assert await as_it_is(shop, subscription) == subscription
 
 
+@pytest.mark.fault("F55")
 async def test_after_a_time_without_workers_each_period_is_billed_by_itself_and_in_order(
     shop: Shop, clock: MovableClock
 ) -> None:
@@ -84,6 +85,7 @@ async def test_after_a_time_without_workers_each_period_is_billed_by_itself_and_
     await shop.check(settled=True)
 
 
+@pytest.mark.fault("F55")
 async def test_periods_that_are_behind_are_charged_one_at_a_time(shop: Shop, clock: MovableClock) -> None:
     subscription = await subscribed(shop, token="tok_chargePending")
     clock.moment = at(subscription) + timedelta(days=70)
