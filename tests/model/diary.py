@@ -48,7 +48,7 @@ class Diary:
 
     def period_end(self, now: datetime) -> datetime:
         """When what runs now has ended: a trial, or the time before the start, where there is no period yet."""
-        begun = self.usage.periods(now)
+        begun = self.usage.periods(max(now, self.latest))
         return begun[-1].end if begun else self.begins
 
     def moment(self, now: datetime, held: Held | None = None) -> datetime:
