@@ -137,6 +137,8 @@ class PendingChange:
 
     items: tuple[WantedItem, ...]
     at: datetime
+    by_hand: bool = False
+    """Whether the shop has scheduled it, such as a new price: then only the shop undoes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

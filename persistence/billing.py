@@ -163,11 +163,15 @@ def _pause(row: Row) -> Pause | None:
 
 def _pending_change_from(value: Any) -> PendingChange:
     fields = document(value)
-    return PendingChange(items=_wanted_from(fields), at=instant(fields["at"]))
+    return PendingChange(items=_wanted_from(fields), at=instant(fields["at"]), by_hand=fields["by_hand"])
 
 
 def _pending_change_document(change: PendingChange) -> Columns:
-    return {"items": [asdict(item) for item in change.items], "at": format_instant(change.at)}
+    return {
+        "items": [asdict(item) for item in change.items],
+        "at": format_instant(change.at),
+        "by_hand": change.by_hand,
+    }
 
 
 def _pending_update_from(value: Any) -> PendingUpdate:

@@ -362,7 +362,9 @@ def _present(subscription: Subscription) -> tuple[WantedItem, ...]:
 
 async def _schedule(tx: Transaction, subscription: Subscription, items: tuple[WantedItem, ...], asked: Asked) -> None:
     at = period_end(subscription)
-    scheduled = replace(subscription, pending_change=PendingChange(items=items, at=at), updated_at=asked.now)
+    by_hand = asked.principal.may(Permission.SUBSCRIPTIONS_BY_HAND)
+    change = PendingChange(items=items, at=at, by_hand=by_hand)
+    scheduled = replace(subscription, pending_change=change, updated_at=asked.now)
     kept = await keep(tx, scheduled, now=asked.told)
     kind = EventKind.SUBSCRIPTION_CHANGE_SCHEDULED
     await tell(tx, kind, kept, actor=asked.actor, now=asked.now, told=asked.told, at=at.isoformat())

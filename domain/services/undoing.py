@@ -22,12 +22,19 @@ class UndoingService:
         self._managing = managing
 
     async def undo(self, principal: Principal, subscription_id: str, what: Undoable, *, version: int | None) -> str:
-        """A change that waits for its payment is undone with its invoice, which is void then."""
+        """A change that waits for its payment is undone with its invoice, which is void then.
+
+        A customer takes back what they want no more, a cancellation of the shop too; but not a price that the shop has
+        announced.
+        """
         if what is Undoable.PAUSE:
             principal.require(Permission.SUBSCRIPTIONS_BY_HAND)
 
         async def act(tx: Transaction, subscription: Subscription, asked: Asked) -> Sequence[Operation]:
             check_may(subscription, Wish.UNDO)
+            change = subscription.pending_change
+            if what is Undoable.CHANGE and change is not None and change.by_hand:
+                principal.require(Permission.SUBSCRIPTIONS_BY_HAND)
             if what is Undoable.CHANGE and subscription.pending_update is not None:
                 dropped = await drop_update(
                     tx, subscription, patient=True, actor=asked.actor, now=asked.now, told=asked.told

@@ -94,7 +94,7 @@ def a_subscription(
         cancel_at=PERIOD.end,
         cancel_reason=CancelReason.REQUESTED,
         pause=Pause(behavior=PauseBehavior.PERIOD_END, since=PERIOD.end, until=PERIOD.end + timedelta(days=9)),
-        pending_change=PendingChange(items=wanted, at=PERIOD.end),
+        pending_change=PendingChange(items=wanted, at=PERIOD.end, by_hand=True),
         pending_update=PendingUpdate(items=wanted, at=NOW, invoice_id="inv_1", expires_at=PERIOD.end),
         dunning=Dunning(policy=POLICY, since=LATER, code=DeclineCode.INSUFFICIENT_FUNDS),
         last_tried_at=LATER,

@@ -382,12 +382,20 @@ class TestAtPeriodEnd:
 
     async def test_undone_nothing_happens(self, shop: Shop, clock: MovableClock) -> None:
         subscription, small = await subscribed_to(shop), await a_plan(shop, 5_00)
-        await change(shop, subscription, to(subscription, small), when=PERIOD_END)
-        undone = await undo(shop, subscription, Undoable.CHANGE, principal=of(subscription))
+        customer = of(subscription)
+        await change(shop, subscription, to(subscription, small), when=PERIOD_END, principal=customer)
+        undone = await undo(shop, subscription, Undoable.CHANGE, principal=customer)
         assert (undone.pending_change, undone.items) == (None, subscription.items)
         clock.advance(days=30)
         await shop.run_jobs(rounds=2)
         assert amounts(await latest_invoice(shop, subscription)) == [20_00]
+
+    async def test_a_price_that_the_shop_announces_is_not_undone_by_the_customer(self, shop: Shop) -> None:
+        subscription, dearer = await subscribed_to(shop), await a_plan(shop, 25_00)
+        await change(shop, subscription, to(subscription, dearer), when=PERIOD_END)
+        with pytest.raises(PermissionDenied):
+            await undo(shop, subscription, Undoable.CHANGE, principal=of(subscription))
+        assert (await undo(shop, subscription, Undoable.CHANGE)).pending_change is None
 
     async def test_of_a_trial_it_is_made_when_that_ends(self, shop: Shop, clock: MovableClock) -> None:
         subscription, yearly = await subscribed_to(shop, trial_days=14), await a_plan(shop, 200_00, YEARLY)
