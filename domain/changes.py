@@ -9,7 +9,7 @@ waits for its payment is made in the end as it was agreed upon, for the moment a
     while it is paused    likewise: what is resumed is charged as it is then
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -305,7 +305,20 @@ def _with_items(subscription: Subscription, wanted: Sequence[WantedItem], *, at:
         else:
             kept.append(item if item.removed_at is not None else replace(item, removed_at=at))
     added = (SubscriptionItem(id=new.item_id, price_id=new.price_id, quantity=new.quantity) for new in by_id.values())
-    return replace(subscription, items=(*kept, *added), updated_at=at)
+    items = (*kept, *added)
+    return replace(subscription, items=(*items, *_remembered(subscription, items, at=at)), updated_at=at)
+
+
+def _remembered(
+    subscription: Subscription, items: Iterable[SubscriptionItem], *, at: datetime
+) -> Iterator[SubscriptionItem]:
+    """What its items had before, as if that had gone: else whoever has tried a product, and changes to another one,
+    could try it again."""
+    if subscription.had_trial:
+        known = {item.price_id for item in items}
+        for item in subscription.present_items:
+            if item.price_id not in known:
+                yield replace(item, id=new_id(IdPrefix.SUBSCRIPTION_ITEM), removed_at=at)
 
 
 def _with_interval(subscription: Subscription, interval: Interval, *, begins: datetime | None) -> Subscription:

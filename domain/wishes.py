@@ -26,14 +26,15 @@ class Wish(StrEnum):
 
 _S = SubscriptionState
 _AT_PERIOD_END = "When its period ends."
+_FREE = "At once, and free; another product only by the shop, where there is a trial."
 _NEXT_CHARGE = "For its next invoice."
 _OF_WHAT_IS_SCHEDULED = "Of what has not happened yet."
 
 WISHES: Mapping[Wish, Mapping[SubscriptionState, str]] = MappingProxyType(
     {
         Wish.CHANGE_NOW: {
-            _S.SCHEDULED: "At once, and free.",
-            _S.TRIALING: "At once, and free.",
+            _S.SCHEDULED: _FREE,
+            _S.TRIALING: _FREE,
             _S.ACTIVE: "At once or when it is paid, prorated.",
             _S.PAST_DUE: "At once, prorated; a credit reduces what is owed. APPLY_ON_PAYMENT waits until that is paid.",
             _S.PAUSED: "At once, and free: what is resumed is charged as it is then.",

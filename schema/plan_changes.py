@@ -87,7 +87,7 @@ class SubscriptionItemChangeInput:
     price_id: strawberry.ID | None = strawberry.field(
         default=strawberry.UNSET,
         description="Its price from then on: a recurring one that is offered, in the currency of the subscription. "
-        "Left out, it stays.",
+        "Left out, it stays. Only the shop brings another product into a trial.",
     )
     quantity: int | None = strawberry.field(
         default=strawberry.UNSET, description="How many, 1 to 1,000,000. Left out, as before; of a new one, 1."

@@ -162,7 +162,7 @@ class ChangeService:
         async with self._store.reading() as tx:
             subscription = there(await tx.subscriptions.get(wanted.subscription_id), wanted.subscription_id)
             now = whole_seconds(await now_of(tx, subscription.customer_id, now=self._clock.now()))
-            items, plans = await _wanted(tx, subscription, wanted)
+            items, plans = await _wanted(tx, principal, subscription, wanted)
             await _payer_in_view(tx, subscription, wanted)
             if wanted.when is ChangeTime.PERIOD_END:
                 return _previewed_later(subscription, items, plans, now=now)
@@ -212,7 +212,7 @@ class ChangeService:
         self._deployment.check_return_url(command.return_url, "returnUrl")
 
         async def act(tx: Transaction, subscription: Subscription, asked: Asked) -> Sequence[Operation]:
-            items, plans = await _wanted(tx, subscription, wanted)
+            items, plans = await _wanted(tx, principal, subscription, wanted)
             await _payer_in_view(tx, subscription, wanted)
             if items == _present(subscription):
                 return ()
@@ -332,7 +332,7 @@ def _require_by_hand(principal: Principal, field: str) -> None:
 
 
 async def _wanted(
-    tx: Transaction, subscription: Subscription, wanted: WantedChange
+    tx: Transaction, principal: Principal, subscription: Subscription, wanted: WantedChange
 ) -> tuple[tuple[WantedItem, ...], Plans]:
     """All items as they are to be, and the plans of these and of the present ones."""
     at_end = wanted.when is ChangeTime.PERIOD_END
@@ -347,7 +347,26 @@ async def _wanted(
             with told_of("items", str(place)):
                 plans[change.price_id] = await offered_plan(tx, change.price_id)
     check_wanted(subscription, wanted.items, items, plans)
+    if not principal.may(Permission.SUBSCRIPTIONS_BY_HAND):
+        _check_trial(subscription, wanted, plans)
     return items, plans
+
+
+def _check_trial(subscription: Subscription, wanted: WantedChange, plans: Plans) -> None:
+    """A trial is of the products that it was given for: with another one in it, that would be used for nothing."""
+    if subscription.trial_ends_at is None or subscription.state not in (
+        SubscriptionState.SCHEDULED,
+        SubscriptionState.TRIALING,
+    ):
+        return
+    if subscription.state is SubscriptionState.TRIALING and wanted.when is ChangeTime.PERIOD_END:
+        return
+    tried = {plans[item.price_id].price.product_id for item in subscription.present_items}
+    for place, change in enumerate(wanted.items):
+        if change.price_id is not None and plans[change.price_id].price.product_id not in tried:
+            raise PermissionDenied(
+                "Only the shop brings another product into a trial.", path=("items", str(place), "priceId")
+            )
 
 
 def _present(subscription: Subscription) -> tuple[WantedItem, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.changes import ItemChange, Undoable
+from domain.changes import ChangeTime, ItemChange, Undoable
 from domain.charges import ChargeState
 from domain.errors import (
     ChangePending,
@@ -29,6 +29,7 @@ from tests.services.changes import (
     APPLY_NOW,
     CREATE,
     NONE,
+    NOW,
     PERIOD_END,
     amounts,
     balance_of,
@@ -45,7 +46,7 @@ from tests.services.changes import (
 )
 from tests.services.invoiced import charges_of, pay
 from tests.services.shop import MovableClock, Shop, usd
-from tests.services.subscribing import MONTHLY, YEARLY, a_plan, subscription_of
+from tests.services.subscribing import MONTHLY, YEARLY, a_plan, subscribe, subscription_of, wanted
 
 START = datetime(2027, 4, 1, 10, tzinfo=UTC)
 """Of a month of thirty days."""
@@ -199,8 +200,9 @@ class TestNow:
         assert amounts(await latest_invoice(shop, subscription)) == [-20_00, 200_00]
 
     async def test_a_change_in_a_trial_is_free(self, shop: Shop, clock: MovableClock) -> None:
-        team = await a_plan(shop, 50_00)
-        subscription = await subscribed_to(shop, trial_days=14)
+        solo = await a_plan(shop)
+        team = await a_plan(shop, 50_00, product_id=solo.product_id)
+        subscription = await subscribed_to(shop, solo, trial_days=14)
 
         changed = await change(shop, subscription, to(subscription, team), principal=of(subscription))
 
@@ -208,6 +210,38 @@ class TestNow:
         clock.advance(days=14)
         await shop.run_jobs(rounds=2)
         assert amounts(await latest_invoice(shop, subscription)) == [50_00]
+
+    async def test_nobody_brings_another_product_into_their_own_trial(self, shop: Shop, clock: MovableClock) -> None:
+        subscription, other = await subscribed_to(shop, trial_days=14), await a_plan(shop, 500_00)
+        later = await subscribed_to(shop, trial_days=14, starts_at=START + timedelta(days=3))
+        for trial, when in ((subscription, NOW), (later, NOW), (later, PERIOD_END)):
+            for item in (to(trial, other), ItemChange(price_id=other.id)):
+                with pytest.raises(PermissionDenied) as told:
+                    await preview(shop, trial, item, principal=of(trial), when=when)
+                assert told.value.path == ("items", "0", "priceId")
+                with pytest.raises(PermissionDenied):
+                    await change(shop, trial, item, principal=of(trial), when=when)
+        at_end = await change(shop, subscription, to(subscription, other), when=PERIOD_END, principal=of(subscription))
+        assert at_end.pending_change is not None
+        assert at_end.pending_change.at == at_end.trial_ends_at
+        assert (await change(shop, later, to(later, other))).present_items[0].price_id == other.id
+
+    @pytest.mark.parametrize("when", [NOW, PERIOD_END])
+    async def test_what_was_tried_is_not_tried_again_after_a_change_to_something_else(
+        self, shop: Shop, clock: MovableClock, when: ChangeTime
+    ) -> None:
+        tried, other = await a_plan(shop, trial_days=14), await a_plan(shop, 50_00)
+        subscription = await subscribed_to(shop, tried)
+        assert subscription.state is SubscriptionState.TRIALING
+        await change(shop, subscription, to(subscription, other), when=when)
+        clock.advance(days=14)
+        await shop.run_jobs(rounds=2)
+        changed = await subscription_of(shop, subscription.id)
+        assert [item.price_id for item in changed.present_items] == [other.id]
+
+        again = await subscribe(shop, wanted(subscription.customer_id, tried), principal=of(subscription))
+
+        assert again.trial_ends_at is None
 
     async def test_what_is_due_is_done_before_the_change(self, shop: Shop, clock: MovableClock) -> None:
         subscription, team = await subscribed_to(shop), await a_plan(shop, 50_00)
