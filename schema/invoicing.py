@@ -320,7 +320,8 @@ class InvoiceMutation:
         return await _payload(info, invoice_id)
 
     @strawberry.mutation(
-        description="Expect an invoice to be paid no more. It may be, all the same; and it may be called off."
+        description="Expect an invoice to be paid no more. It may be, all the same; and it may be called off. Refused "
+        "where something begins, or changes, when it is paid: nobody owes that, so void it."
     )
     async def invoice_mark_uncollectible(
         self, info: Info, input: InvoiceMarkUncollectibleInput

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from domain.errors import InvalidInput, NotFound, ProductArchived
+from domain.errors import CurrencyMismatch, InvalidInput, NotFound, ProductArchived
 from domain.ids import IdPrefix, new_id
 from domain.invoices import InvoiceLine, LineKind
 from domain.money import Money
@@ -22,11 +22,13 @@ class NewInvoiceLine:
     quantity: int = 1
 
 
-async def made(tx: Transaction, wanted: NewInvoiceLine) -> InvoiceLine:
+async def made(tx: Transaction, wanted: NewInvoiceLine, *, currency: str | None) -> InvoiceLine:
+    """CurrencyMismatch for one that is not in this currency; None: any will do."""
     line_id = new_id(IdPrefix.INVOICE_LINE)
     if wanted.price_id is None:
         if wanted.name is None or wanted.unit_amount is None:
             raise InvalidInput(_EITHER)
+        _check_currency(wanted.unit_amount, currency, "unitAmount", "currency")
         line = InvoiceLine(
             id=line_id,
             kind=LineKind.ONE_OFF,
@@ -44,6 +46,7 @@ async def made(tx: Transaction, wanted: NewInvoiceLine) -> InvoiceLine:
     price.check_orderable()
     if product.archived_at:
         raise ProductArchived(path=("priceId",))
+    _check_currency(price.unit_amount, currency, "priceId")
     line = InvoiceLine(
         id=line_id,
         kind=LineKind.ONE_OFF,
@@ -62,6 +65,11 @@ def with_quantity(line: InvoiceLine, quantity: int) -> InvoiceLine:
     if line.unit_amount is None:
         raise InvalidInput("This line has no amount of one unit.", path=("lineId",))
     return replace(line, quantity=quantity, amount=line.unit_amount * quantity)
+
+
+def _check_currency(amount: Money, currency: str | None, *path: str) -> None:
+    if currency is not None and amount.currency != currency:
+        raise CurrencyMismatch(expected=currency, actual=amount.currency, path=path)
 
 
 _EITHER = "A line has either a priceId, or a name and a unitAmount."

@@ -21,7 +21,7 @@ from domain.errors import (
 from domain.events import EventKind, new_event
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
-from domain.invoices import MOST_LINES, Invoice, InvoiceReason, InvoiceState, PendingLine
+from domain.invoices import MOST_LINES, Invoice, InvoiceLine, InvoiceReason, InvoiceState, PendingLine
 from domain.money import currency_exponent
 from domain.operations import Operation
 from domain.payment_methods import PaymentMethod
@@ -123,11 +123,12 @@ class InvoiceService:
                 raise NotFound("customer", path=("customerId",))
             customer.check_not_redacted()
             now = whole_seconds(await now_of(tx, customer.id, now=told))
-            lines = []
+            lines: list[InvoiceLine] = []
+            currency = command.currency
             for place, wanted in enumerate(command.lines):
                 with told_of("lines", str(place)):
-                    lines.append(await made(tx, wanted))
-            currency = command.currency or (lines[0].amount.currency if lines else None)
+                    lines.append(await made(tx, wanted, currency=currency))
+                currency = lines[0].amount.currency
             if currency is None:
                 raise InvalidInput("An invoice without lines needs a currency.", path=("currency",))
             with told_of("currency"):
@@ -158,7 +159,7 @@ class InvoiceService:
             if await made_before(tx, request):
                 return draft.id
             _check_by_hand(draft, version)
-            added = await made(tx, line)
+            added = await made(tx, line, currency=draft.currency)
             now, told = await self._now(tx, draft)
             await claim(tx, request, draft.id, now=told)
             changed = draft.with_lines((*draft.lines, added), now=now)
@@ -285,6 +286,7 @@ class InvoiceService:
             invoice.check_version(version)
             now, told = await self._now(tx, invoice)
             given_up = invoice.uncollectible(now=now)
+            await _check_owed(tx, invoice)
             await check_undisturbed(tx, invoice, path="invoiceId")
             given_up = await tx.invoices.save(given_up)
             await tell(tx, EventKind.INVOICE_UNCOLLECTIBLE, given_up, actor=principal.actor, now=now, told=told)
@@ -310,9 +312,7 @@ class InvoiceService:
             if made_already := await made_before(tx, command.request):
                 return made_already
             now = whole_seconds(await now_of(tx, customer.id, now=told))
-            line = await made(tx, command.line)
-            if subscription is not None and line.amount.currency != subscription.currency:
-                raise InvalidInput(f"This subscription is paid in {subscription.currency}.", path=("unitAmount",))
+            line = await made(tx, command.line, currency=subscription.currency if subscription else None)
             await claim(tx, command.request, line.id, now=told)
             item = PendingLine(
                 line=line,
@@ -418,6 +418,15 @@ async def _keep_draft(
     saved = await tx.invoices.save(changed)
     kind, total = EventKind.INVOICE_CHANGED, saved.total.minor_units
     await tell(tx, kind, saved, of_a_draft=True, actor=actor, now=now, told=told, data={"total": total, **data})
+
+
+async def _check_owed(tx: Transaction, invoice: Invoice) -> None:
+    """What begins, or changes, when it is paid is not owed: given up and paid after all, it would bring nothing."""
+    if invoice.subscription_id is None:
+        return
+    subscription = there(await tx.subscriptions.get(invoice.subscription_id), invoice.subscription_id)
+    if subscription.is_update(invoice.id) or subscription.state is SubscriptionState.INCOMPLETE:
+        raise InvalidInput("Nobody owes this invoice until it is paid: void it instead.", path=("invoiceId",))
 
 
 async def _subscription_goes_on(

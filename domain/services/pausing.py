@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.changes import Undoable, moment_of, paused, period_end, resumed
+from domain.clock import whole_seconds
 from domain.errors import ChangePending, InvalidInput
 from domain.events import EventKind
 from domain.idempotency import KeyedRequest
@@ -122,8 +123,9 @@ class PausingService:
             at_once = command.behavior is PauseBehavior.CREDIT
             check_may(subscription, Wish.PAUSE_NOW if at_once else Wish.PAUSE_AT_PERIOD_END)
             since = asked.now if at_once else period_end(subscription)
-            _check_until(command.until, since=since)
-            pause = Pause(behavior=command.behavior, since=since, until=command.until)
+            until = whole_seconds(command.until) if command.until else None
+            _check_until(until, since=since)
+            pause = Pause(behavior=command.behavior, since=since, until=until)
             if at_once:
                 await self._pausing.pause_now(tx, subscription, pause, asked)
             else:

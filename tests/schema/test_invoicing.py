@@ -236,7 +236,7 @@ async def test_wrong_lines_and_drafts_are_refused_where_they_are_wrong(shop: Sho
     cases: list[tuple[Json, tuple[str, str]]] = [
         ({}, ("INVALID_INPUT", "currency")),
         ({"currency": "XXX"}, ("CURRENCY_UNKNOWN", "currency")),
-        ({"currency": "EUR", "lines": [hand(1)]}, ("CURRENCY_MISMATCH", "")),
+        ({"currency": "EUR", "lines": [hand(1)]}, ("CURRENCY_MISMATCH", "lines.0.unitAmount.currency")),
         ({"lines": [{"name": "Tea"}]}, ("INVALID_INPUT", "lines.0")),
         ({"lines": [hand(1), {"priceId": "price_none"}]}, ("NOT_FOUND", "lines.1.priceId")),
         ({"lines": [{"priceId": recurring["id"]}]}, ("PRICE_NOT_ONE_TIME", "lines.0.priceId")),

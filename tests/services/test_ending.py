@@ -311,6 +311,13 @@ class TestPause:
         assert (back.state, amounts(await latest_invoice(shop, subscription))) == (SubscriptionState.ACTIVE, [10_00])
         assert (await shop.events(subscription.id)).count("SUBSCRIPTION_RESUMED") == 1
 
+    async def test_it_goes_on_at_a_whole_second_however_exactly_that_was_told(self, shop: Shop) -> None:
+        """What is charged for the rest of the period can be computed from what is read of it."""
+        until = MAY + timedelta(days=15, microseconds=123_456)
+        rests = await pause(shop, await subscribed_to(shop), until=until)
+        assert rests.pause is not None
+        assert rests.pause.until == MAY + timedelta(days=15)
+
     async def test_one_that_goes_on_when_a_period_begins_pays_for_that(self, shop: Shop, clock: MovableClock) -> None:
         subscription = await subscribed_to(shop)
         await pause(shop, subscription, PauseBehavior.PERIOD_END, until=datetime(2027, 6, 1, 10, tzinfo=UTC))

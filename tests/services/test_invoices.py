@@ -551,7 +551,6 @@ async def test_what_was_given_up_may_be_paid_after_all_or_called_off(shop: Shop)
     ("state", "what", "becomes"),
     [
         (SubscriptionState.INCOMPLETE, "void", SubscriptionState.EXPIRED),
-        (SubscriptionState.INCOMPLETE, "mark_uncollectible", SubscriptionState.EXPIRED),
         (SubscriptionState.PAST_DUE, "void", SubscriptionState.ACTIVE),
         (SubscriptionState.PAST_DUE, "mark_uncollectible", SubscriptionState.ACTIVE),
         (SubscriptionState.UNPAID, "void", SubscriptionState.ACTIVE),
@@ -592,6 +591,29 @@ async def test_a_change_that_waited_for_a_void_invoice_is_dropped(shop: Shop) ->
     after = await subscription_now(shop, subscription)
     assert (after.pending_update, after.state) == (None, SubscriptionState.ACTIVE)
     assert "SUBSCRIPTION_UNDONE" in await shop.events(subscription.id)
+
+
+@ON_ONE
+@pytest.mark.parametrize("waits", ["update", "begin"])
+async def test_what_begins_or_changes_when_it_is_paid_is_not_given_up(shop: Shop, waits: str) -> None:
+    """Else it could be paid after all, for nothing."""
+    subscription = await a_subscription(shop)
+    invoice = await an_invoice(shop, subscription=subscription)
+    now = shop.clock.now()
+    ends = now + timedelta(hours=23)
+    if waits == "update":
+        update = PendingUpdate(items=(), at=now, invoice_id=invoice.id, expires_at=ends)
+        waiting = replace(subscription, pending_update=update)
+    else:
+        waiting = replace(subscription, state=SubscriptionState.INCOMPLETE, incomplete_expires_at=ends)
+    async with shop.store.transaction() as tx:
+        await tx.subscriptions.save(waiting)
+
+    with pytest.raises(InvalidInput) as refused:
+        await shop.invoices.mark_uncollectible(SHOP, invoice.id, version=None)
+
+    assert refused.value.path == ("invoiceId",)
+    assert (await as_it_is(shop, invoice)).state is InvoiceState.OPEN
 
 
 # --- lines that wait ------------------------------------------------------------------------------------------------
