@@ -7,6 +7,7 @@ from domain.billing import draft_of
 from domain.invoices import Invoice, InvoiceLine, InvoiceReason
 from domain.operations import Operation
 from domain.payment_methods import PaymentMethod
+from domain.services import dunning
 from domain.services.collecting import Collecting
 from domain.services.invoicing import Invoicing
 from domain.store import Transaction
@@ -28,9 +29,17 @@ class Applying:
         """
         if billed is not None and billed.invoice_id is not None:
             await tx.invoices.get_for_update(billed.invoice_id)
+        for owed in await tx.invoices.open_of_subscription(subscription.id):
+            await tx.invoices.get_for_update(owed.id)
         if subscription.pending_update is not None:
             await tx.invoices.get_for_update(subscription.pending_update.invoice_id)
         return await self._collecting.method_of(tx, subscription)
+
+    async def try_owed(self, tx: Transaction, subscription: Subscription, *, now: datetime) -> None:
+        """Have a worker charge what a subscription owes from before it rested: in a pause nobody tries that again."""
+        invoice = await self._collecting.owed(tx, subscription)
+        if invoice is not None and not any(charge.is_live for charge in await tx.charges.of_invoice(invoice.id)):
+            await dunning.try_now(tx, invoice, now=now)
 
     async def bill(
         self,

@@ -13,7 +13,8 @@ from domain.charges import ChargeState
 from domain.errors import ChargeInProgress
 from domain.events import EventKind
 from domain.ids import IdPrefix, new_id
-from domain.invoices import Invoice, PendingLine
+from domain.invoices import CreditReduces, Invoice, PendingLine
+from domain.money import Money
 from domain.services.invoice_events import tell
 from domain.services.locking import there
 from domain.services.settlement import charges_of, give_up_others
@@ -36,11 +37,15 @@ async def call_off(tx: Transaction, invoice: Invoice, *, actor: str, now: dateti
     """
     await give_up_others(tx, invoice, now=told)
     voided = await tx.invoices.save(invoice.voided(now=now))
-    if not voided.balance_applied.is_zero:
+    notes = await tx.invoices.credit_notes(voided.id)
+    given = (note.amount for note in notes if note.reduces is CreditReduces.BALANCE)
+    # Credit notes may have given a part of it back already.
+    amount = voided.balance_applied - Money.total(given, currency=voided.currency)
+    if not amount.is_zero:
         await tx.balances.get_for_update(voided.customer_id, voided.currency)
         back = entry(
             voided.customer_id,
-            voided.balance_applied,
+            amount,
             BalanceReason.APPLIED,
             cause=voided_cause(voided.id),
             invoice_id=voided.id,

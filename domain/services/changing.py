@@ -157,6 +157,7 @@ class ChangeService:
         principal.require(Permission.SUBSCRIPTIONS_WRITE)
         _check_allowed(principal, wanted)
         await self._check_seen(principal, wanted.subscription_id)
+        self._deployment.check_not_recovering()
         # What is due is done before a change, so it is before anybody sees what that would cost.
         await self._billing.step(wanted.subscription_id)
         async with self._store.reading() as tx:

@@ -1,7 +1,8 @@
 """Giving back what was billed and is not used: never to somebody who has not paid it.
 
-A credit belongs to the invoice of its period, and is a credit note of that: first of what is still to be paid, and what
-was paid goes into the balance. Money goes back to a card by a refund alone, which somebody decides about.
+A credit belongs to the invoice of its period, and is a credit note of that: first of what is still to be paid, there or
+of another invoice of the subscription, and what was paid goes into the balance. Money goes back to a card by a refund
+alone, which somebody decides about.
 """
 
 from collections.abc import Sequence
@@ -9,9 +10,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain.changes import split
-from domain.credits import creditable
+from domain.credits import creditable, parted
 from domain.errors import ChargeInProgress
-from domain.invoices import Invoice, InvoiceLine, InvoiceState
+from domain.invoices import CreditReduces, Invoice, InvoiceLine, InvoiceState
 from domain.money import Money
 from domain.services.credit_notes import Credited, credit
 from domain.services.locking import there
@@ -30,43 +31,75 @@ async def give_back(
     The subscription is kept before: an invoice of which nothing is due any more is paid, and it may go on then.
     """
     amount = -_total(credits_, billed.currency)
-    if not amount.is_positive or billed.invoice_id is None:
+    if not amount.is_positive:
         return credits_
-    invoice = there(await tx.invoices.get_for_update(billed.invoice_id), billed.invoice_id)
-    if invoice.state not in (InvoiceState.OPEN, InvoiceState.PAID):
-        # It was called off, or given up: nobody has paid what it was for.
-        _, left = split(credits_, min(amount, max(invoice.total, Money.zero(billed.currency))))
-        return left
-    credited = await _credit(tx, invoice, _above_zero(credits_), cause=cause, actor=actor, told=told)
-    _, left = split(credits_, amount - credited.rest)
-    return left
+    rest = await _reduce(tx, billed, _above_zero(credits_), cause=cause, actor=actor, told=told)
+    left = _total(rest, billed.currency)
+    if rest and billed.invoice_id is not None:
+        invoice = there(await tx.invoices.get_for_update(billed.invoice_id), billed.invoice_id)
+        if invoice.takes_money or invoice.state is InvoiceState.PAID:
+            left = (await _credit(tx, invoice, rest, cause=cause, actor=actor, told=told)).rest
+        else:
+            left -= min(left, _forgiven(invoice))
+    return split(credits_, amount - left)[1]
 
 
 async def reduce_owed(
     tx: Transaction, billed: BilledPeriod, lines: Lines, *, cause: str, actor: str, told: datetime
 ) -> Lines:
-    """Of a change that gives something back, what reduces the invoice of its period, where that is not paid; returns
-    the lines that are left. As `give_back` otherwise."""
+    """Of a change that gives something back, what nobody has paid; returns the lines that are left. As `give_back`
+    otherwise."""
     reduces = await reduces_owed(tx, billed, lines)
-    if not reduces.is_positive or billed.invoice_id is None:
+    if not reduces.is_positive:
         return lines
-    invoice = there(await tx.invoices.get_for_update(billed.invoice_id), billed.invoice_id)
     taken, left = split(lines, reduces)
-    await _credit(tx, invoice, taken, cause=cause, actor=actor, told=told)
+    await _reduce(tx, billed, taken, cause=cause, actor=actor, told=told)
     return left
 
 
 async def reduces_owed(tx: Transaction, billed: BilledPeriod, lines: Lines) -> Money:
-    """How much of what these lines give back altogether nobody has paid yet."""
+    """How much of what these lines give back altogether nobody has paid: it is owed, or was forgiven."""
     nothing = Money.zero(billed.currency)
     back = -_total(lines, billed.currency)
-    if not back.is_positive or billed.invoice_id is None:
+    if not back.is_positive:
         return nothing
-    invoice = there(await tx.invoices.get(billed.invoice_id), billed.invoice_id)
-    if invoice.state is not InvoiceState.OPEN:
-        return nothing
-    notes = await tx.invoices.credit_notes(invoice.id)
-    return min(back, creditable(invoice, notes, await charges_of(tx, invoice)).due)
+    unpaid = Money.total((due for _, due in await _unpaid(tx, billed)), currency=billed.currency)
+    if billed.invoice_id is not None:
+        invoice = there(await tx.invoices.get(billed.invoice_id), billed.invoice_id)
+        if invoice.state is InvoiceState.VOID or invoice.discarded_at is not None:
+            unpaid += _forgiven(invoice)
+    return min(back, unpaid)
+
+
+async def _unpaid(tx: Transaction, billed: BilledPeriod) -> Sequence[tuple[Invoice, Money]]:
+    """What is due of each invoice of the subscription, above zero: of the period's own first, then of the latest. One
+    of a change may be unpaid where that of the period is not."""
+    own = await tx.invoices.get(billed.invoice_id) if billed.invoice_id is not None else None
+    others = [each for each in await tx.invoices.open_of_subscription(billed.subscription_id) if each != own]
+    found = []
+    for invoice in (own, *reversed(others)):
+        if invoice is not None and invoice.takes_money:
+            notes = await tx.invoices.credit_notes(invoice.id)
+            found.append((invoice, creditable(invoice, notes, await charges_of(tx, invoice)).most(CreditReduces.DUE)))
+    return [(invoice, due) for invoice, due in found if due.is_positive]
+
+
+async def _reduce(
+    tx: Transaction, billed: BilledPeriod, lines: Lines, *, cause: str, actor: str, told: datetime
+) -> Lines:
+    """Credit lines above zero of what is due; returns those for which there is nothing due."""
+    for unpaid, due in await _unpaid(tx, billed):
+        part, lines = parted(lines, due)
+        if part:
+            invoice = there(await tx.invoices.get_for_update(unpaid.id), unpaid.id)
+            own = cause if invoice.id == billed.invoice_id else f"{cause}:{invoice.id}"
+            await _credit(tx, invoice, part, cause=own, actor=actor, told=told)
+    return lines
+
+
+def _forgiven(invoice: Invoice) -> Money:
+    """What was called off, or never asked for: nobody has paid it."""
+    return max(invoice.total, Money.zero(invoice.currency))
 
 
 async def _credit(

@@ -36,7 +36,7 @@ async def go_on(
     """The invoice of a locked subscription asks for nothing any more, and that goes on unless another does."""
     before = there(await tx.subscriptions.get_for_update(subscription_id), subscription_id)
     owed = [each for each in await tx.invoices.open_of_subscription(before.id) if not before.is_update(each.id)]
-    if owed:
+    if owed and not before.is_ended:
         # The next one has its turn, and its customer the whole time for it.
         await dunning.try_now(tx, owed[0], now=now)
         after = before.dunned_anew(now=now)

@@ -71,6 +71,7 @@ class Pausing:
         self, tx: Transaction, subscription: Subscription, *, at: datetime, now: datetime, told: datetime, actor: str
     ) -> Stepped:
         """RESUME: the rest of the running period is charged; where that ends just now, the next one will be."""
+        await self._applying.try_owed(tx, subscription, now=now)
         billed = await running(tx, subscription)
         method = await self._applying.payer(tx, subscription, billed)
         made = resumed(subscription, billed, await plans_of(tx, subscription), at=at)
