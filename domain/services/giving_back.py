@@ -41,6 +41,8 @@ async def give_back(
             left = (await _credit(tx, invoice, rest, cause=cause, actor=actor, told=told)).rest
         else:
             left -= min(left, _forgiven(invoice))
+    if left.is_positive:
+        left -= min(left, await _gone(tx, billed, but=billed.invoice_id))
     return split(credits_, amount - left)[1]
 
 
@@ -58,7 +60,7 @@ async def reduce_owed(
 
 
 async def reduces_owed(tx: Transaction, billed: BilledPeriod, lines: Lines) -> Money:
-    """How much of what these lines give back altogether nobody has paid: it is owed, or was forgiven."""
+    """How much of what these lines give back altogether nobody has paid: it is owed, was forgiven, or went back."""
     nothing = Money.zero(billed.currency)
     back = -_total(lines, billed.currency)
     if not back.is_positive:
@@ -68,6 +70,7 @@ async def reduces_owed(tx: Transaction, billed: BilledPeriod, lines: Lines) -> M
         invoice = there(await tx.invoices.get(billed.invoice_id), billed.invoice_id)
         if invoice.state is InvoiceState.VOID or invoice.discarded_at is not None:
             unpaid += _forgiven(invoice)
+    unpaid += await _gone(tx, billed)
     return min(back, unpaid)
 
 
@@ -95,6 +98,16 @@ async def _reduce(
             own = cause if invoice.id == billed.invoice_id else f"{cause}:{invoice.id}"
             await _credit(tx, invoice, part, cause=own, actor=actor, told=told)
     return lines
+
+
+async def _gone(tx: Transaction, billed: BilledPeriod, *, but: str | None = None) -> Money:
+    """What was paid for the period, and went back to a card or is in dispute; the invoice `but` does not count."""
+    gone = Money.zero(billed.currency)
+    for invoice in await tx.invoices.of_period(billed.subscription_id, billed.period.start):
+        if invoice.state is InvoiceState.PAID and invoice.id != but:
+            for charge in await charges_of(tx, invoice):
+                gone += charge.captured - charge.refundable
+    return gone
 
 
 def _forgiven(invoice: Invoice) -> Money:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from domain.invoices import CreditNote, Invoice, InvoiceState, PendingLine
@@ -19,6 +20,7 @@ from persistence.columns import Row
 from persistence.session import Session
 
 _LINES: Final = "invoice_id = $1 ORDER BY position, id"
+_OF_PERIOD: Final = "subscription_id = $1 AND period_start = $2 ORDER BY id"
 _OPEN: Final = "subscription_id = $1 AND state = 'OPEN' ORDER BY opened_at, id"
 _WAITING: Final = "customer_id = $1 AND currency = $2 AND invoice_id IS NULL AND removed_at IS NULL"
 
@@ -36,6 +38,10 @@ class Invoices:
 
     async def of_order(self, order_id: str) -> Invoice | None:
         return await self._with_lines(await self._session.row(models.Invoice, "order_id = $1", order_id))
+
+    async def of_period(self, subscription_id: str, period_start: datetime) -> Sequence[Invoice]:
+        rows = await self._session.rows(models.Invoice, _OF_PERIOD, subscription_id, period_start)
+        return [invoice_from_row(row, await self._lines_of(row["id"])) for row in rows]
 
     async def open_of_subscription(self, subscription_id: str) -> Sequence[Invoice]:
         rows = await self._session.rows(models.Invoice, _OPEN, subscription_id)

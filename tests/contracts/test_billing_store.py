@@ -204,6 +204,8 @@ async def test_open_invoices_of_a_subscription_come_in_the_order_in_which_they_w
 
     async with store.reading() as tx:
         assert await tx.invoices.open_of_subscription(subscription.id) == [early, late]
+        assert await tx.invoices.of_period(subscription.id, LATER) == [paid]
+        assert await tx.invoices.of_period(subscription.id, PERIOD.end + timedelta(days=9)) == []
 
 
 async def test_lines_wait_until_an_invoice_takes_them(store: Store) -> None:

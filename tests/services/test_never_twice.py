@@ -110,6 +110,31 @@ async def test_an_upgrade_that_was_not_paid_gives_nothing_back(shop: Shop, clock
     await shop.check()
 
 
+@pytest.mark.parametrize("upgraded", [False, True])
+@pytest.mark.parametrize("ends", [False, True])
+async def test_what_went_back_to_the_card_is_not_given_again_for_changing_down(
+    shop: Shop, clock: MovableClock, upgraded: bool, ends: bool
+) -> None:
+    basic, team = await a_plan(shop, 20_00), await a_plan(shop, 200_00)
+    subscription = await subscribed_to(shop, basic if upgraded else team)
+    customer = as_customer("auth0|ada", subscription.customer_id)
+    if upgraded:
+        subscription = await change(shop, subscription, to(subscription, team), principal=customer)
+    paid = await latest_invoice(shop, subscription)
+    (charge,) = await charges_of(shop, paid)
+    assert (paid.state, charge.captured) == (InvoiceState.PAID, usd(180_00 if upgraded else 200_00))
+    await shop.refunded(charge.id)
+    clock.advance(days=15)
+
+    if ends:
+        await cancel(shop, subscription, credit=True)
+    else:
+        await change(shop, subscription, to(subscription, basic), principal=customer)
+
+    assert await balance_of(shop, subscription) <= (20_00 if upgraded and ends else 0)
+    await shop.check()
+
+
 async def test_a_renewal_that_is_declined_in_a_pause_is_tried_again_after_it(shop: Shop, clock: MovableClock) -> None:
     subscription = await subscribed_to(shop)
     shop.misbehave("charge#1=refuse; charge#2=decline:insufficient_funds")
