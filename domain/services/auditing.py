@@ -116,13 +116,6 @@ class _WatchedRecords:
         self._watched.after[record.id] = record
         return result
 
-    async def add(self, record: Any) -> Any:
-        """As `insert`, of a balance."""
-        result = await self._records.add(record)
-        self._watched.before.setdefault(record.id, None)
-        self._watched.after[record.id] = record
-        return result
-
     async def insert_credit_note(self, note: Any) -> Any:
         result = await self._records.insert_credit_note(note)
         self._watched.before.setdefault(note.id, None)

@@ -55,7 +55,7 @@ class BalanceService:
             # A balance past 2^53 - 1 is refused here, by adding up, and not when somebody reads it.
             _ = balance + amount
             given = entry(customer.id, amount, BalanceReason.GRANTED, cause=granted_cause(entry_id), now=told)
-            await tx.balances.add(replace(given, id=entry_id, note=note))
+            await tx.balances.insert(replace(given, id=entry_id, note=note))
             await tx.events.add(
                 new_event(
                     EventKind.BALANCE_GRANTED,

@@ -51,7 +51,7 @@ async def call_off(tx: Transaction, invoice: Invoice, *, actor: str, now: dateti
             invoice_id=voided.id,
             now=told,
         )
-        await tx.balances.add(back)
+        await tx.balances.insert(back)
     taken = await tx.invoices.taken_lines(invoice.id)
     if taken:
         await tx.invoices.add_waiting_lines([await _again(tx, line, voided, now=now) for line in taken])

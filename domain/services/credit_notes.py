@@ -153,7 +153,7 @@ async def _issue(
         if each.reduces is CreditReduces.DUE:
             invoice = await _reduce(tx, invoice, each.amount, actor=actor, now=now, told=told)
     for each in into_balance:
-        await tx.balances.add(_credited(invoice, each, now=told))
+        await tx.balances.insert(_credited(invoice, each, now=told))
     for each in wanted:
         data = {"creditNote": each.id, "amount": each.amount.minor_units, "currency": invoice.currency}
         await tell(tx, EventKind.INVOICE_CREDITED, invoice, actor=actor, now=now, told=told, data=data)

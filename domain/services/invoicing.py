@@ -128,7 +128,7 @@ async def _issue(tx: Transaction, drafted: Drafted, *, actor: str, now: datetime
     for line in drafted.waiting:
         await tx.invoices.take_waiting_line(line, invoice_id=draft.id)
     for moved in _entries(draft, opening, now=told):
-        await tx.balances.add(moved)
+        await tx.balances.insert(moved)
     customer = there(await tx.customers.get(draft.customer_id), draft.customer_id)
     await tell(tx, EventKind.INVOICE_OPENED, draft, actor=actor, now=now, told=told)
     if opening.state is InvoiceState.PAID:

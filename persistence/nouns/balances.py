@@ -31,7 +31,7 @@ class Balances:
             raise LookupError(f"the balance of {customer_id} in {currency} is gone")
         return Money(row["amount"], currency)
 
-    async def add(self, entry: BalanceEntry) -> None:
+    async def insert(self, entry: BalanceEntry) -> None:
         await self._session.insert(models.CustomerBalanceEntry, balance_entry_to_row(entry))
         amount = entry.amount
         if await self._session.execute(_MOVED, entry.customer_id, amount.currency, amount.minor_units) != 1:

@@ -274,7 +274,7 @@ async def test_a_balance_is_the_sum_of_what_was_put_there(store: Store) -> None:
     async with store.transaction() as tx:
         assert await tx.balances.get_for_update(customer.id, "USD") == usd(0)
         for each in entries:
-            await tx.balances.add(each)
+            await tx.balances.insert(each)
         assert await tx.balances.get_for_update(customer.id, "USD") == usd(7_00)
 
     async with store.reading() as tx:
@@ -290,7 +290,7 @@ async def test_what_moved_a_balance_moves_it_once(store: Store) -> None:
         async with store.transaction() as tx:
             await tx.balances.get_for_update(customer.id, "USD")
             cause = applied_cause("inv_1")
-            await tx.balances.add(entry(customer.id, usd(-5_00), BalanceReason.APPLIED, cause=cause, now=NOW))
+            await tx.balances.insert(entry(customer.id, usd(-5_00), BalanceReason.APPLIED, cause=cause, now=NOW))
 
     await apply()
     with pytest.raises(UniqueTaken, match="customer_balance_entries_cause"):
@@ -306,7 +306,7 @@ async def test_those_who_move_a_balance_at_once_add_up(store: Store, rival: Stor
     async def credit(through: Store, number: int) -> None:
         async with through.transaction() as tx:
             await tx.balances.get_for_update(customer.id, "USD")
-            await tx.balances.add(entry(customer.id, usd(1), BalanceReason.CREDITED, cause=str(number), now=NOW))
+            await tx.balances.insert(entry(customer.id, usd(1), BalanceReason.CREDITED, cause=str(number), now=NOW))
 
     await asyncio.gather(*(credit((store, rival)[number % 2], number) for number in range(6)))
 
@@ -435,7 +435,7 @@ async def test_the_history_of_a_subscription_stays_as_it_is(store: Store, databa
     async with store.transaction() as tx:
         await tx.subscriptions.insert_period(a_billed_period(subscription))
         await tx.balances.get_for_update(subscription.customer_id, "USD")
-        await tx.balances.add(
+        await tx.balances.insert(
             entry(subscription.customer_id, usd(5), BalanceReason.GRANTED, cause="a present", now=NOW)
         )
 

@@ -531,6 +531,6 @@ def smallest(input_type: GraphQLInputObjectType, world: dict[str, str]) -> Json:
         needed |= {"name": "Tea", "unitAmount": money(1)}
     if input_type.name == "OrderCreateInput":
         needed["lines"] = [by_hand(1)]
-    if input_type.name == "SubscriptionCreateInput":
+    if input_type.name in ("SubscriptionCreateInput", "SubscriptionChangeInput"):
         needed["items"] = [{"priceId": world["planId"]}]
     return needed

@@ -63,7 +63,7 @@ async def put(shop: Shop, customer_id: str, minor_units: int) -> None:
             cause=new_id(IdPrefix.EVENT),
             now=SystemClock().now(),
         )
-        await tx.balances.add(given)
+        await tx.balances.insert(given)
 
 
 async def test_an_invoice_tells_what_it_asks_for_and_why(shop_on_both: Shop) -> None:

@@ -65,7 +65,7 @@ async def granted(shop: Shop, customer_id: str, amount: int) -> None:
         given = entry(
             customer_id, usd(amount), BalanceReason.GRANTED, cause=new_id(IdPrefix.EVENT), now=shop.clock.now()
         )
-        await tx.balances.add(given)
+        await tx.balances.insert(given)
 
 
 async def balance(shop: Shop, customer_id: str) -> tuple[int, list[tuple[BalanceReason, int]]]:
