@@ -229,6 +229,12 @@ class Billing:
             # At once: the lines of a period name items that a change has added just before it.
             current = await keep(tx, stepped.subscription, now=told)
             operations += stepped.operations
+        if not self._deployment.recovery and await self._collecting.owed(tx, current) is None:
+            # What came back from being unpaid is asked for the period in which a change falls, before that does.
+            opened = await self._renewing.open_waiting(tx, current, now=now, told=told, actor=actor)
+            if opened.subscription is not current:
+                current = await keep(tx, opened.subscription, now=told)
+            operations += opened.operations
         return current, tuple(operations)
 
     # --- what is owed -----------------------------------------------------------------------------------------------

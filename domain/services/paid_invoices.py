@@ -36,6 +36,9 @@ async def go_on(
     """The invoice of a locked subscription asks for nothing any more, and that goes on unless another does."""
     before = there(await tx.subscriptions.get_for_update(subscription_id), subscription_id)
     owed = [each for each in await tx.invoices.open_of_subscription(before.id) if not before.is_update(each.id)]
+    if owed and before.dunning is not None and _is_later(invoice, owed[0]):
+        # What dunning is for is not paid yet, and has no more time because of this.
+        return
     if owed and not before.is_ended:
         # The next one has its turn, and its customer the whole time for it.
         await dunning.try_now(tx, owed[0], now=now)
@@ -52,3 +55,8 @@ async def go_on(
     if before.state is SubscriptionState.UNPAID and after.state is SubscriptionState.ACTIVE:
         # The invoice of the period that it is in was not opened: now it is.
         await tx.jobs.schedule(JobKind.COLLECT_SUBSCRIPTION, after.id, after_seconds=0)
+
+
+def _is_later(invoice: Invoice, other: Invoice) -> bool:
+    """In the order in which they are charged by themselves."""
+    return (invoice.opened_at or invoice.created_at, invoice.id) > (other.opened_at or other.created_at, other.id)

@@ -1,12 +1,13 @@
 """What nobody has paid is given back to nobody, what was given back once is not given again, and what is owed is
 charged: the ways in which somebody could have come to it all the same."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from domain.charges import ChargeState
-from domain.errors import RecoveryInProgress
+from domain.dunning import AfterDunning, DunningPolicy
+from domain.errors import ChargeInProgress, RecoveryInProgress
 from domain.invoices import CreditReduces, InvoiceState
 from domain.principals import customer as as_customer
 from domain.subscriptions import SubscriptionState
@@ -31,6 +32,7 @@ from tests.services.invoiced import as_it_is, charges_of, pay
 from tests.services.shop import SHOP, MovableClock, Shop, usd
 from tests.services.subscribing import a_plan, subscription_of
 from tests.services.test_credit_notes import balance, note
+from tests.services.test_dunning import then
 from tests.services.test_invoices import drafted, issued
 from tests.services.test_invoicing import granted
 
@@ -155,6 +157,53 @@ async def test_a_renewal_that_is_declined_in_a_pause_is_tried_again_after_it(sho
 
     assert [each.state for each in await invoices_of(shop, subscription)] == [InvoiceState.PAID] * 4
     await shop.check()
+
+
+async def test_who_comes_back_from_being_unpaid_pays_their_period_once_also_with_a_pause_at_once(
+    shop: Shop, clock: MovableClock
+) -> None:
+    await then(shop, DunningPolicy(ends_after=timedelta(days=20), then=AfterDunning.UNPAID))
+    subscription = await subscribed_to(shop)
+    await choose_card(shop, subscription, await shop.card(subscription.customer_id, "tok_chargeDeclined"))
+    for moment in (MAY, MAY + timedelta(days=20), JUNE):
+        clock.moment = moment
+        await shop.run_jobs(rounds=2)
+    await choose_card(shop, subscription, await shop.card(subscription.customer_id, "tok_visa"))
+    assert (await subscription_of(shop, subscription.id)).state is SubscriptionState.ACTIVE
+    assert (await latest_invoice(shop, subscription)).state is InvoiceState.DRAFT, "no worker has come to it"
+
+    with pytest.raises(ChargeInProgress):
+        await pause(shop, subscription)
+    await shop.run_jobs(rounds=2)
+    await resume(shop, await pause(shop, subscription))
+    await shop.run_jobs(rounds=2)
+
+    charges = [charge for each in await invoices_of(shop, subscription) for charge in await charges_of(shop, each)]
+    assert sum(charge.captured.minor_units for charge in charges) == 60_00
+    await shop.check(settled=True)
+
+
+async def test_who_pays_a_later_invoice_first_gets_no_more_time_for_the_older_one(
+    shop: Shop, clock: MovableClock
+) -> None:
+    subscription = await subscribed_to(shop)
+    await choose_card(shop, subscription, await shop.card(subscription.customer_id, "tok_chargeDeclined"))
+    clock.moment = MAY
+    await shop.run_jobs(rounds=2)
+    clock.advance(days=20)
+    await shop.run_jobs(rounds=2)
+    subscription = await change(shop, subscription, to(subscription, await a_plan(shop, 50_00)), policy=APPLY_NOW)
+    _, may, upgrade = await invoices_of(shop, subscription)
+    good = await shop.card(subscription.customer_id, "tok_visa", make_default=False)
+
+    await pay(shop, upgrade, payment_method_id=good)
+
+    after = await subscription_of(shop, subscription.id)
+    assert (after.state, after.dunning) == (SubscriptionState.PAST_DUE, subscription.dunning)
+    assert (await as_it_is(shop, may)).next_try_at == may.next_try_at
+    clock.advance(days=1)
+    await shop.run_jobs(rounds=2)
+    assert (await subscription_of(shop, subscription.id)).state is SubscriptionState.CANCELED
 
 
 async def test_who_pays_a_part_of_what_they_owed_when_it_ended_is_not_charged_the_rest_by_itself(
