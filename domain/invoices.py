@@ -112,6 +112,10 @@ class CreditReduces(StrEnum):
     """Nothing of it: the customer's balance grows."""
 
 
+CREDITED_BY_HAND = "by_hand:"
+"""What the cause of a credit note begins with that somebody made."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNote:
     """Takes back a part of an invoice that was issued, which itself never changes. It never changes either."""
@@ -129,6 +133,11 @@ class CreditNote:
     reduces: CreditReduces
     livemode: bool
     created_at: datetime
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Somebody made it, and not a change, a pause or an end."""
+        return self.cause.startswith(CREDITED_BY_HAND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

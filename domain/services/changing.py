@@ -427,13 +427,14 @@ async def _plan(
     prorate = wanted.proration is not Proration.NONE
     made = changed(subscription, billed, items, plans, at=at, prorate=prorate)
     is_invoiced = bool(made.lines) and (made.begun is not None or wanted.proration is Proration.INVOICE_NOW)
-    waits = is_invoiced and wanted.policy is ChangePolicy.APPLY_ON_PAYMENT and made.total.is_positive
-    if waits and subscription.state is not SubscriptionState.ACTIVE:
-        raise SomethingOwed
     reduces, lines = Money.zero(subscription.currency), made.lines
     if billed is not None:
         reduces = await reduces_owed(tx, billed, made.lines)
         _, lines = split(made.lines, reduces)
+    total = made.total + reduces
+    waits = is_invoiced and wanted.policy is ChangePolicy.APPLY_ON_PAYMENT and total.is_positive
+    if waits and subscription.state is not SubscriptionState.ACTIVE:
+        raise SomethingOwed
     return _Plan(
         made=made,
         billed=billed,

@@ -22,7 +22,7 @@ from domain.errors import (
 from domain.events import EventKind
 from domain.idempotency import KeyedRequest
 from domain.ids import IdPrefix, new_id
-from domain.invoices import CreditNote, CreditReduces, Invoice, InvoiceLine, LineKind
+from domain.invoices import CREDITED_BY_HAND, CreditNote, CreditReduces, Invoice, InvoiceLine, LineKind
 from domain.issuers import Number
 from domain.money import Money
 from domain.principals import Permission, Principal
@@ -95,7 +95,7 @@ class CreditNoteService:
             told = self._clock.now()
             draft = _Wanted(reduces, lines, id=new_id(IdPrefix.CREDIT_NOTE))
             await claim(tx, command.request, draft.id, now=told)
-            await _issue(tx, invoice, [draft], cause=f"by_hand:{draft.id}", actor=principal.actor, now=told)
+            await _issue(tx, invoice, [draft], cause=f"{CREDITED_BY_HAND}{draft.id}", actor=principal.actor, now=told)
         return draft.id
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from domain.changes import split
 from domain.credits import creditable, parted
 from domain.errors import ChargeInProgress
-from domain.invoices import CreditReduces, Invoice, InvoiceLine, InvoiceState
+from domain.invoices import CreditReduces, Invoice, InvoiceLine, InvoiceState, LineKind
 from domain.money import Money
 from domain.services.credit_notes import Credited, credit
 from domain.services.locking import there
@@ -43,6 +43,7 @@ async def give_back(
             left -= min(left, _forgiven(invoice))
     if left.is_positive:
         left -= min(left, await _gone(tx, billed, but=billed.invoice_id))
+        left -= min(left, await _by_hand(tx, billed))
     return split(credits_, amount - left)[1]
 
 
@@ -62,16 +63,20 @@ async def reduce_owed(
 async def reduces_owed(tx: Transaction, billed: BilledPeriod, lines: Lines) -> Money:
     """How much of what these lines give back altogether nobody has paid: it is owed, was forgiven, or went back."""
     nothing = Money.zero(billed.currency)
-    back = -_total(lines, billed.currency)
+    # What a period comes to that begins with the change gives nothing back, and is not to be paid with this either.
+    back = -_total([line for line in lines if line.kind is not LineKind.PERIOD], billed.currency)
     if not back.is_positive:
         return nothing
     unpaid = Money.total((due for _, due in await _unpaid(tx, billed)), currency=billed.currency)
+    gone = await _gone(tx, billed)
     if billed.invoice_id is not None:
         invoice = there(await tx.invoices.get(billed.invoice_id), billed.invoice_id)
         if invoice.state is InvoiceState.VOID or invoice.discarded_at is not None:
-            unpaid += _forgiven(invoice)
-    unpaid += await _gone(tx, billed)
-    return min(back, unpaid)
+            gone += _forgiven(invoice)
+        by_hand = await _by_hand(tx, billed)
+        gone += max(min(by_hand, back - max(invoice.total - by_hand, nothing)), nothing)
+    owed = min(max(-_total(lines, billed.currency), nothing), unpaid)
+    return owed + min(back - owed, gone)
 
 
 async def _unpaid(tx: Transaction, billed: BilledPeriod) -> Sequence[tuple[Invoice, Money]]:
@@ -108,6 +113,12 @@ async def _gone(tx: Transaction, billed: BilledPeriod, *, but: str | None = None
             for charge in await charges_of(tx, invoice):
                 gone += charge.captured - charge.refundable
     return gone
+
+
+async def _by_hand(tx: Transaction, billed: BilledPeriod) -> Money:
+    """What somebody has credited of the invoice of the period already."""
+    notes = await tx.invoices.credit_notes(billed.invoice_id) if billed.invoice_id is not None else ()
+    return Money.total((note.amount for note in notes if note.is_by_hand), currency=billed.currency)
 
 
 def _forgiven(invoice: Invoice) -> Money:
