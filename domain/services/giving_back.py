@@ -106,12 +106,17 @@ async def _reduce(
 
 
 async def _gone(tx: Transaction, billed: BilledPeriod, *, but: str | None = None) -> Money:
-    """What was paid for the period, and went back to a card or is in dispute; the invoice `but` does not count."""
+    """What was paid for the period, and went back to a card or is in dispute, and what a change in it was forgiven; the
+    invoice `but` does not count."""
     gone = Money.zero(billed.currency)
     for invoice in await tx.invoices.of_period(billed.subscription_id, billed.period.start):
-        if invoice.state is InvoiceState.PAID and invoice.id != but:
+        if invoice.id == but:
+            continue
+        if invoice.state is InvoiceState.PAID:
             for charge in await charges_of(tx, invoice):
                 gone += charge.captured - charge.refundable
+        elif invoice.id != billed.invoice_id and _was_applied(invoice, billed):
+            gone += _forgiven(invoice)
     return gone
 
 
@@ -119,6 +124,13 @@ async def _by_hand(tx: Transaction, billed: BilledPeriod) -> Money:
     """What somebody has credited of the invoice of the period already."""
     notes = await tx.invoices.credit_notes(billed.invoice_id) if billed.invoice_id is not None else ()
     return Money.total((note.amount for note in notes if note.is_by_hand), currency=billed.currency)
+
+
+def _was_applied(invoice: Invoice, billed: BilledPeriod) -> bool:
+    """Whether a change was made that nobody pays for: one that waited for its payment was not, and changed no rate."""
+    changed = {rate.since for rates in billed.rates.values() for rate in rates}
+    is_given_up = invoice.state in (InvoiceState.VOID, InvoiceState.UNCOLLECTIBLE)
+    return is_given_up and any(line.kind is LineKind.CHARGE and line.period_start in changed for line in invoice.lines)
 
 
 def _forgiven(invoice: Invoice) -> Money:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.changes import Undoable
 from domain.charges import ChargeState
 from domain.dunning import AfterDunning, DunningPolicy
 from domain.errors import ChargeInProgress, RecoveryInProgress
@@ -26,6 +27,7 @@ from tests.services.changes import (
     resume,
     subscribed_to,
     to,
+    undo,
 )
 from tests.services.conftest import OpenShop
 from tests.services.invoiced import as_it_is, charges_of, pay
@@ -109,6 +111,29 @@ async def test_an_upgrade_that_was_not_paid_gives_nothing_back(shop: Shop, clock
     # What was paid is 20.00 of April, of which half is left when it ends.
     assert await balance_of(shop, subscription) == (10_00 if ends else 0)
     assert (await as_it_is(shop, upgrade)).due == usd(0)
+    await shop.check()
+
+
+@pytest.mark.parametrize("how", ["void", "mark_uncollectible"])
+async def test_who_was_forgiven_an_upgrade_gets_no_balance_for_changing_down(
+    shop: Shop, clock: MovableClock, how: str
+) -> None:
+    basic, team = await a_plan(shop, 20_00), await a_plan(shop, 200_00)
+    subscription = await subscribed_to(shop, basic)
+    declining = await shop.card(subscription.customer_id, "tok_chargeDeclined")
+    await choose_card(shop, subscription, declining)
+    clock.advance(days=10)
+    customer = as_customer("auth0|ada", subscription.customer_id)
+    waiting = await change(shop, subscription, to(subscription, team), principal=customer)
+    await undo(shop, waiting, Undoable.CHANGE, principal=customer)
+    clock.advance(days=5)
+    subscription = await change(shop, subscription, to(subscription, team), policy=APPLY_NOW)
+    upgrade = await latest_invoice(shop, subscription)
+    await getattr(shop.invoices, how)(SHOP, upgrade.id, version=None)
+
+    await change(shop, subscription, to(subscription, basic), principal=customer)
+
+    assert await balance_of(shop, subscription) == 0
     await shop.check()
 
 
