@@ -38,6 +38,10 @@ export const EXEMPTIONS = [
     rule: "relay-edge-types",
     message: "A list type should only wrap an edge type.",
   },
+  // It is the update of a subscription, the noun, as `orderUpdated` is that of an order; that the operation for following
+  // things has the same name is GraphQL's doing. Whether they come as a prefix of the type or of the operation:
+  { rule: "no-typename-prefix", message: 'Field "subscriptionUpdated" starts with' },
+  { rule: "naming-convention", message: 'Field "subscriptionUpdated" should not have' },
   // The rule wants an `id` on every type. With us an id is the promise that `node(id:)` finds the record again. What has
   // none is a part of its record or an answer; a made-up id would let a client's cache mix up what is not the same.
   // The types of Relay's lists, the answers of mutations, and the messages of subscriptions, which have a cursor:
