@@ -6,7 +6,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from persistence.sql import Dialect
 from tests.model.story import Story
 
-SMALL = settings(derandomize=True, deadline=None, max_examples=6, stateful_step_count=14)
+SMALL = settings(derandomize=True, deadline=None, max_examples=4, stateful_step_count=12)
 """The same stories in every run. The profile of `make chaos` (conftest) tells others, and more of them."""
 
 

@@ -385,10 +385,11 @@ async def test_random_input_is_taken_or_refused_and_never_breaks_anything(
     input_type = dict(inputs())[mutation]
     somebody = (ADMIN, shop.person("ada"), shop.person("sam", role="support"), shop.person("nobody"), None)
     seen = set()
-    for _ in range(40):
+    after = await shop.contents()
+    for _ in range(25):
         sent = value_of(input_type, world, rng, spoil=rng.choice((0.0, 0.1, 0.4)))
         as_ = rng.choice(somebody)
-        before = await shop.contents()
+        before = after
         content = json.dumps({"query": document_of(mutation, ""), "variables": {"input": sent}}).encode()
         headers = {"content-type": "application/json"} | ({"authorization": as_} if as_ else {})
         response = await shop.client.post("/graphql", content=content, headers=headers)
@@ -403,8 +404,9 @@ async def test_random_input_is_taken_or_refused_and_never_breaks_anything(
         for error in payload["userErrors"] if payload else ():
             assert_worded(error["message"])
             assert len(error["path"]) <= 4
+        after = await shop.contents()
         if refused and "PROVIDER" not in str(refused):
-            assert await shop.contents() == before, (sent, body)
+            assert after == before, (sent, body)
     assert "refused" in seen
     await assert_books_balance(shop)
 
@@ -420,7 +422,7 @@ async def test_random_arguments_of_a_query_are_answered_or_refused(
     select = "nodes { id }" if str(definition.type).endswith("Connection") else "__typename"
     query = f"query Q({named}) {{ {field}({given}) {{ {select} }} }}".replace("()", "")
     before = await shop.contents()
-    for _ in range(40 if definition.args else 1):
+    for _ in range(25 if definition.args else 1):
         sent = {
             name: value_of(argument.type, world, rng, spoil=rng.choice((0.0, 0.3)), name=name)
             for name, argument in definition.args.items()

@@ -22,6 +22,7 @@ from domain.store import Store, Transaction
 from domain.subscriptions import Subscription, SubscriptionState
 from domain.test_clocks import LONGEST_ADVANCE, ClockState
 from persistence.database import Database
+from persistence.sql import Dialect
 from tests.services.conftest import OpenShop
 from tests.services.dying import Dropped
 from tests.services.invoiced import an_invoice, charges_of, pay
@@ -383,6 +384,7 @@ class Mortal:
         return await self._ask().run(work, **how)
 
 
+@pytest.mark.parametrize("dialect", [Dialect.POSTGRES])
 async def test_a_killed_process_is_no_end_of_it(shop: Shop, database: Database) -> None:
     """Killed between any two of its commits, and gone on with by another: each month is billed and charged once."""
     lives, numbers = 0, 0

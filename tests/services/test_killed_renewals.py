@@ -30,6 +30,7 @@ async def check_renewed_once(shop: Shop, subscription: Subscription, *, periods:
 
 
 @pytest.mark.fault("F1", "F2", "F3", "F4", "F6", "F54")
+@pytest.mark.parametrize("dialect", [Dialect.POSTGRES])
 async def test_a_period_is_billed_and_charged_once_whenever_its_worker_is_killed(world: World) -> None:
     made: list[Subscription] = []
 
@@ -46,7 +47,7 @@ async def test_a_period_is_billed_and_charged_once_whenever_its_worker_is_killed
 
 
 @pytest.mark.fault("F1", "F2", "F3", "F4", "F6")
-@pytest.mark.parametrize("dialect", [Dialect.POSTGRES])
+@pytest.mark.parametrize("dialect", [Dialect.SQLITE])
 async def test_a_decline_begins_one_dunning_whenever_its_worker_is_killed(world: World) -> None:
     made: list[Subscription] = []
 
@@ -74,7 +75,7 @@ async def test_workers_at_once_of_which_some_are_killed_renew_once(world: World)
     """Each finds the same subscriptions due: a few periods of each, and a customer who pays for all of them."""
     async with world.awake() as shop:
         customer_id = await world.customer(shop)
-        for killed_at in range(1, 12):
+        for killed_at in range(1, 12, 2):
             one, other = [await behind(shop, customer_id, days=3.5, interval=DAILY) for _ in range(2)]
             deeds = [world.deed("renew", subscription.id) for subscription in (one, other, one, other)]
 
@@ -87,4 +88,4 @@ async def test_workers_at_once_of_which_some_are_killed_renew_once(world: World)
                 await check_renewed_once(shop, subscription, periods=4)
             await shop.check(settled=True)
     taken = Counter(charge.captured for charge in world.bank.truth().charges)
-    assert taken == {20_00: 11 * 2 * 3}
+    assert taken == {20_00: 6 * 2 * 3}
