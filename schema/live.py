@@ -30,6 +30,7 @@ _NOBODY = "nobody"
 """Concerned by no event: followed by a customer who has no record."""
 
 _CURSOR = "Give it as `after` to go on from here, also over another connection."
+_NOW = "As it is now, which may be later than the event; null if you may no longer see it."
 _FIRST = "Null in the first message, which tells how things are."
 
 After = Annotated[
@@ -43,36 +44,28 @@ After = Annotated[
 
 @strawberry.type(description="An order, and what happened to it.")
 class OrderUpdate:
-    order: Order | None = strawberry.field(
-        description="As it is now, which may be later than the event; null if you may no longer see it."
-    )
+    order: Order | None = strawberry.field(description=_NOW)
     event: Event | None = strawberry.field(description=f"What happened. {_FIRST}")
     cursor: str = strawberry.field(description=_CURSOR)
 
 
 @strawberry.type(description="A charge, and what happened to it.")
 class ChargeUpdate:
-    charge: Charge | None = strawberry.field(
-        description="As it is now, which may be later than the event; null if you may no longer see it."
-    )
+    charge: Charge | None = strawberry.field(description=_NOW)
     event: Event | None = strawberry.field(description=f"What happened. {_FIRST}")
     cursor: str = strawberry.field(description=_CURSOR)
 
 
 @strawberry.type(description="A subscription, and what happened to it.")
 class SubscriptionUpdate:
-    subscription: PlanSubscription | None = strawberry.field(
-        description="As it is now, which may be later than the event; null if you may no longer see it."
-    )
+    subscription: PlanSubscription | None = strawberry.field(description=_NOW)
     event: Event | None = strawberry.field(description=f"What happened. {_FIRST}")
     cursor: str = strawberry.field(description=_CURSOR)
 
 
 @strawberry.type(description="An invoice, and what happened to it.")
 class InvoiceUpdate:
-    invoice: Invoice | None = strawberry.field(
-        description="As it is now, which may be later than the event; null if you may no longer see it."
-    )
+    invoice: Invoice | None = strawberry.field(description=_NOW)
     event: Event | None = strawberry.field(description=f"What happened. {_FIRST}")
     cursor: str = strawberry.field(description=_CURSOR)
 

@@ -155,7 +155,7 @@ class TestClockService:
         except Stuck as stuck:
             await self._fail(clock_id, str(stuck))
             return True
-        except Exception as error:
+        except Exception as error:  # whatever it is: a clock that stays ADVANCING would keep its customers locked
             _log.exception("%s cannot go on", clock_id)
             await self._fail(clock_id, f"Something went wrong here: {type(error).__name__}: {error}")
             return True

@@ -21,7 +21,7 @@ from datetime import timedelta
 from itertools import cycle, islice
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped]  # it comes without types
 
 from adapters.fake import Bank
 from domain.clock import SystemClock

@@ -182,7 +182,7 @@ async def looked(url: str, statement: str) -> list[dict[str, Any]] | None:
                 return await connection.fetch_all(statement)
         finally:
             await database.close()
-    except Exception:
+    except Exception:  # its PostgreSQL is restarted in the storm: whoever asks then asks again
         return None
 
 

@@ -44,7 +44,7 @@ class Command:
         while (code := self.poll()) is None:
             if time.monotonic() > deadline:
                 raise subprocess.TimeoutExpired(self._arguments, timeout)
-            time.sleep(_WATCH_SECONDS)
+            time.sleep(_WATCH_SECONDS)  # as Popen.wait does: it is no child of ours, so nothing else would wake us
         return code
 
     def send_signal(self, number: int) -> None:
